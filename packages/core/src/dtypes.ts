@@ -1,0 +1,80 @@
+import { describe, InvalidArgumentError } from './errors.js';
+
+/**
+ * Element types. `float16` and `bfloat16` travel as raw 16-bit words, the float8 types as raw bytes.
+ * Arithmetic (moeReduce) takes the first three; every type can be moved.
+ */
+export type DType =
+  | 'float32'
+  | 'float16'
+  | 'bfloat16'
+  | 'int32'
+  | 'int64'
+  | 'int8'
+  | 'uint8'
+  | 'float8_e4m3fn'
+  | 'float8_e5m2';
+
+/** The dtypes that moeReduce computes with. */
+export type FloatDType = 'float32' | 'float16' | 'bfloat16';
+
+interface ArrayTypes {
+  float32: Float32Array<ArrayBuffer>;
+  float16: Uint16Array<ArrayBuffer>;
+  bfloat16: Uint16Array<ArrayBuffer>;
+  int32: Int32Array<ArrayBuffer>;
+  int64: BigInt64Array<ArrayBuffer>;
+  int8: Int8Array<ArrayBuffer>;
+  uint8: Uint8Array<ArrayBuffer>;
+  float8_e4m3fn: Uint8Array<ArrayBuffer>;
+  float8_e5m2: Uint8Array<ArrayBuffer>;
+}
+
+/** The typed array in which elements of a dtype are read and written. */
+export type ArrayOf<D extends DType> = ArrayTypes[D];
+
+/** What `backend.tensor` takes: the dtype's own typed array, or a `Float16Array` for float16. */
+export type TensorData =
+  | Float32Array
+  | Uint16Array
+  | Int32Array
+  | BigInt64Array
+  | Int8Array
+  | Uint8Array
+  | ArrayBufferView;
+
+type ArrayConstructor<A> = {
+  readonly name: string;
+  new (length: number): A;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): A;
+};
+
+export interface DTypeInfo<D extends DType = DType> {
+  readonly bytes: 1 | 2 | 4 | 8;
+  readonly ArrayType: ArrayConstructor<ArrayOf<D>>;
+}
+
+/** Size in bytes and typed array of every dtype. */
+export const DTYPES: { readonly [D in DType]: DTypeInfo<D> } = {
+  float32: { bytes: 4, ArrayType: Float32Array },
+  float16: { bytes: 2, ArrayType: Uint16Array },
+  bfloat16: { bytes: 2, ArrayType: Uint16Array },
+  int32: { bytes: 4, ArrayType: Int32Array },
+  int64: { bytes: 8, ArrayType: BigInt64Array },
+  int8: { bytes: 1, ArrayType: Int8Array },
+  uint8: { bytes: 1, ArrayType: Uint8Array },
+  float8_e4m3fn: { bytes: 1, ArrayType: Uint8Array },
+  float8_e5m2: { bytes: 1, ArrayType: Uint8Array },
+};
+
+export const FLOAT_DTYPES: readonly FloatDType[] = ['float32', 'float16', 'bfloat16'];
+
+/** Throws UNSUPPORTED_DTYPE unless `dtype` is one of `supported`. */
+export function checkDType(argument: string, dtype: unknown, supported: readonly DType[]): void {
+  if ((supported as readonly unknown[]).includes(dtype)) return;
+  throw new InvalidArgumentError('UNSUPPORTED_DTYPE', {
+    argument,
+    found: describe(dtype),
+    expected: supported.length === 1 ? supported[0] : `one of ${supported.join(', ')}`,
+  });
+}

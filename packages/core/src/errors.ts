@@ -1,0 +1,113 @@
+/** Every reason for which this library refuses a call. The strings are stable: switch on them. */
+export type ErrorCode =
+  | 'INVALID_ARGUMENT'
+  | 'INVALID_SHAPE'
+  | 'TOKEN_COUNT_MISMATCH'
+  | 'UNSUPPORTED_DTYPE'
+  | 'INVALID_TOP_K'
+  | 'EXPERTS_NOT_DIVISIBLE'
+  | 'TOO_MANY_ROWS'
+  | 'WRONG_BACKEND'
+  | 'BUFFER_OVERLAP'
+  | 'BUFFER_TOO_SMALL'
+  | 'INDEX_OUT_OF_RANGE'
+  | 'TENSOR_DISPOSED'
+  | 'PREPARED_DISPOSED'
+  | 'BACKEND_DISPOSED'
+  | 'LIMIT_EXCEEDED'
+  | 'OUT_OF_MEMORY'
+  | 'BACKEND_UNAVAILABLE'
+  | 'NO_BACKEND'
+  | 'DEVICE_LOST'
+  | 'DEVICE_ERROR';
+
+export interface ErrorDetails {
+  /** The name of the argument at fault, as the caller wrote it, e.g. `gating` or `out.permuteInput`. */
+  argument: string;
+  found: string;
+  expected: string;
+  /** What to do about it, where that is not obvious from `expected`. */
+  hint?: string;
+  cause?: unknown;
+}
+
+// A registered symbol, so that errors of another copy of core in the same process are recognised too.
+const ERROR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.error') as never;
+
+/** The base of all errors thrown by this library and its backends. Recognise one with {@link isMoeDispatchError}. */
+export class MoeDispatchError extends Error {
+  override readonly name: string = 'MoeDispatchError';
+  readonly code: ErrorCode;
+  readonly argument: string;
+  readonly found: string;
+  readonly expected: string;
+
+  constructor(code: ErrorCode, details: ErrorDetails) {
+    const { argument, found, expected, hint, cause } = details;
+    const message = `${argument}: expected ${expected}, found ${found}${hint === undefined ? '' : `. ${hint}`}`;
+    super(message, cause === undefined ? undefined : { cause });
+    this.code = code;
+    this.argument = argument;
+    this.found = found;
+    this.expected = expected;
+  }
+
+  get [ERROR_BRAND](): true {
+    return true;
+  }
+}
+
+/** An argument that can never be right: wrong type, shape, dtype, value, owner or memory. */
+export class InvalidArgumentError extends MoeDispatchError {
+  override readonly name: string = 'InvalidArgumentError';
+}
+
+/** A tensor, prepared dispatch or backend that was used after `dispose()`. */
+export class DisposedError extends MoeDispatchError {
+  override readonly name: string = 'DisposedError';
+}
+
+/** A valid request that this device or engine cannot hold: over a limit it declares, or out of memory. */
+export class ResourceError extends MoeDispatchError {
+  override readonly name: string = 'ResourceError';
+}
+
+/** A backend that does not work here, or no backend at all. `causes` holds what each one said. */
+export class BackendUnavailableError extends MoeDispatchError {
+  override readonly name: string = 'BackendUnavailableError';
+  readonly causes: readonly unknown[];
+
+  constructor(
+    code: 'BACKEND_UNAVAILABLE' | 'NO_BACKEND',
+    details: ErrorDetails,
+    causes: readonly unknown[] = [],
+  ) {
+    super(code, details);
+    this.causes = causes;
+  }
+}
+
+/** A device that was lost, or failed in a way that no argument explains. */
+export class DeviceError extends MoeDispatchError {
+  override readonly name: string = 'DeviceError';
+}
+
+/** Whether `value` is an error of this library, of this copy of core or any other in the process. */
+export function isMoeDispatchError(value: unknown): value is MoeDispatchError {
+  return typeof value === 'object' && value !== null && ERROR_BRAND in value;
+}
+
+/** Shows a value in an error message: short, and without calling anything the value brought along. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
+  if (typeof value === 'bigint') return `${value}n`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'symbol') return 'a symbol';
+  if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value);
+  const kind: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+  if (Array.isArray(value)) return `an array of length ${value.length}`;
+  if (ArrayBuffer.isView(value)) {
+    return `${typeof kind === 'string' ? kind : 'a view'} of ${value.byteLength} bytes`;
+  }
+  return typeof kind === 'string' && kind !== 'Object' ? `an instance of ${kind}` : 'an object';
+}

@@ -1,0 +1,113 @@
+import type { Backend } from '../backend.js';
+import { checkGating, checkSameTokens } from '../checks/inputs.js';
+import { checkOverlap } from '../checks/overlap.js';
+import { checkRouting, type RoutingOptions } from '../checks/routing.js';
+import { tokenCount, width } from '../checks/shape.js';
+import type { DispatchCall } from '../kernels.js';
+import { checkTensor, type Tensor, type WithDType } from '../tensor.js';
+import {
+  DISPATCH_OUTPUTS,
+  type DispatchTensors,
+  fillPermuted,
+  fillPlan,
+  fillRouting,
+  freeOnFailure,
+  type Out,
+  unset,
+} from './outputs.js';
+
+export interface MoeDispatchOptions<T extends Tensor> extends RoutingOptions {
+  /** Tensors to write the results into, instead of new ones. None may overlap an input or another. */
+  out?: Out<DispatchTensors<T>, T>;
+}
+
+/** The results of moeDispatch. `dispose()` disposes all six. */
+export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
+  readonly permuteInput: T;
+  readonly tokenNumsPerExpert: WithDType<T, 'int64'>;
+  readonly expertOffsets: WithDType<T, 'int32'>;
+  readonly permuteIndicesPerToken: WithDType<T, 'int32'>;
+  readonly expertScalesFloat: WithDType<T, 'float32'>;
+  readonly topKIndices: WithDType<T, 'int32'>;
+
+  constructor(call: DispatchCall<T>) {
+    this.permuteInput = call.permuteInput;
+    this.tokenNumsPerExpert = call.tokenNumsPerExpert as WithDType<T, 'int64'>;
+    this.expertOffsets = call.expertOffsets as WithDType<T, 'int32'>;
+    this.permuteIndicesPerToken = call.permuteIndicesPerToken as WithDType<T, 'int32'>;
+    this.expertScalesFloat = call.expertScalesFloat as WithDType<T, 'float32'>;
+    this.topKIndices = call.topKIndices as WithDType<T, 'int32'>;
+  }
+
+  dispose(): void {
+    for (const name of DISPATCH_OUTPUTS) this[name].dispose();
+  }
+}
+
+/**
+ * Routes each token to its `moeTopk` best experts and gathers the tokens' rows by expert: Paddle's
+ * `paddle.incubate.nn.functional.moe_dispatch`, exact as docs/semantics.md says. The same bytes as routeTokens,
+ * planDispatch and permuteRows in a row.
+ *
+ * @param x [T, D] or [B, S, D] with T = B·S, any dtype of the backend; rows are moved as bytes.
+ * @param gatingOutput [T, E] or [B, S, E], float32.
+ * @throws InvalidArgumentError, DisposedError, ResourceError: docs/semantics.md, "Bad input".
+ */
+export function moeDispatch<T extends Tensor>(
+  x: T,
+  gatingOutput: T,
+  options: MoeDispatchOptions<T>,
+): DispatchResult<T> {
+  const call = checkInputs(x, gatingOutput, options);
+  const backend = x.backend as Backend as Backend<T>;
+  const { out } = options;
+  freeOnFailure(call, DISPATCH_OUTPUTS, out, () => {
+    fillOutputs(call, backend, out);
+    backend.dispatch(call);
+  });
+  return new DispatchResult(call);
+}
+
+/**
+ * Gives the call its outputs; the caller's must not overlap each other or the inputs.
+ * @param tensors scratch for that check.
+ */
+export function fillOutputs<T extends Tensor>(
+  call: DispatchCall<T>,
+  backend: Backend<T>,
+  out: Out<DispatchTensors<T>, T> | undefined,
+  tensors: Tensor[] = [],
+): void {
+  fillPermuted(call, backend, out);
+  fillPlan(call, backend, out);
+  fillRouting(call, backend, out);
+  if (out === undefined) return;
+  for (let i = 0; i < DISPATCH_OUTPUTS.length; i++) tensors[i] = call[DISPATCH_OUTPUTS[i]];
+  tensors[DISPATCH_OUTPUTS.length] = call.x;
+  tensors[DISPATCH_OUTPUTS.length + 1] = call.gating;
+  checkOverlap(OVERLAP_NAMES, tensors, DISPATCH_OUTPUTS.length);
+}
+
+const OVERLAP_NAMES = [...DISPATCH_OUTPUTS.map((name) => `out.${name}`), 'x', 'gatingOutput'];
+
+function checkInputs<T extends Tensor>(x: T, gatingOutput: T, options: RoutingOptions): DispatchCall<T> {
+  checkTensor('x', x);
+  const tokens = tokenCount('x', x);
+  checkSameTokens('gatingOutput', gatingOutput, checkGating(gatingOutput, x.backend), tokens, 'x');
+  const numExperts = width(gatingOutput);
+  return {
+    routing: checkRouting(options, tokens, numExperts, x.backend),
+    tokens,
+    hidden: width(x),
+    numExperts,
+    topK: options.moeTopk,
+    x,
+    gating: gatingOutput,
+    permuteInput: unset,
+    tokenNumsPerExpert: unset,
+    expertOffsets: unset,
+    permuteIndicesPerToken: unset,
+    expertScalesFloat: unset,
+    topKIndices: unset,
+  };
+}
