@@ -1,0 +1,97 @@
+import type { FloatDType } from '@moe-dispatch/core';
+import type { Kernel } from '../kernel.js';
+import { type RowLayout, rowElements } from './row-elements.wgsl.js';
+import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
+
+export interface ReduceRowsOptions {
+  workgroupSize: number;
+  dtype: FloatDType;
+  layout: RowLayout;
+  /** K where it is small enough to unroll, else 0. */
+  topK: number;
+  bias: boolean;
+  norm: boolean;
+  /** Whether ffn_out, or the bias, was gathered before: for each choice, a cut as large as the output's. */
+  gathered: boolean;
+  gatheredBias: boolean;
+}
+
+/** Sums each token's rows by their scales, in order of k: one thread per unit of the output. */
+export function reduceRows(options: ReduceRowsOptions): Kernel {
+  const { workgroupSize, dtype, layout, topK, bias, norm, gathered, gatheredBias } = options;
+  const flags = [bias && 'bias', norm && 'norm', gathered && 'gathered', gatheredBias && 'gathered-bias'];
+  const unit = layout === 'vectors' ? 'vectors' : 'words';
+  const choices = topK > 0 ? `${topK}u` : 'p.topk_width';
+  return {
+    id: ['reduce-rows.wgsl.ts', workgroupSize, dtype, layout, topK, ...flags.filter(Boolean)].join(' '),
+    storage: {
+      ffn_out: unit,
+      indices: 'words',
+      scales: 'words',
+      ...(bias && { topk: 'words', bias: unit }),
+      output: `${unit} out`,
+    },
+    params: [
+      ...['row_elements', 'total_elements', 'topk_width', 'total_rows', 'experts', 'factor'],
+      ...['first_unit', 'units', 'indices_stride', 'indices_token'],
+    ],
+    body: () => /* wgsl */ `
+const WORKGROUP = ${workgroupSize}u;
+${WORKGROUP_INDEX}
+${rowElements(dtype, layout, bias ? ['ffn_out', 'bias'] : ['ffn_out'])}
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32) {
+  let i = group_index(group, groups) * WORKGROUP + thread;
+  if (i < p.units) { store_unit(p.first_unit + i, i); }
+}
+
+// One element of the output: number i in this cut, and where it is.
+fn reduced(i: u32, element: u32) -> Element {
+  let token = element / p.row_elements;
+  let column = element - token * p.row_elements;
+  var sum = Element();
+  for (var k = 0u; k < ${choices}; k++) {
+    let row = indices[p.indices_at + k * p.indices_stride + token - p.indices_token];
+    var live = row < p.total_rows;
+    var value = load_ffn_out(${source('row', 'total_rows', gathered)});
+    ${bias ? addBias(gatheredBias) : ''}
+    // A row or an expert out of range adds nothing.
+    if (live) { sum += scale(token, k) * value; }
+  }
+  ${norm ? 'sum = divided(sum, scale_total(token));' : ''}
+  return bitcast<f32>(p.factor) * sum;
+}
+
+fn scale(token: u32, k: u32) -> f32 {
+  return bitcast<f32>(scales[p.scales_at + token * p.topk_width + k]);
+}
+${norm ? NORM : ''}
+`,
+  };
+}
+
+function addBias(gathered: boolean): string {
+  return `let expert = topk[p.topk_at + token * p.topk_width + k];
+    live = live && expert < p.experts;
+    value += load_bias(${source('expert', 'experts', gathered)});`;
+}
+
+/** The number of the element to load: in the gathered cut of choice k, or in the row of the whole tensor. */
+function source(row: string, rows: string, gathered: boolean): string {
+  if (gathered) return 'k * p.units * PER_UNIT + i';
+  return `min(${row}, p.${rows} - 1u) * p.row_elements + column`;
+}
+
+const NORM = /* wgsl */ `
+fn scale_total(token: u32) -> f32 {
+  var total = 0.0;
+  for (var k = 0u; k < p.topk_width; k++) { total += scale(token, k); }
+  return total;
+}
+
+fn divided(sum: Element, total: f32) -> Element {
+  if (total == 0.0) { return Element(); }
+  return quotient(sum, total);
+}
+`;
