@@ -41,6 +41,11 @@ export const DISPATCH_OUTPUTS = ['permuteInput', ...PLAN_OUTPUTS, ...ROUTING_OUT
 
 type OutputName = (typeof DISPATCH_OUTPUTS)[number];
 
+const OUT_NAMES = Object.fromEntries(DISPATCH_OUTPUTS.map((name) => [name, `out.${name}`])) as Record<
+  OutputName,
+  string
+>;
+
 /** Stands for a call's output until it is filled in. */
 export const unset = undefined as never;
 
@@ -98,7 +103,7 @@ function result<T extends Tensor>(
   if (out === undefined) return newOutput(backend, name, dtype, rows, columns);
   checkOut(out);
   const tensor = out[name];
-  checkOutput(backend, `out.${name}`, tensor, dtype, rows, columns);
+  checkOutput(backend, OUT_NAMES[name], tensor, dtype, rows, columns);
   return tensor as T;
 }
 
