@@ -1,6 +1,6 @@
 import { checkShape, elementCount } from './checks/shape.js';
-import { type ArrayOf, checkDType, DTYPES, type DType, type TensorData } from './dtypes.js';
-import { DisposedError, describe, InvalidArgumentError, ResourceError } from './errors.js';
+import { type ArrayOf, checkArrayType, checkDType, DTYPES, type DType, type TensorData } from './dtypes.js';
+import { DisposedError, InvalidArgumentError, ResourceError } from './errors.js';
 import type {
   DispatchCall,
   Kernels,
@@ -168,43 +168,48 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
 }
 
 export function isBackend(value: unknown): value is Backend {
-  return typeof value === 'object' && value !== null && BACKEND_BRAND in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as { [BACKEND_BRAND]?: unknown })[BACKEND_BRAND] === true
+  );
 }
 
 /** Throws LIMIT_EXCEEDED, naming the limit, the request and the maximum. */
-export function checkLimit(argument: string, limit: string, request: number, backend: Backend): void {
-  const maximum = backend.info.limits[limit];
-  if (request <= maximum) return;
-  throw new ResourceError('LIMIT_EXCEEDED', {
+export function checkLimit(
+  argument: string,
+  limit: 'maxTensorBytes' | 'maxExperts',
+  request: number,
+  backend: Backend,
+): void {
+  const { info } = backend;
+  const maximum = limit === 'maxTensorBytes' ? info.limits.maxTensorBytes : info.limits.maxExperts;
+  if (request > maximum) throw overLimit(argument, limit, request, maximum, info);
+}
+
+function overLimit(
+  argument: string,
+  limit: string,
+  request: number,
+  maximum: number,
+  info: BackendInfo,
+): ResourceError {
+  return new ResourceError('LIMIT_EXCEEDED', {
     argument,
     found: `a request of ${request}`,
-    expected: `at most ${limit} = ${maximum} (backend ${backend.info.name}, ${backend.info.device})`,
+    expected: `at most ${limit} = ${maximum} (backend ${info.name}, ${info.device})`,
   });
 }
 
-function checkData(data: unknown, dtype: DType, elements: number): ArrayOf<DType> {
+/** Checks `data` against dtype and element count; gives it as the dtype's own array, on the same memory. */
+function checkData(data: TensorData, dtype: DType, elements: number): ArrayOf<DType> {
+  checkArrayType('data', data, dtype);
   const { ArrayType } = DTYPES[dtype];
-  const kind = ArrayBuffer.isView(data) ? Object.prototype.toString.call(data).slice(8, -1) : undefined;
-  if (kind !== ArrayType.name && !(dtype === 'float16' && kind === 'Float16Array')) {
-    const words = dtype === 'float16' || dtype === 'bfloat16';
-    throw new InvalidArgumentError('INVALID_ARGUMENT', {
-      argument: 'data',
-      found: describe(data),
-      expected: `a ${ArrayType.name} for ${dtype}`,
-      ...(words
-        ? { hint: `float32To${dtype === 'float16' ? 'Float16' : 'Bfloat16'}() converts float32 values` }
-        : {}),
-    });
-  }
-  const view = data as ArrayOf<DType>;
-  if (view.length !== elements) {
-    throw new InvalidArgumentError('INVALID_SHAPE', {
-      argument: 'data',
-      found: `${view.length} elements`,
-      expected: `${elements} elements, as the shape says`,
-    });
-  }
-  return kind === ArrayType.name
-    ? view
-    : (new ArrayType(view.buffer, view.byteOffset, view.length) as ArrayOf<DType>);
+  const values = new ArrayType(data.buffer, data.byteOffset, data.byteLength / DTYPES[dtype].bytes);
+  if (values.length === elements) return values;
+  throw new InvalidArgumentError('INVALID_SHAPE', {
+    argument: 'data',
+    found: `${values.length} elements`,
+    expected: `${elements} elements, as the shape says`,
+  });
 }

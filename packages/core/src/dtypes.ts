@@ -34,14 +34,7 @@ interface ArrayTypes {
 export type ArrayOf<D extends DType> = ArrayTypes[D];
 
 /** What `backend.tensor` takes: the dtype's own typed array, or a `Float16Array` for float16. */
-export type TensorData =
-  | Float32Array
-  | Uint16Array
-  | Int32Array
-  | BigInt64Array
-  | Int8Array
-  | Uint8Array
-  | ArrayBufferView;
+export type TensorData = ArrayBufferView;
 
 type ArrayConstructor<A> = {
   readonly name: string;
@@ -76,5 +69,20 @@ export function checkDType(argument: string, dtype: unknown, supported: readonly
     argument,
     found: describe(dtype),
     expected: supported.length === 1 ? supported[0] : `one of ${supported.join(', ')}`,
+  });
+}
+
+/** Throws INVALID_ARGUMENT unless `value` is the typed array of `dtype`, or a `Float16Array` for float16. */
+export function checkArrayType(argument: string, value: unknown, dtype: DType): void {
+  const { name } = DTYPES[dtype].ArrayType;
+  // The tag, because an array of another realm is as good.
+  const kind = ArrayBuffer.isView(value) ? Object.prototype.toString.call(value).slice(8, -1) : undefined;
+  if (kind === name || (dtype === 'float16' && kind === 'Float16Array')) return;
+  const conversion = dtype === 'float16' ? 'float32ToFloat16' : 'float32ToBfloat16';
+  throw new InvalidArgumentError('INVALID_ARGUMENT', {
+    argument,
+    found: describe(value),
+    expected: `a ${name} for ${dtype}`,
+    ...(name === 'Uint16Array' && { hint: `${conversion}() converts float32 values` }),
   });
 }

@@ -8,6 +8,7 @@ export {
 export type { RoutingOptions } from './checks/routing.js';
 export {
   type ArrayOf,
+  checkArrayType,
   DTYPES,
   type DType,
   type DTypeInfo,
@@ -55,4 +56,4 @@ export {
 export { permuteRows, planDispatch, routeTokens } from './operations/stages.js';
 export { PreparedDispatch } from './prepared-dispatch.js';
 export { type BackendFactory, type SkippedBackend, selectBackend } from './select-backend.js';
-export { isTensor, Tensor, type WithDType } from './tensor.js';
+export { checkTensor, isTensor, Tensor, type WithDType } from './tensor.js';

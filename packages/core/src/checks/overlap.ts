@@ -7,20 +7,21 @@ import type { Tensor } from '../tensor.js';
  */
 export function checkOverlap(names: readonly string[], tensors: readonly Tensor[], outputs: number): void {
   for (let i = 0; i < outputs; i++) {
+    const output = tensors[i];
+    const { memory, byteOffset, byteLength } = output;
     for (let j = i + 1; j < tensors.length; j++) {
-      if (overlap(tensors[i], tensors[j])) throw overlapError(names[i], tensors[i], names[j], tensors[j]);
+      const other = tensors[j];
+      if (
+        other.memory === memory &&
+        other.byteOffset < byteOffset + byteLength &&
+        byteOffset < other.byteOffset + other.byteLength &&
+        byteLength > 0 &&
+        other.byteLength > 0
+      ) {
+        throw overlapError(names[i], output, names[j], other);
+      }
     }
   }
-}
-
-function overlap(a: Tensor, b: Tensor): boolean {
-  return (
-    a.memory === b.memory &&
-    a.byteOffset < b.byteOffset + b.byteLength &&
-    b.byteOffset < a.byteOffset + a.byteLength &&
-    a.byteLength > 0 &&
-    b.byteLength > 0
-  );
 }
 
 function overlapError(name: string, output: Tensor, otherName: string, other: Tensor): InvalidArgumentError {

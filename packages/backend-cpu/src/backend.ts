@@ -1,0 +1,121 @@
+import {
+  type ArrayOf,
+  Backend,
+  type BackendInfo,
+  checkArrayType,
+  DTYPES,
+  type DType,
+  InvalidArgumentError,
+  type PermuteCall,
+  type PlanCall,
+  type PrepareCall,
+  type ReduceCall,
+  type RouteCall,
+} from '@moe-dispatch/core';
+import { Block } from './block.js';
+import { MemoryPool } from './memory-pool.js';
+import { permuteRows } from './permute.js';
+import { planDispatch } from './plan.js';
+import { CpuPreparedDispatch } from './prepared.js';
+import { ReduceScratch, reduceTokens } from './reduce.js';
+import { routeTokens } from './route.js';
+import type { SimdRouter } from './simd-route.js';
+import { CpuTensor } from './tensor.js';
+import { MAX_EXPERTS } from './top-k.js';
+import { Workspace } from './workspace.js';
+
+/** Token dispatch in plain JavaScript. Every operation is done when it returns. */
+export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
+  override readonly info: BackendInfo;
+  private readonly router: SimdRouter | null;
+  private readonly pool = new MemoryPool();
+  private workspace = new Workspace(0);
+  private scratch = new ReduceScratch(0, 0);
+
+  /** @param router null to route in JavaScript. */
+  constructor(router: SimdRouter | null) {
+    super();
+    this.router = router;
+    this.info = {
+      name: 'cpu',
+      device: `JavaScript, one thread, routing in ${router === null ? 'JavaScript' : 'WebAssembly SIMD'}`,
+      dtypes: Object.keys(DTYPES) as DType[],
+      limits: { maxTensorBytes: Number.MAX_SAFE_INTEGER, maxExperts: MAX_EXPERTS },
+    };
+  }
+
+  override allocate(shape: readonly number[], dtype: DType, byteLength: number): CpuTensor {
+    return new CpuTensor(this, shape, dtype, byteLength, this.pool.acquire(byteLength), false);
+  }
+
+  override upload(tensor: CpuTensor, data: ArrayOf<DType>): void {
+    (tensor.array as Int32Array).set(data as Int32Array);
+  }
+
+  /** Borrows a typed array of the dtype (16-bit floats: `Uint16Array`, or `Float16Array`), as long or longer. */
+  override adopt(
+    native: ArrayBufferView,
+    shape: readonly number[],
+    dtype: DType,
+    byteLength: number,
+  ): CpuTensor {
+    const { ArrayType } = DTYPES[dtype];
+    checkArrayType('native', native, dtype);
+    if (native.byteLength < byteLength) {
+      throw new InvalidArgumentError('BUFFER_TOO_SMALL', {
+        argument: 'native',
+        found: `a ${ArrayType.name} of ${native.byteLength} bytes`,
+        expected: `at least ${byteLength} bytes for shape [${shape.join(', ')}] of ${dtype}`,
+      });
+    }
+    const block = new Block(native.buffer, native.byteOffset, native.byteLength);
+    return new CpuTensor(this, shape, dtype, byteLength, block, true);
+  }
+
+  override pooledBytes(): number {
+    return this.pool.pooledBytes;
+  }
+
+  override shutdown(): void {
+    this.pool.clear();
+  }
+
+  override route(call: RouteCall<CpuTensor>): void {
+    this.routeWith(call, this.workspaceFor(call.numExperts));
+  }
+
+  override plan(call: PlanCall<CpuTensor>): void {
+    planDispatch(call, this.workspaceFor(call.numExperts));
+  }
+
+  override permute(call: PermuteCall<CpuTensor>): void {
+    permuteRows(call);
+  }
+
+  override reduce(call: ReduceCall<CpuTensor>): void {
+    const { topK, hidden } = call;
+    if (this.scratch.topK !== topK || this.scratch.hidden !== hidden) {
+      this.scratch = new ReduceScratch(topK, hidden);
+    }
+    reduceTokens(call, this.scratch);
+  }
+
+  override prepare(call: PrepareCall): CpuPreparedDispatch {
+    return new CpuPreparedDispatch(this, call);
+  }
+
+  routeWith(call: RouteCall<CpuTensor>, workspace: Workspace): void {
+    if (this.router === null) routeTokens(call, workspace);
+    else this.router.route(call);
+  }
+
+  /** Gives a disposed tensor's memory back to the pool. */
+  recycle(block: Block): void {
+    this.pool.release(block);
+  }
+
+  private workspaceFor(numExperts: number): Workspace {
+    if (this.workspace.numExperts !== numExperts) this.workspace = new Workspace(numExperts);
+    return this.workspace;
+  }
+}

@@ -1,0 +1,44 @@
+import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
+
+/** A stretch of memory, with the views on it that kernels want, made once. */
+export class Block {
+  readonly buffer: ArrayBufferLike;
+  readonly byteOffset: number;
+  readonly capacity: number;
+  private readonly views: { [D in DType]?: ArrayOf<DType> } = {};
+  private rowViews: ArrayOf<DType>[] = [];
+  private rowDType: DType | undefined;
+  private rowLength = 0;
+
+  constructor(buffer: ArrayBufferLike, byteOffset: number, capacity: number) {
+    this.buffer = buffer;
+    this.byteOffset = byteOffset;
+    this.capacity = capacity;
+  }
+
+  /** The whole block, as far as it holds whole elements, as a dtype's array. */
+  view(dtype: DType): ArrayOf<DType> {
+    return this.views[dtype] ?? this.makeView(dtype);
+  }
+
+  /**
+   * Room for a view of each row of `length` elements, to be filled as rows are needed. Making a view costs about
+   * as much as copying a row, and leaves garbage.
+   */
+  rows(dtype: DType, length: number): ArrayOf<DType>[] {
+    if (this.rowDType !== dtype || this.rowLength !== length) {
+      this.rowDType = dtype;
+      this.rowLength = length;
+      this.rowViews = [];
+    }
+    return this.rowViews;
+  }
+
+  private makeView(dtype: DType): ArrayOf<DType> {
+    const { ArrayType, bytes } = DTYPES[dtype];
+    const length = Math.floor(this.capacity / bytes);
+    const view = new ArrayType(this.buffer, this.byteOffset, length) as ArrayOf<DType>;
+    this.views[dtype] = view;
+    return view;
+  }
+}

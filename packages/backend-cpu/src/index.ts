@@ -1,0 +1,18 @@
+import type { BackendFactory } from '@moe-dispatch/core';
+import { CpuBackend } from './backend.js';
+import { SimdRouter } from './simd-route.js';
+
+export { CpuBackend } from './backend.js';
+export { CpuPreparedDispatch } from './prepared.js';
+export { CpuTensor } from './tensor.js';
+
+export interface CpuOptions {
+  /** Route with WebAssembly SIMD where the engine has it; false keeps to plain JavaScript. Default true. */
+  simd?: boolean;
+}
+
+/** The CPU backend, for selectBackend. It works wherever JavaScript runs; `info.device` says how it routes. */
+export function cpu(options: CpuOptions = {}): BackendFactory<CpuBackend> {
+  const { simd = true } = options;
+  return { name: 'cpu', create: async () => new CpuBackend(simd ? await SimdRouter.create() : null) };
+}

@@ -1,0 +1,88 @@
+import type { DType, PermuteCall } from '@moe-dispatch/core';
+import { checkIndices } from './check-indices.js';
+import type { CpuTensor } from './tensor.js';
+
+/** Up to this many bytes, a loop over words is quicker than a call that copies the row. */
+const SHORT_ROW = 1024;
+
+/** Copies each token's row to its K places, while the row is in the cache. */
+export function permuteRows(call: PermuteCall<CpuTensor>): void {
+  const { x, tokens, topK, hidden } = call;
+  const rows = call.permuteIndicesPerToken.array as Int32Array;
+  checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens);
+  const rowBytes = hidden * x.array.BYTES_PER_ELEMENT;
+  if (rowBytes > SHORT_ROW) copyLongRows(call, rows);
+  else if (rowBytes > 0) copyShortRows(call, rows, rowBytes);
+}
+
+function copyLongRows(call: PermuteCall<CpuTensor>, rows: Int32Array): void {
+  const { x, tokens, topK, hidden } = call;
+  const source = x.array as Int32Array;
+  const target = call.permuteInput.array as Int32Array;
+  const views = x.block.rows(x.dtype, hidden) as Int32Array[];
+  for (let token = 0; token < tokens; token++) {
+    if (token === views.length) views.push(source.subarray(token * hidden, (token + 1) * hidden));
+    const row = views[token];
+    for (let k = 0; k < topK; k++) target.set(row, rows[k * tokens + token] * hidden);
+  }
+}
+
+function copyShortRows(call: PermuteCall<CpuTensor>, rows: Int32Array, rowBytes: number): void {
+  const { x, permuteInput } = call;
+  const wordType = widestWord(rowBytes, x, permuteInput);
+  const source = x.block.view(wordType) as Int32Array;
+  const target = permuteInput.block.view(wordType) as Int32Array;
+  const copy = wordCopiers[source.BYTES_PER_ELEMENT];
+  copy(source, target, rows, call.tokens, call.topK, rowBytes / source.BYTES_PER_ELEMENT);
+}
+
+type WordCopier = (
+  source: Int32Array,
+  target: Int32Array,
+  rows: Int32Array,
+  tokens: number,
+  topK: number,
+  words: number,
+) => void;
+
+/** A function for each word size: one that met several array types would be compiled for none. */
+const wordCopiers: Record<number, WordCopier> = {
+  1: makeWordCopier(),
+  2: makeWordCopier(),
+  4: makeWordCopier(),
+  8: makeWordCopier(),
+};
+
+/** Copies word by word, four places at a time: one read serves four writes. */
+function makeWordCopier(): WordCopier {
+  return (source, target, rows, tokens, topK, words) => {
+    for (let token = 0; token < tokens; token++) {
+      const from = token * words;
+      let k = 0;
+      for (; k + 4 <= topK; k += 4) {
+        const a = rows[k * tokens + token] * words;
+        const b = rows[(k + 1) * tokens + token] * words;
+        const c = rows[(k + 2) * tokens + token] * words;
+        const d = rows[(k + 3) * tokens + token] * words;
+        for (let i = 0; i < words; i++) {
+          const word = source[from + i];
+          target[a + i] = word;
+          target[b + i] = word;
+          target[c + i] = word;
+          target[d + i] = word;
+        }
+      }
+      for (; k < topK; k++) {
+        const a = rows[k * tokens + token] * words;
+        for (let i = 0; i < words; i++) target[a + i] = source[from + i];
+      }
+    }
+  };
+}
+
+/** The widest integer type of which rows and both tensors consist. */
+function widestWord(rowBytes: number, x: CpuTensor, permuteInput: CpuTensor): DType {
+  const aligned = rowBytes | x.byteOffset | permuteInput.byteOffset;
+  if (aligned % 8 === 0) return 'int64';
+  return aligned % 4 === 0 ? 'int32' : x.dtype;
+}

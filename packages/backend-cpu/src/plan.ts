@@ -1,0 +1,36 @@
+import type { PlanCall } from '@moe-dispatch/core';
+import { checkIndices } from './check-indices.js';
+import type { CpuTensor } from './tensor.js';
+import type { Workspace } from './workspace.js';
+
+/** Counting sort of the (token, choice) pairs by expert, stable by token, then choice. */
+export function planDispatch(call: PlanCall<CpuTensor>, workspace: Workspace): void {
+  const { tokens, topK, numExperts } = call;
+  const experts = call.topKIndices.array as Int32Array;
+  checkIndices('topKIndices', experts, tokens * topK, numExperts);
+  const { nextRow } = workspace;
+  nextRow.fill(0);
+  for (let i = 0; i < tokens * topK; i++) nextRow[experts[i]]++;
+  scanCounts(call, nextRow);
+  const rows = call.permuteIndicesPerToken.array as Int32Array;
+  for (let token = 0; token < tokens; token++) {
+    for (let k = 0; k < topK; k++) rows[k * tokens + token] = nextRow[experts[token * topK + k]]++;
+  }
+}
+
+/** Writes counts and offsets; leaves each expert's first row in `nextRow`. */
+function scanCounts(call: PlanCall<CpuTensor>, nextRow: Int32Array): void {
+  // Counts fit in the lower half of an int64; whole BigInts would be garbage.
+  const halves = call.tokenNumsPerExpert.block.view('int32') as Int32Array;
+  const offsets = call.expertOffsets.array as Int32Array;
+  let row = 0;
+  for (let expert = 0; expert < call.numExperts; expert++) {
+    const count = nextRow[expert];
+    halves[2 * expert] = count;
+    halves[2 * expert + 1] = 0;
+    offsets[expert] = row;
+    nextRow[expert] = row;
+    row += count;
+  }
+  offsets[call.numExperts] = row;
+}

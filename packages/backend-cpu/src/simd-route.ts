@@ -1,0 +1,102 @@
+import type { RouteCall } from '@moe-dispatch/core';
+import { ROUTE_KERNEL } from './route-kernel.js';
+import { numberFromRow, rowsToRoute } from './routing-rows.js';
+import type { CpuTensor } from './tensor.js';
+
+type RouteKernel = (
+  gating: number,
+  experts: number,
+  scales: number,
+  values: number,
+  tokens: number,
+  numExperts: number,
+  topK: number,
+  softmax: boolean,
+) => void;
+
+/** Gating bytes that go through the kernel at once: they stay in the cache, and the kernel's memory stays small. */
+const CHUNK_BYTES = 32768;
+const PAGE_BYTES = 65536;
+/** Up to this many values, a loop is quicker than a view and a copy. */
+const SHORT_COPY = 64;
+/** Values that the kernel takes together. */
+const BLOCK = 16;
+
+/** Routes in WebAssembly, in chunks of tokens that pass through the kernel's own memory. */
+export class SimdRouter {
+  private readonly memory: WebAssembly.Memory;
+  private readonly kernel: RouteKernel;
+  private floats: Float32Array;
+  private ints: Int32Array;
+
+  private constructor(instance: WebAssembly.Instance) {
+    this.memory = instance.exports.memory as WebAssembly.Memory;
+    this.kernel = instance.exports.route as RouteKernel;
+    this.floats = new Float32Array(this.memory.buffer);
+    this.ints = new Int32Array(this.memory.buffer);
+  }
+
+  /** null where the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
+  static async create(): Promise<SimdRouter | null> {
+    try {
+      const bytes = Uint8Array.from(atob(ROUTE_KERNEL), (char) => char.charCodeAt(0));
+      const { instance } = await WebAssembly.instantiate(bytes);
+      return new SimdRouter(instance);
+    } catch {
+      return null;
+    }
+  }
+
+  route(call: RouteCall<CpuTensor>): void {
+    const { rows, columns, picks } = rowsToRoute(call);
+    const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
+    const values = 0;
+    const gating = values + aligned(columns) + aligned(columns / BLOCK);
+    const experts = gating + aligned(chunk * columns);
+    const scales = experts + aligned(chunk * picks);
+    this.reserve(4 * (scales + aligned(chunk * picks)));
+    const softmax = call.routing !== 'topk-only';
+    for (let first = 0; first < rows; first += chunk) {
+      const count = Math.min(chunk, rows - first);
+      this.load(call.gating.array as Float32Array, first * columns, count * columns, gating);
+      this.kernel(4 * gating, 4 * experts, 4 * scales, 4 * values, count, columns, picks, softmax);
+      this.store(call, first * picks, count * picks, experts, scales);
+    }
+    if (call.routing === 'group') numberFromRow(call, columns);
+  }
+
+  private load(gating: Float32Array, from: number, count: number, rows: number): void {
+    const { floats } = this;
+    if (count <= SHORT_COPY) for (let i = 0; i < count; i++) floats[rows + i] = gating[from + i];
+    else floats.set(gating.subarray(from, from + count), rows);
+  }
+
+  private store(
+    call: RouteCall<CpuTensor>,
+    at: number,
+    count: number,
+    experts: number,
+    scales: number,
+  ): void {
+    const { ints, floats } = this;
+    const topKIndices = call.topKIndices.array as Int32Array;
+    const expertScales = call.expertScalesFloat.array as Float32Array;
+    for (let i = 0; i < count; i++) {
+      topKIndices[at + i] = ints[experts + i];
+      expertScales[at + i] = floats[scales + i];
+    }
+  }
+
+  private reserve(byteLength: number): void {
+    const missing = byteLength - this.floats.byteLength;
+    if (missing <= 0) return;
+    this.memory.grow(Math.ceil(missing / PAGE_BYTES));
+    this.floats = new Float32Array(this.memory.buffer);
+    this.ints = new Int32Array(this.memory.buffer);
+  }
+}
+
+/** Elements rounded up to whole blocks, with one to spare: the kernel reads and writes whole ones. */
+function aligned(elements: number): number {
+  return (Math.ceil(elements / BLOCK) + 1) * BLOCK;
+}

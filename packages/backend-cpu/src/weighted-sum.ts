@@ -1,0 +1,120 @@
+const { fround } = Math;
+
+/**
+ * Adds weighted rows to sums, each product and sum rounded to float32, in the rows' order. Eight and four rows at
+ * a time, because loading and storing the sums costs as much as adding a row. Here elements are float32;
+ * ./weighted-sum-16.ts has the same for 16-bit words, whose values come from a table.
+ *
+ * @param sums takes `hidden` sums from `at` on.
+ * @param starts where each row starts in `source`.
+ */
+export function addRows(
+  sums: Float32Array,
+  at: number,
+  source: Float32Array,
+  starts: readonly number[],
+  weights: Float32Array,
+  hidden: number,
+): void {
+  const count = starts.length;
+  let k = 0;
+  for (; k + 8 <= count; k += 8) addEight(sums, at, source, starts, weights, k, hidden);
+  for (; k + 4 <= count; k += 4) addFour(sums, at, source, starts, weights, k, hidden);
+  for (; k < count; k++) addOne(sums, at, source, starts[k], weights[k], hidden);
+}
+
+/** Adds one weighted row after its bias. */
+export function addBiasedRow(
+  sums: Float32Array,
+  at: number,
+  source: Float32Array,
+  start: number,
+  bias: Float32Array,
+  biasStart: number,
+  weight: number,
+  hidden: number,
+): void {
+  for (let i = 0; i < hidden; i++) {
+    const value = fround(source[start + i] + bias[biasStart + i]);
+    sums[at + i] = fround(sums[at + i] + fround(weight * value));
+  }
+}
+
+function addEight(
+  sums: Float32Array,
+  at: number,
+  source: Float32Array,
+  starts: readonly number[],
+  weights: Float32Array,
+  k: number,
+  hidden: number,
+): void {
+  const a = starts[k];
+  const b = starts[k + 1];
+  const c = starts[k + 2];
+  const d = starts[k + 3];
+  const e = starts[k + 4];
+  const f = starts[k + 5];
+  const g = starts[k + 6];
+  const h = starts[k + 7];
+  const wa = weights[k];
+  const wb = weights[k + 1];
+  const wc = weights[k + 2];
+  const wd = weights[k + 3];
+  const we = weights[k + 4];
+  const wf = weights[k + 5];
+  const wg = weights[k + 6];
+  const wh = weights[k + 7];
+  for (let i = 0; i < hidden; i++) {
+    let sum = sums[at + i];
+    sum = fround(sum + fround(wa * source[a + i]));
+    sum = fround(sum + fround(wb * source[b + i]));
+    sum = fround(sum + fround(wc * source[c + i]));
+    sum = fround(sum + fround(wd * source[d + i]));
+    sum = fround(sum + fround(we * source[e + i]));
+    sum = fround(sum + fround(wf * source[f + i]));
+    sum = fround(sum + fround(wg * source[g + i]));
+    sum = fround(sum + fround(wh * source[h + i]));
+    sums[at + i] = sum;
+  }
+}
+
+function addFour(
+  sums: Float32Array,
+  at: number,
+  source: Float32Array,
+  starts: readonly number[],
+  weights: Float32Array,
+  k: number,
+  hidden: number,
+): void {
+  const a = starts[k];
+  const b = starts[k + 1];
+  const c = starts[k + 2];
+  const d = starts[k + 3];
+  const wa = weights[k];
+  const wb = weights[k + 1];
+  const wc = weights[k + 2];
+  const wd = weights[k + 3];
+  for (let i = 0; i < hidden; i++) {
+    let sum = sums[at + i];
+    sum = fround(sum + fround(wa * source[a + i]));
+    sum = fround(sum + fround(wb * source[b + i]));
+    sum = fround(sum + fround(wc * source[c + i]));
+    sum = fround(sum + fround(wd * source[d + i]));
+    sums[at + i] = sum;
+  }
+}
+
+function addOne(
+  sums: Float32Array,
+  at: number,
+  source: Float32Array,
+  start: number,
+  weight: number,
+  hidden: number,
+): void {
+  for (let i = 0; i < hidden; i++) {
+    sums[at + i] = fround(sums[at + i] + fround(weight * source[start + i]));
+  }
+}

@@ -1,0 +1,167 @@
+/*
+ * Softmax and top-k over rows of gating values, four experts at a time: AssemblyScript, compiled to WebAssembly
+ * SIMD by scripts/build-wasm.mjs and embedded in src/route-kernel.ts. The JavaScript in src/route.ts says the same.
+ */
+
+const LARGEST: f32 = f32.MAX_VALUE;
+
+/** Experts are searched in blocks of 16: the largest value of each block is kept, so that a pick reads one block. */
+const BLOCK_BYTES: usize = 64;
+
+/**
+ * Routes `tokens` rows of `numExperts` values. All addresses are multiples of 16.
+ * @param gating the rows, with a block to spare after the last.
+ * @param experts takes `tokens` × `topK` int32.
+ * @param scales takes as many float32.
+ * @param values scratch for one row in whole blocks, then a float32 for each block, rounded up to 4 blocks.
+ */
+export function route(
+  gating: usize,
+  experts: usize,
+  scales: usize,
+  values: usize,
+  tokens: i32,
+  numExperts: i32,
+  topK: i32,
+  softmax: bool,
+): void {
+  const blocks: i32 = (numExperts + 15) >> 4;
+  const blockMaxima = values + (<usize>blocks) * BLOCK_BYTES;
+  for (let token = 0; token < tokens; token++) {
+    loadRow(gating, numExperts, blocks, values, blockMaxima);
+    for (let k = 0; k < topK; k++) {
+      const at = (<usize>k) << 2;
+      store<i32>(experts + at, takeBest(blocks, values, blockMaxima, scales + at));
+    }
+    if (softmax) scaleTop(scales, topK, values, blocks);
+    gating += (<usize>numExperts) << 2;
+    experts += (<usize>topK) << 2;
+    scales += (<usize>topK) << 2;
+  }
+}
+
+/** Writes the cleaned row and the block maxima, −∞ after their ends. */
+function loadRow(row: usize, numExperts: i32, blocks: i32, values: usize, blockMaxima: usize): void {
+  const end = i32x4.splat(numExperts);
+  const lowest = f32x4.splat(-LARGEST);
+  const highest = f32x4.splat(LARGEST);
+  let lanes = i32x4(0, 1, 2, 3);
+  let maxima = nothing();
+  for (let block = 0; block < blocks; block++) {
+    let max = nothing();
+    for (let i: usize = 0; i < BLOCK_BYTES; i += 16) {
+      let value = v128.load(row + i);
+      value = v128.bitselect(value, lowest, f32x4.eq(value, value));
+      value = f32x4.min(f32x4.max(value, lowest), highest);
+      value = v128.bitselect(value, nothing(), i32x4.lt_s(lanes, end));
+      lanes = i32x4.add(lanes, i32x4.splat(4));
+      v128.store(values + i, value);
+      max = f32x4.max(max, value);
+    }
+    maxima = replaceLane(maxima, block & 3, largest(max));
+    if ((block & 3) == 3 || block == blocks - 1) {
+      v128.store(blockMaxima + ((<usize>(block & ~3)) << 2), maxima);
+      maxima = nothing();
+    }
+    row += BLOCK_BYTES;
+    values += BLOCK_BYTES;
+  }
+}
+
+/**
+ * Takes the largest value, the first of equal ones, out of `values`, stores it to `top` and returns its expert.
+ * Whole vectors are stored throughout: a vector read soon after a store to one of its lanes has to wait for it.
+ */
+function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i32 {
+  let max = v128.load(blockMaxima);
+  for (let block = 4; block < blocks; block += 4) {
+    max = f32x4.max(max, v128.load(blockMaxima + ((<usize>block) << 2)));
+  }
+  const best = largest(max);
+  let maximaPlace = blockMaxima;
+  let mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
+  while (mask == 0) {
+    maximaPlace += 16;
+    mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
+  }
+  const lane = ctz(mask);
+  const block = (<i32>((maximaPlace - blockMaxima) >> 2)) + lane;
+  const start = values + (<usize>block) * BLOCK_BYTES;
+  const expert = (block << 4) + firstEqual(start, best);
+  store<f32>(top, load<f32>(values + ((<usize>expert) << 2)));
+  const place = values + ((<usize>(expert & ~3)) << 2);
+  v128.store(place, replaceLane(v128.load(place), expert & 3, nothing()));
+  const low = f32x4.max(v128.load(start), v128.load(start, 16));
+  const high = f32x4.max(v128.load(start, 32), v128.load(start, 48));
+  v128.store(maximaPlace, replaceLane(v128.load(maximaPlace), lane, largest(f32x4.max(low, high))));
+  return expert;
+}
+
+/** Where in a block of 16 the first value equal to all of `best` stands. */
+function firstEqual(start: usize, best: v128): i32 {
+  return ctz(
+    i32x4.bitmask(f32x4.eq(v128.load(start), best)) |
+      (i32x4.bitmask(f32x4.eq(v128.load(start, 16), best)) << 4) |
+      (i32x4.bitmask(f32x4.eq(v128.load(start, 32), best)) << 8) |
+      (i32x4.bitmask(f32x4.eq(v128.load(start, 48), best)) << 12),
+  );
+}
+
+function nothing(): v128 {
+  return f32x4.splat(-f32.POSITIVE_INFINITY);
+}
+
+function replaceLane(value: v128, lane: i32, replacement: v128): v128 {
+  return v128.bitselect(replacement, value, i32x4.eq(i32x4(0, 1, 2, 3), i32x4.splat(lane)));
+}
+
+/** The largest lane, in every lane. */
+function largest(value: v128): v128 {
+  const pairs = f32x4.max(value, i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.max(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+}
+
+/** Turns the chosen values into their softmax over the row; `values` has all the others. */
+function scaleTop(tops: usize, topK: i32, values: usize, blocks: i32): void {
+  const max = f32x4.splat(load<f32>(tops));
+  let even = f64x2.splat(0);
+  let odd = f64x2.splat(0);
+  const end = values + (<usize>blocks) * BLOCK_BYTES;
+  for (let place = values; place < end; place += 16) {
+    const term = exp(f32x4.sub(v128.load(place), max));
+    even = f64x2.add(even, f64x2.promote_low_f32x4(term));
+    odd = f64x2.add(odd, f64x2.promote_low_f32x4(i8x16.shuffle(term, term, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
+  }
+  const both = f64x2.add(even, odd);
+  let sum = f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
+  for (let k = 0; k < topK; k++) {
+    const place = tops + ((<usize>k) << 2);
+    const term = f32x4.extract_lane(exp(f32x4.sub(v128.load32_splat(place), max)), 0);
+    store<f32>(place, term);
+    sum += term;
+  }
+  for (let k = 0; k < topK; k++) {
+    const place = tops + ((<usize>k) << 2);
+    store<f32>(place, <f32>(<f64>load<f32>(place) / sum));
+  }
+}
+
+/**
+ * exp(x) for x ≤ 0 to 2e-7, 0 below −87.7: with x = n·ln2 + r and |r| ≤ ln2/2, 2^n times the Taylor series of exp(r).
+ */
+function exp(x: v128): v128 {
+  x = f32x4.max(x, f32x4.splat(-88));
+  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.4426950408889634)));
+  // ln2 in two parts, so that n times the first is exact.
+  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
+  r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440054690583e-4)));
+  let sum = f32x4.splat(1.0 / 720.0);
+  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.0 / 120.0));
+  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.0 / 24.0));
+  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.0 / 6.0));
+  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(0.5));
+  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1));
+  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1));
+  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  return f32x4.mul(sum, power);
+}
