@@ -7,8 +7,8 @@ export interface ReduceRowsOptions {
   workgroupSize: number;
   dtype: FloatDType;
   layout: RowLayout;
-  /** K where it is small enough to unroll, else 0. */
-  topK: number;
+  /** Choices loaded together; divides K. */
+  unroll: number;
   bias: boolean;
   norm: boolean;
   /** Whether ffn_out, or the bias, was gathered before: for each choice, a cut as large as the output's. */
@@ -18,12 +18,12 @@ export interface ReduceRowsOptions {
 
 /** Sums each token's rows by their scales, in order of k: one thread per unit of the output. */
 export function reduceRows(options: ReduceRowsOptions): Kernel {
-  const { workgroupSize, dtype, layout, topK, bias, norm, gathered, gatheredBias } = options;
+  const { workgroupSize, dtype, layout, unroll, bias, norm, gathered, gatheredBias } = options;
   const flags = [bias && 'bias', norm && 'norm', gathered && 'gathered', gatheredBias && 'gathered-bias'];
   const unit = layout === 'vectors' ? 'vectors' : 'words';
-  const choices = topK > 0 ? `${topK}u` : 'p.topk_width';
+  const choices = Array.from({ length: unroll }, (_, j) => j);
   return {
-    id: ['reduce-rows.wgsl.ts', workgroupSize, dtype, layout, topK, ...flags.filter(Boolean)].join(' '),
+    id: ['reduce-rows.wgsl.ts', workgroupSize, dtype, layout, unroll, ...flags.filter(Boolean)].join(' '),
     storage: {
       ffn_out: unit,
       indices: 'words',
@@ -46,18 +46,25 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (i < p.units) { store_unit(p.first_unit + i, i); }
 }
 
+struct Term { live: bool, scale: f32, value: Element }
+
+// What choice k adds; nothing where its row or expert is out of range.
+fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
+  let row = indices[p.indices_at + k * p.indices_stride + token - p.indices_token];
+  var live = row < p.total_rows;
+  var value = load_ffn_out(${source('row', 'total_rows', gathered)});
+  ${bias ? addBias(gatheredBias) : ''}
+  return Term(live, scale(token, k), value);
+}
+
 // One element of the output: number i in this cut, and where it is.
 fn reduced(i: u32, element: u32) -> Element {
   let token = element / p.row_elements;
   let column = element - token * p.row_elements;
   var sum = Element();
-  for (var k = 0u; k < ${choices}; k++) {
-    let row = indices[p.indices_at + k * p.indices_stride + token - p.indices_token];
-    var live = row < p.total_rows;
-    var value = load_ffn_out(${source('row', 'total_rows', gathered)});
-    ${bias ? addBias(gatheredBias) : ''}
-    // A row or an expert out of range adds nothing.
-    if (live) { sum += scale(token, k) * value; }
+  for (var k = 0u; k < p.topk_width; k += ${unroll}u) {
+    ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n    ')}
+    ${choices.map((j) => `if (term${j}.live) { sum += term${j}.scale * term${j}.value; }`).join('\n    ')}
   }
   ${norm ? 'sum = divided(sum, scale_total(token));' : ''}
   return bitcast<f32>(p.factor) * sum;

@@ -6,8 +6,8 @@ import { fitsBinding, type Segment, segments, type View, wholeView, wordCount } 
 import type { Steps } from '../steps.js';
 import type { WebGpuTensor } from '../webgpu-tensor.js';
 
-/** Largest K for which the loop over the choices is unrolled. */
-const MAX_UNROLLED = 16;
+/** How many choices to load together: the first of these that divides K. */
+const UNROLLS = [4, 3, 2, 1];
 
 type Call = ReduceCall<WebGpuTensor>;
 
@@ -57,7 +57,7 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
-    ...{ workgroupSize, dtype, layout, topK: topK <= MAX_UNROLLED ? topK : 0, norm: normTopkProb },
+    ...{ workgroupSize, dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)!, norm: normTopkProb },
     ...{ bias: sources.bias !== null, gathered: sources.gathered, gatheredBias: sources.gatheredBias },
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
