@@ -61,7 +61,7 @@ export class BufferPool {
     if (this.liveBytes + this.freeBytes + size > this.peakBytes) this.drop();
     const create = () => this.device.createBuffer({ size, usage: STORAGE_USAGE });
     const { value: buffer, fault } = this.faults.watch(what, create, ['out-of-memory']);
-    this.doubtful.set(buffer, fault);
+    this.doubtful.set(buffer, this.faults.track(fault));
     fault.then((error) => {
       // Whoever has or gets a buffer without memory hears of it; then it goes, and makes room for smaller ones.
       if (error === undefined) this.doubtful.delete(buffer);

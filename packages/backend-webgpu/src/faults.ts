@@ -10,19 +10,21 @@ export class Faults {
   private readonly device: GPUDevice;
   private readonly pending = new Set<Fault>();
   private readonly untold = new Set<MoeDispatchError>();
+  /** One error can be the fault of many tensors. */
+  private readonly seen = new WeakSet<MoeDispatchError>();
 
   constructor(device: GPUDevice) {
     this.device = device;
   }
 
-  /** Does `work` in error scopes of those kinds. The fault never rejects. */
+  /** Does `work` in error scopes of those kinds. The fault never rejects; `track` it unless it is told otherwise. */
   watch<V>(what: string, work: () => V, kinds: readonly Kind[] = ['validation']): { value: V; fault: Fault } {
     const popped: Promise<GPUError | null>[] = [];
     for (const kind of kinds) this.device.pushErrorScope(kind);
     try {
       return {
         value: work(),
-        fault: this.track(Promise.resolve().then(() => faultOfFirst(what, kinds, popped))),
+        fault: Promise.resolve().then(() => faultOfFirst(what, kinds, popped)),
       };
     } finally {
       for (const _ of kinds) popped.unshift(this.device.popErrorScope());
@@ -34,13 +36,15 @@ export class Faults {
     this.pending.add(fault);
     fault.then((error) => {
       this.pending.delete(fault);
-      if (error !== undefined) this.untold.add(error);
+      if (error !== undefined) this.report(error);
     });
     return fault;
   }
 
-  /** An error that belongs to no tensor. */
+  /** Keeps an error until told. */
   report(error: MoeDispatchError): void {
+    if (this.seen.has(error)) return;
+    this.seen.add(error);
     this.untold.add(error);
   }
 

@@ -82,7 +82,7 @@ class CompiledProgram implements Program {
       async (error) => error && compileError(this.id, await this.messages(), error),
     );
     const combined = earlier === undefined ? explained : firstFault([earlier, explained]);
-    this.fault = combined;
+    this.fault = this.faults.track(combined);
     combined.then((error) => {
       if (error === undefined && this.fault === combined) this.fault = undefined;
     });

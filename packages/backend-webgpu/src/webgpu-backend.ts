@@ -110,7 +110,7 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
 
   override upload(tensor: WebGpuTensor, data: ArrayOf<DType>): void {
     const { fault } = this.context.faults.watch('the upload', () => upload(this.device.queue, tensor, data));
-    tensor.writtenBy(fault);
+    tensor.writtenBy(this.context.faults.track(fault));
   }
 
   /**
@@ -207,7 +207,7 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
     // What an operation works on comes first: it explains errors of the work itself.
     const before = [...inputs.flatMap((tensor) => tensor.faults()), ...steps.faults()];
     for (const tensor of outputs) before.push(...tensor.memoryFaults());
-    const work = firstFault([...before, fault]);
+    const work = this.context.faults.track(firstFault([...before, fault]));
     for (const tensor of outputs) tensor.writtenBy(work);
   }
 

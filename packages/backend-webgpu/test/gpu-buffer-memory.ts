@@ -19,7 +19,12 @@ export function gpuBufferMemory(device: GPUDevice): NativeMemory {
   };
 }
 
-async function readBuffer(device: GPUDevice, buffer: GPUBuffer, dtype: DType, elements: number): Promise<ArrayOf<DType>> {
+async function readBuffer(
+  device: GPUDevice,
+  buffer: GPUBuffer,
+  dtype: DType,
+  elements: number,
+): Promise<ArrayOf<DType>> {
   // COPY_DST | MAP_READ
   const staging = device.createBuffer({ size: buffer.size, usage: 0x9 });
   const encoder = device.createCommandEncoder();

@@ -34,7 +34,8 @@ export function limitedDevice(device: GPUDevice, { limits = {}, without = [] }: 
       check('workgroup memory', workgroupBytes(descriptor.code), limit('maxComputeWorkgroupStorageSize'));
       return device.createShaderModule(descriptor);
     },
-    createCommandEncoder: () => limitedEncoder(device.createCommandEncoder(), limit('maxComputeWorkgroupsPerDimension')),
+    createCommandEncoder: () =>
+      limitedEncoder(device.createCommandEncoder(), limit('maxComputeWorkgroupsPerDimension')),
   };
   return forward(device, overrides);
 }
@@ -58,7 +59,9 @@ function workgroupBytes(code: string): number {
   const constants = new Map<string, number>();
   for (const [, name, value] of code.matchAll(/const (\w+) = (\d+)u;/g)) constants.set(name, Number(value));
   let bytes = 0;
-  for (const [, type, size] of code.matchAll(/var<workgroup> \w+: (?:array<([^;]*), ([^;,]*)>|atomic<u32>);/g)) {
+  for (const [, type, size] of code.matchAll(
+    /var<workgroup> \w+: (?:array<([^;]*), ([^;,]*)>|atomic<u32>);/g,
+  )) {
     if (type === undefined) bytes += 4;
     else {
       const [count, divisor = '1'] = size.split('/').map((part) => part.trim());
@@ -73,7 +76,7 @@ function check(limit: string, request: number, maximum: number): void {
 }
 
 /** An object with the overrides in place of the target's own members; methods are called on the target. */
-function forward<T extends object>(target: T, overrides: Record<string, unknown>): T {
+export function forward<T extends object>(target: T, overrides: Record<string, unknown>): T {
   return new Proxy(target, {
     get(_, name) {
       if (typeof name === 'string' && name in overrides) return overrides[name];

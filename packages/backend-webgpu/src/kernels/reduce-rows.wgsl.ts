@@ -1,6 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import type { Kernel } from '../kernel.js';
 import { type RowLayout, rowElements } from './row-elements.wgsl.js';
+import { tinySums } from './tiny-sums.wgsl.js';
 import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 export interface ReduceRowsOptions {
@@ -74,6 +75,11 @@ fn scale(token: u32, k: u32) -> f32 {
   return bitcast<f32>(scales[p.scales_at + token * p.topk_width + k]);
 }
 ${norm ? NORM : ''}
+${tinySums(dtype, layout, {
+  ffnOut: source('row', 'total_rows', gathered),
+  bias: bias ? source('expert', 'experts', gatheredBias) : undefined,
+  norm,
+})}
 `,
   };
 }

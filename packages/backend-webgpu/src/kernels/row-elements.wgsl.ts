@@ -9,20 +9,25 @@ export type RowLayout = 'vectors' | 'words' | 'split';
 
 /**
  * WGSL to compute with rows: the type `Element` (as many values as can be treated alike), PER_UNIT elements in a
- * unit, `load_<name>(number)` for each buffer of `names`, `store_unit(unit, i)`, which calls `reduced`, and
+ * unit, `Unit` for an element's bits, `load_<name>(number)` for each buffer of `names` and `raw_<name>(number, lane)`
+ * for the float32 bits of one of its values, `store_unit(unit, i)`, which calls `reduced` and `with_tiny`, and
  * `quotient`.
  */
 export function rowElements(dtype: FloatDType, layout: RowLayout, names: readonly string[]): string {
   const half = dtype === 'float32' ? '' : halfFloats(dtype);
   const { type, pack, unpack, store = STORE } = half === '' ? SINGLE[layout] : HALF[layout];
   const load = layout === 'split' ? loadSplit : loadWhole;
+  const raw = (name: string) =>
+    `fn raw_${name}(number: u32, lane: u32) -> u32 { ${rawBits(dtype, layout, name)} }`;
   return `${half}
 alias Element = ${type};
+alias Unit = ${layout === 'vectors' ? 'vec4<u32>' : 'u32'};
 const PER_UNIT = ${layout === 'split' ? 2 : 1}u;
 ${unpack}
 ${pack}
 ${store}
 ${names.map(load).join('\n')}
+${dtype === 'float16' ? '' : names.map(raw).join('\n')}
 ${type === 'mat2x4<f32>' ? MATRIX_QUOTIENT : quotient('quotient', type)}
 `;
 }
@@ -51,14 +56,15 @@ const SINGLE: Record<RowLayout, Elements> = {
   },
 };
 
-const STORE = 'fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = pack(reduced(i, unit)); }';
+const STORE =
+  'fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = with_tiny(pack(reduced(i, unit)), i, unit); }';
 
 /** The word's values belong to two elements; behind the last one stands what is not ours. */
 const STORE_SPLIT = /* wgsl */ `
 fn store_unit(unit: u32, i: u32) {
-  var word = pack(reduced(2u * i, 2u * unit));
+  var word = with_tiny(pack(reduced(2u * i, 2u * unit)), 2u * i, 2u * unit);
   if (2u * unit + 1u < p.total_elements) {
-    word |= pack(reduced(2u * i + 1u, 2u * unit + 1u)) << 16u;
+    word |= with_tiny(pack(reduced(2u * i + 1u, 2u * unit + 1u)), 2u * i + 1u, 2u * unit + 1u) << 16u;
   } else {
     word |= output[unit + p.output_at] & 0xffff0000u;
   }
@@ -104,6 +110,16 @@ function loadSplit(name: string): string {
   return `fn load_${name}(element: u32) -> Element {
   return unpack((${name}[element / 2u + p.${name}_at] >> (16u * (element % 2u))) & 0xffffu);
 }`;
+}
+
+/** Body of a function of an element's number and a value's lane in it: float32 bits, for all but float16. */
+function rawBits(dtype: FloatDType, layout: RowLayout, name: string): string {
+  const at = (number: string) => `${name}[${number} + p.${name}_at]`;
+  if (layout === 'split') return `return (${at('number / 2u')} >> (16u * (number % 2u))) << 16u;`;
+  if (dtype === 'float32') return `return ${at('number')}${layout === 'vectors' ? '[lane]' : ''};`;
+  // Low halves first.
+  if (layout === 'vectors') return `return (${at('number')}[lane % 4u] >> (lane / 4u * 16u)) << 16u;`;
+  return `return (${at('number')} >> (16u * lane)) << 16u;`;
 }
 
 /** sum / total, corrected once, because WGSL's division may be 2.5 ulp off. */
