@@ -47,28 +47,33 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (i < p.units) { store_unit(p.first_unit + i, i); }
 }
 
-struct Term { live: bool, scale: f32, value: Element }
+struct Term { live: bool, scale: f32, value: Element, bits: Unit }
 
 // What choice k adds; nothing where its row or expert is out of range.
 fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
   let row = indices[p.indices_at + k * p.indices_stride + token - p.indices_token];
   var live = row < p.total_rows;
-  var value = load_ffn_out(${source('row', 'total_rows', gathered)});
+  var bits = load_ffn_out(${source('row', 'total_rows', gathered)});
+  var value = unpack(bits);
   ${bias ? addBias(gatheredBias) : ''}
-  return Term(live, scale(token, k), value);
+  return Term(live, scale(token, k), value, bits);
 }
 
+// The sum, and the bits of all that was added with another scale than 0, one over the other.
+struct Sum { value: Element, bits: Unit }
+
 // One element of the output: number i in this cut, and where it is.
-fn reduced(i: u32, element: u32) -> Element {
+fn reduced(i: u32, element: u32) -> Sum {
   let token = element / p.row_elements;
   let column = element - token * p.row_elements;
   var sum = Element();
+  var bits = Unit();
   for (var k = 0u; k < p.topk_width; k += ${unroll}u) {
     ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n    ')}
-    ${choices.map((j) => `if (term${j}.live) { sum += term${j}.scale * term${j}.value; }`).join('\n    ')}
+    ${choices.map(addTerm).join('\n    ')}
   }
   ${norm ? 'sum = divided(sum, scale_total(token));' : ''}
-  return bitcast<f32>(p.factor) * sum;
+  return Sum(bitcast<f32>(p.factor) * sum, bits);
 }
 
 fn scale(token: u32, k: u32) -> f32 {
@@ -87,7 +92,14 @@ ${tinySums(dtype, layout, {
 function addBias(gathered: boolean): string {
   return `let expert = topk[p.topk_at + token * p.topk_width + k];
     live = live && expert < p.experts;
-    value += load_bias(${source('expert', 'experts', gathered)});`;
+    let bias_bits = load_bias(${source('expert', 'experts', gathered)});
+    value += unpack(bias_bits);
+    bits |= bias_bits;`;
+}
+
+function addTerm(j: number): string {
+  return `if (term${j}.live) { sum += term${j}.scale * term${j}.value; }
+    if (term${j}.live && (bitcast<u32>(term${j}.scale) & 0x7fffffffu) != 0u) { bits |= term${j}.bits; }`;
 }
 
 /** The number of the element to load: in the gathered cut of choice k, or in the row of the whole tensor. */

@@ -9,7 +9,7 @@ export type RowLayout = 'vectors' | 'words' | 'split';
 
 /**
  * WGSL to compute with rows: the type `Element` (as many values as can be treated alike), PER_UNIT elements in a
- * unit, `Unit` for an element's bits, `load_<name>(number)` for each buffer of `names` and `raw_<name>(number, lane)`
+ * unit, `Unit` for an element's bits, `load_<name>(number)` of a Unit for each buffer of `names` and `raw_<name>(number, lane)`
  * for the float32 bits of one of its values, `store_unit(unit, i)`, which calls `reduced` and `with_tiny`, and
  * `quotient`.
  */
@@ -25,6 +25,7 @@ alias Unit = ${layout === 'vectors' ? 'vec4<u32>' : 'u32'};
 const PER_UNIT = ${layout === 'split' ? 2 : 1}u;
 ${unpack}
 ${pack}
+${RESULT}
 ${store}
 ${names.map(load).join('\n')}
 ${dtype === 'float16' ? '' : names.map(raw).join('\n')}
@@ -56,15 +57,21 @@ const SINGLE: Record<RowLayout, Elements> = {
   },
 };
 
-const STORE =
-  'fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = with_tiny(pack(reduced(i, unit)), i, unit); }';
+const RESULT = /* wgsl */ `
+fn result(i: u32, element: u32) -> Unit {
+  let sum = reduced(i, element);
+  return with_tiny(pack(sum.value), sum.bits, i, element);
+}
+`;
+
+const STORE = 'fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = result(i, unit); }';
 
 /** The word's values belong to two elements; behind the last one stands what is not ours. */
 const STORE_SPLIT = /* wgsl */ `
 fn store_unit(unit: u32, i: u32) {
-  var word = with_tiny(pack(reduced(2u * i, 2u * unit)), 2u * i, 2u * unit);
+  var word = result(2u * i, 2u * unit);
   if (2u * unit + 1u < p.total_elements) {
-    word |= with_tiny(pack(reduced(2u * i + 1u, 2u * unit + 1u)), 2u * i + 1u, 2u * unit + 1u) << 16u;
+    word |= result(2u * i + 1u, 2u * unit + 1u) << 16u;
   } else {
     word |= output[unit + p.output_at] & 0xffff0000u;
   }
@@ -103,12 +110,12 @@ fn pack(value: mat2x4<f32>) -> vec4<u32> { return narrow4(value[0]) | (narrow4(v
 };
 
 function loadWhole(name: string): string {
-  return `fn load_${name}(unit: u32) -> Element { return unpack(${name}[unit + p.${name}_at]); }`;
+  return `fn load_${name}(unit: u32) -> Unit { return ${name}[unit + p.${name}_at]; }`;
 }
 
 function loadSplit(name: string): string {
-  return `fn load_${name}(element: u32) -> Element {
-  return unpack((${name}[element / 2u + p.${name}_at] >> (16u * (element % 2u))) & 0xffffu);
+  return `fn load_${name}(element: u32) -> Unit {
+  return (${name}[element / 2u + p.${name}_at] >> (16u * (element % 2u))) & 0xffffu;
 }`;
 }
 

@@ -2,8 +2,8 @@ import type { FloatDType } from '@moe-dispatch/core';
 import type { RowLayout } from './row-elements.wgsl.js';
 
 /**
- * WGSL `with_tiny(bits, i, element)`: a unit's packed result with every value below 2^-100 computed anew, scaled up,
- * because a shader may flush subnormal inputs, products and results to zero. All steps that touch a subnormal work on
+ * WGSL `with_tiny(bits, added, i, element)`: a unit's packed result with every value below 2^-100 computed anew,
+ * scaled up, unless nothing but zeros was added; because a shader may flush subnormal inputs, products and results to zero. All steps that touch a subnormal work on
  * integers. float16 needs none of it: its subnormals are normal float32 numbers.
  * @param sources for choice k: WGSL of the numbers of the elements to load.
  */
@@ -12,7 +12,8 @@ export function tinySums(
   layout: RowLayout,
   sources: { ffnOut: string; bias: string | undefined; norm: boolean },
 ): string {
-  if (dtype === 'float16') return 'fn with_tiny(bits: Unit, i: u32, element: u32) -> Unit { return bits; }';
+  if (dtype === 'float16')
+    return 'fn with_tiny(bits: Unit, added: Unit, i: u32, element: u32) -> Unit { return bits; }';
   const half = dtype === 'bfloat16';
   const value = `lifted(raw_ffn_out(${sources.ffnOut}, lane))`;
   return `
@@ -20,12 +21,12 @@ const LIFT = 60u;
 const DROPPED_BITS = ${half ? 16 : 0}u;
 ${LANES[half ? 'half' : 'single'][layout]}
 
-fn with_tiny(bits: Unit, i: u32, element: u32) -> Unit {
-  if (!has_tiny(bits)) { return bits; }
+fn with_tiny(bits: Unit, added: Unit, i: u32, element: u32) -> Unit {
+  if (!has_tiny(bits, added)) { return bits; }
   var result = bits;
   for (var lane = 0u; lane < UNIT_LANES; lane++) {
     let old = unit_lane(bits, lane);
-    if (is_tiny(old)) { result = with_lane(result, lane, scaled_sum(i, element, lane, old)); }
+    if (is_tiny(old, unit_lane(added, lane))) { result = with_lane(result, lane, scaled_sum(i, element, lane, old)); }
   }
   return result;
 }
@@ -96,15 +97,21 @@ const NORMALIZED = `if (total == 0.0) { return old; }
   return lowered(bitcast<f32>(p.factor) * corrected, LIFT, old);`;
 
 /** The values of a unit one by one: how many, which are tiny, and access to each. */
+const SINGLE_TINY = `fn is_tiny(bits: u32, added: u32) -> bool {
+  return (bits & 0x7fffffffu) < 0x0d800000u && (added & 0x7fffffffu) != 0u;
+}`;
+
 const SINGLE_WORD = `
 const UNIT_LANES = 1u;
-fn is_tiny(bits: u32) -> bool { return (bits & 0x7fffffffu) < 0x0d800000u; }
-fn has_tiny(bits: u32) -> bool { return is_tiny(bits); }
+${SINGLE_TINY}
+fn has_tiny(bits: u32, added: u32) -> bool { return is_tiny(bits, added); }
 fn unit_lane(bits: u32, lane: u32) -> u32 { return bits; }
 fn with_lane(bits: u32, lane: u32, value: u32) -> u32 { return value; }
 `;
 
-const HALF_TINY = 'fn is_tiny(bits: u32) -> bool { return (bits & 0x7fffu) < 0x0d80u; }';
+const HALF_TINY = `fn is_tiny(bits: u32, added: u32) -> bool {
+  return (bits & 0x7fffu) < 0x0d80u && (added & 0x7fffu) != 0u;
+}`;
 
 const LANES: Record<'single' | 'half', Record<RowLayout, string>> = {
   single: {
@@ -112,8 +119,11 @@ const LANES: Record<'single' | 'half', Record<RowLayout, string>> = {
     split: SINGLE_WORD,
     vectors: `
 const UNIT_LANES = 4u;
-fn is_tiny(bits: u32) -> bool { return (bits & 0x7fffffffu) < 0x0d800000u; }
-fn has_tiny(bits: Unit) -> bool { return any((bits & vec4(0x7fffffffu)) < vec4(0x0d800000u)); }
+${SINGLE_TINY}
+fn has_tiny(bits: Unit, added: Unit) -> bool {
+  let size = vec4(0x7fffffffu);
+  return any(((bits & size) < vec4(0x0d800000u)) & ((added & size) != vec4(0u)));
+}
 fn unit_lane(bits: Unit, lane: u32) -> u32 { return bits[lane]; }
 fn with_lane(bits: Unit, lane: u32, value: u32) -> Unit {
   return select(bits, vec4(value), vec4(0u, 1u, 2u, 3u) == vec4(lane));
@@ -124,14 +134,16 @@ fn with_lane(bits: Unit, lane: u32, value: u32) -> Unit {
     split: `
 const UNIT_LANES = 1u;
 ${HALF_TINY}
-fn has_tiny(bits: Unit) -> bool { return is_tiny(bits); }
+fn has_tiny(bits: Unit, added: Unit) -> bool { return is_tiny(bits, added); }
 fn unit_lane(bits: Unit, lane: u32) -> u32 { return bits; }
 fn with_lane(bits: Unit, lane: u32, value: u32) -> Unit { return value; }
 `,
     words: `
 const UNIT_LANES = 2u;
 ${HALF_TINY}
-fn has_tiny(bits: Unit) -> bool { return is_tiny(bits) || is_tiny(bits >> 16u); }
+fn has_tiny(bits: Unit, added: Unit) -> bool {
+  return is_tiny(bits, added) || is_tiny(bits >> 16u, added >> 16u);
+}
 fn unit_lane(bits: Unit, lane: u32) -> u32 { return (bits >> (16u * lane)) & 0xffffu; }
 fn with_lane(bits: Unit, lane: u32, value: u32) -> Unit {
   return (bits & ~(0xffffu << (16u * lane))) | (value << (16u * lane));
@@ -140,8 +152,10 @@ fn with_lane(bits: Unit, lane: u32, value: u32) -> Unit {
     vectors: `
 const UNIT_LANES = 8u;
 ${HALF_TINY}
-fn has_tiny(bits: Unit) -> bool {
-  return any((bits & vec4(0x7fffu)) < vec4(0x0d80u)) || any(((bits >> vec4(16u)) & vec4(0x7fffu)) < vec4(0x0d80u));
+fn has_tiny(bits: Unit, added: Unit) -> bool { return any_tiny(bits, added) || any_tiny(bits >> vec4(16u), added >> vec4(16u)); }
+fn any_tiny(bits: Unit, added: Unit) -> bool {
+  let size = vec4(0x7fffu);
+  return any(((bits & size) < vec4(0x0d80u)) & ((added & size) != vec4(0u)));
 }
 // Low halves first.
 fn unit_lane(bits: Unit, lane: u32) -> u32 { return (bits[lane % 4u] >> (lane / 4u * 16u)) & 0xffffu; }

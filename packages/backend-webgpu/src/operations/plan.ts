@@ -8,7 +8,7 @@ import type { WebGpuTensor } from '../webgpu-tensor.js';
 import { type CopyLayout, copyLayout, permute } from './permute.js';
 
 /** Up to this many pairs, each is placed by looking at all of them: no counting pass, no scan. */
-const FEW_PAIRS = 8192;
+const FEW_PAIRS = 2048;
 /** Tokens in a block, and pairs, at most, unless the workspace would grow too large. */
 const BLOCK_TOKENS = 64;
 const BLOCK_PAIRS = 2048;

@@ -1,4 +1,5 @@
-import { DTYPES, type FloatDType, type ReduceCall } from '@moe-dispatch/core';
+import { DTYPES, type FloatDType, type ReduceCall, ResourceError } from '@moe-dispatch/core';
+import type { DeviceLimits } from '../device-limits.js';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
 import { reduceRows } from '../kernels/reduce-rows.wgsl.js';
 import type { RowLayout } from '../kernels/row-elements.wgsl.js';
@@ -95,11 +96,13 @@ function cutOutput({ device }: Steps, call: Call, gathered: boolean): Segment[] 
   const { topK, output } = call;
   const room = (limits.maxStorageBufferBindingSize - limits.minStorageBufferOffsetAlignment) / 4;
   const rowWords = output.byteLength / 4 / call.tokens;
-  // One token more at either end than whole rows would make.
-  const forScales = Math.floor((room / topK - 2) * rowWords);
-  const most = gathered ? Math.min(Math.floor(room / topK), forScales) : forScales;
-  // A whole number of vectors, so that vectors stay aligned.
-  const step = Math.max(64, most - (most % 64));
+  // So many tokens' scales fit; a cut touches one token more than it has whole rows, and a word can touch two.
+  const tokens = Math.floor(room / topK);
+  checkRoom(tokens, topK, limits);
+  const forScales = Math.max(1, Math.floor((tokens - 1) * rowWords));
+  const most = gathered ? Math.min(tokens, forScales) : forScales;
+  // Whole vectors, where there are any.
+  const step = most < 4 ? most : most - (most % 4);
   const cuts: Segment[] = [];
   for (const whole of segments(output, limits)) {
     const end = whole.first + whole.count;
@@ -108,6 +111,16 @@ function cutOutput({ device }: Steps, call: Call, gathered: boolean): Segment[] 
     }
   }
   return cuts;
+}
+
+/** With fewer than two tokens a binding there is no way to cut. */
+function checkRoom(tokens: number, topK: number, limits: DeviceLimits): void {
+  if (tokens >= 2) return;
+  throw new ResourceError('LIMIT_EXCEEDED', {
+    argument: 'expertScalesFloat',
+    found: `rows of ${topK * 4} bytes`,
+    expected: `two rows in maxStorageBufferBindingSize = ${limits.maxStorageBufferBindingSize}, less its alignment`,
+  });
 }
 
 function cutTokens(steps: Steps, call: Call, output: Segment): Cut {

@@ -1,0 +1,42 @@
+import type { GpuTimer } from './webgpu-timer.js';
+
+const GROUP = 256;
+/** Vectors of 16 bytes that a thread copies, a workgroup's width apart. */
+const EACH = 4;
+
+const COPY = `
+@group(0) @binding(0) var<storage, read> source: array<vec4<u32>>;
+@group(0) @binding(1) var<storage, read_write> copy: array<vec4<u32>>;
+@compute @workgroup_size(${GROUP})
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32) {
+  let first = (group.y * groups.x + group.x) * ${GROUP * EACH}u + thread;
+  for (var i = 0u; i < ${EACH}u; i++) {
+    let at = first + i * ${GROUP}u;
+    if (at < arrayLength(&source)) { copy[at] = source[at]; }
+  }
+}`;
+
+/** Bytes read and written per µs by a plain vec4<u32> copy shader: the floor that kernels are held against. */
+export async function copyRate(device: GPUDevice, timer: GpuTimer, maxBytes: number): Promise<number> {
+  const { maxStorageBufferBindingSize, maxComputeWorkgroupsPerDimension } = device.limits;
+  const size = 2 ** Math.floor(Math.log2(Math.min(maxBytes, maxStorageBufferBindingSize)));
+  // STORAGE | COPY_DST
+  const buffers = [0, 1].map(() => device.createBuffer({ size, usage: 0x80 | 0x8 }));
+  const module = device.createShaderModule({ code: COPY });
+  const pipeline = device.createComputePipeline({ layout: 'auto', compute: { module, entryPoint: 'main' } });
+  const layout = pipeline.getBindGroupLayout(0);
+  const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+  const bindGroup = device.createBindGroup({ layout, entries });
+  const groups = Math.ceil(size / 16 / (GROUP * EACH));
+  const x = Math.min(groups, maxComputeWorkgroupsPerDimension);
+  const us = await timer.time((encoder, descriptor) => {
+    const pass = encoder.beginComputePass(descriptor);
+    pass.setPipeline(pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.dispatchWorkgroups(x, Math.ceil(groups / x));
+    pass.end();
+  });
+  for (const buffer of buffers) buffer.destroy();
+  return (2 * size) / us;
+}
