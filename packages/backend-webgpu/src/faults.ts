@@ -27,7 +27,8 @@ export class Faults {
         fault: Promise.resolve().then(() => faultOfFirst(what, kinds, popped)),
       };
     } finally {
-      for (const _ of kinds) popped.unshift(this.device.popErrorScope());
+      // A scope that cannot be popped belongs to a lost device, and whoever waits hears that in its own way.
+      for (const _ of kinds) popped.unshift(this.device.popErrorScope().catch(() => null));
     }
   }
 
@@ -63,8 +64,7 @@ export class Faults {
 }
 
 async function faultOfFirst(what: string, kinds: readonly Kind[], popped: Promise<GPUError | null>[]): Fault {
-  // A scope that cannot be popped belongs to a lost device, and whoever waits hears that in its own way.
-  const errors = await Promise.all(popped.map((scope) => scope.catch(() => null)));
+  const errors = await Promise.all(popped);
   const i = errors.findIndex((error) => error !== null);
   return i < 0 ? undefined : faultOf(kinds[i], what, errors[i]!);
 }
