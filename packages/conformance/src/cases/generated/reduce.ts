@@ -57,12 +57,20 @@ function sizeCases(dtype: FloatDType): ConformanceCase[] {
     { tokens: 1500, hidden: 17, numExperts: 16, topK: 4 },
     { tokens: 2, hidden: 4099, numExperts: 8, topK: 2 },
   ];
-  return sizes.map((size) => {
-    const { tokens, hidden, numExperts, topK } = size;
-    return reduceCase(`dtype=${dtype},t=${tokens},d=${hidden},e=${numExperts},k=${topK}`, (random) =>
-      routed(random, dtype, size, { bias: () => random.normal() }),
-    );
-  });
+  // Implementations take several choices at once: every number of choices up to a dozen, and none left over.
+  const choices = Array.from({ length: 12 }, (_, i) => ({ tokens: 3, hidden: 20, numExperts: 16, topK: i + 1 }));
+  return [...sizes, ...choices].flatMap((size) => [
+    sizeCase(dtype, size, true),
+    sizeCase(dtype, size, false),
+  ]);
+}
+
+function sizeCase(dtype: FloatDType, size: Required<Sizes>, biased: boolean): ConformanceCase {
+  const { tokens, hidden, numExperts, topK } = size;
+  const name = `dtype=${dtype},t=${tokens},d=${hidden},e=${numExperts},k=${topK}${biased ? ',bias' : ''}`;
+  return reduceCase(name, (random) =>
+    routed(random, dtype, size, biased ? { bias: () => random.normal() } : {}),
+  );
 }
 
 interface Values {
