@@ -26,10 +26,7 @@ export interface Preparing<P> {
  * @returns the backend's PreparedDispatch: `workspaceBytes`, `run(x, gatingOutput, out)`, `dispose()`.
  * @throws InvalidArgumentError, ResourceError, as moeDispatch does for the same sizes.
  */
-export function prepareDispatch<P>(
-  backend: Preparing<P>,
-  options: PrepareDispatchOptions,
-): P {
+export function prepareDispatch<P>(backend: Preparing<P>, options: PrepareDispatchOptions): P {
   checkObject('options', options);
   const owner = checkBackend(backend);
   const { tokens, hidden, numExperts, dtype, moeTopk } = options;
