@@ -1,6 +1,8 @@
 type Record = (encoder: GPUCommandEncoder, pass: GPUComputePassDescriptor | undefined) => void;
 
+/** Before the first measured run: at least so many, and for so long, because an idle GPU lowers its clocks. */
 const WARM_UPS = 5;
+const WARM_UP_MS = 300;
 
 /** Times recorded work on a device, in µs. */
 export class GpuTimer {
@@ -21,11 +23,14 @@ export class GpuTimer {
    */
   async time(record: Record): Promise<number> {
     const times: number[] = [];
-    for (let run = 0; run < WARM_UPS + this.runs; run++) {
-      const us = this.onGpu ? await this.timestamps(record) : await this.wallTime(record);
-      if (run >= WARM_UPS) times.push(us);
-    }
+    const start = performance.now();
+    for (let run = 0; run < WARM_UPS || performance.now() - start < WARM_UP_MS; run++) await this.once(record);
+    for (let run = 0; run < this.runs; run++) times.push(await this.once(record));
     return median(times);
+  }
+
+  private once(record: Record): Promise<number> {
+    return this.onGpu ? this.timestamps(record) : this.wallTime(record);
   }
 
   private async wallTime(record: Record): Promise<number> {

@@ -25,14 +25,15 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let start = block * p.block_pairs;
   let end = min(start + p.block_pairs, p.pairs);
   for (var first = 0u; first < p.experts; first += SLICE) {
-    for (var i = thread; i < SLICE; i += WORKGROUP) { atomicStore(&counts[i], 0u); }
+    let experts = min(SLICE, p.experts - first);
+    for (var i = thread; i < experts; i += WORKGROUP) { atomicStore(&counts[i], 0u); }
     workgroupBarrier();
     for (var i = start + thread; i < end; i += WORKGROUP) {
       let expert = topk[p.topk_at + i] - first;
-      if (expert < SLICE) { atomicAdd(&counts[expert], 1u); }
+      if (expert < experts) { atomicAdd(&counts[expert], 1u); }
     }
     workgroupBarrier();
-    for (var i = thread; i < min(SLICE, p.experts - first); i += WORKGROUP) {
+    for (var i = thread; i < experts; i += WORKGROUP) {
       workspace[p.workspace_at + (first + i) * p.blocks + block] = atomicLoad(&counts[i]);
     }
     workgroupBarrier();

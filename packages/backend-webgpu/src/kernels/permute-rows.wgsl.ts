@@ -1,5 +1,5 @@
 import type { Kernel } from '../kernel.js';
-import { COPY_ROWS, COPY_ROWS_PARAMS } from './copy-rows.wgsl.js';
+import { COPY_ROWS_PARAMS, copyRows } from './copy-rows.wgsl.js';
 import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 /**
@@ -22,7 +22,7 @@ export function permuteRows(workgroupSize: number, unit: 'words' | 'vectors'): K
 const WORKGROUP = ${workgroupSize}u;
 var<workgroup> rows: array<u32, WORKGROUP>;
 ${WORKGROUP_INDEX}
-${COPY_ROWS}
+${copyRows(unit)}
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32) {
@@ -31,9 +31,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let pairs = min(p.group_tokens, p.tokens - token0) * p.topk_width;
   // Several rounds only where one token has more choices than threads: group_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP) {
+    let head = load_unit(token0, thread);
     rows[thread] = row_of(token0, first + thread, pairs);
     workgroupBarrier();
-    copy_rows(token0, min(min(p.topk_width, pairs - first), WORKGROUP), thread);
+    copy_rows(token0, min(min(p.topk_width, pairs - first), WORKGROUP), thread, head);
     workgroupBarrier();
   }
 }

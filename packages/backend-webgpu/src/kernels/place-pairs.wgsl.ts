@@ -1,5 +1,5 @@
 import type { Kernel } from '../kernel.js';
-import { COPY_ROWS, COPY_ROWS_PARAMS } from './copy-rows.wgsl.js';
+import { COPY_ROWS_PARAMS, copyRows } from './copy-rows.wgsl.js';
 import { EXPERT_OFFSETS } from './expert-offsets.wgsl.js';
 import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
@@ -48,7 +48,7 @@ var<workgroup> rows: array<u32, WORKGROUP / LANES>;
 ${WORKGROUP_INDEX}
 ${EXPERT_OFFSETS}
 ${counted ? COUNTED : UNCOUNTED}
-${copy ? COPY_ROWS : ''}
+${copy ? copyRows(copy) : ''}
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32) {
@@ -64,8 +64,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   // Several rounds only where one token has more choices than fit: group_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP / LANES) {
     let slot = thread / LANES;
+    ${copy ? 'let head = load_unit(token0, thread);' : ''}
     place(pair0 + first + slot, first + slot < pairs, slot, thread);
-    ${copy ? 'copy_rows(token0, min(min(p.topk_width, pairs - first), WORKGROUP / LANES), thread);' : ''}
+    ${copy ? 'copy_rows(token0, min(min(p.topk_width, pairs - first), WORKGROUP / LANES), thread, head);' : ''}
     workgroupBarrier();
   }
 }

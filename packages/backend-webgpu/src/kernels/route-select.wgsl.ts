@@ -11,16 +11,25 @@ export interface RouteSelectOptions {
   lanes: number;
   /** Whether the lanes of a row sit in one subgroup and talk through it. */
   subgroups: boolean;
-  /** Whether a row is read once into registers, or again for each choice. */
-  inRegisters: boolean;
+  /** Whether the lanes of a row are a whole subgroup. */
+  whole: boolean;
+  /** Keys that a lane holds in registers; 0 where a row is too wide and is read again for each choice. */
+  slots: number;
   topkOnly: boolean;
 }
 
 /** The lanes for rows of that width: enough that each holds its part in registers, where the device allows it. */
-export function lanesForRow(width: number, workgroupSize: number): { lanes: number; inRegisters: boolean } {
+export function lanesForRow(
+  width: number,
+  workgroupSize: number,
+  subgroupSize: number,
+): { lanes: number; slots: number } {
   let lanes = 4;
   while (lanes < workgroupSize && lanes * MAX_SLOTS < width) lanes *= 2;
-  return { lanes, inRegisters: lanes * MAX_SLOTS >= width };
+  // A whole subgroup finds its best at once.
+  if (width >= 2 * subgroupSize) lanes = Math.max(lanes, subgroupSize);
+  const slots = Math.ceil(width / lanes);
+  return { lanes, slots: slots <= MAX_SLOTS ? slots : 0 };
 }
 
 /**
@@ -29,12 +38,13 @@ export function lanesForRow(width: number, workgroupSize: number): { lanes: numb
  * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
  */
 export function routeSelect(options: RouteSelectOptions): Kernel {
-  const { workgroupSize, lanes, subgroups, inRegisters, topkOnly } = options;
+  const { workgroupSize, lanes, subgroups, whole, slots, topkOnly } = options;
   const variant = [
     workgroupSize,
     lanes,
     subgroups && 'subgroups',
-    inRegisters && 'registers',
+    whole && 'whole',
+    slots > 0 && `${slots} registers`,
     topkOnly && 'topk-only',
   ];
   return {
@@ -48,7 +58,7 @@ const LANES = ${lanes}u;
 const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
 ${WORKGROUP_INDEX}
-${subgroups ? SUBGROUP_TEAM : WORKGROUP_TEAM}
+${subgroups ? subgroupTeam(whole) : WORKGROUP_TEAM}
 fn load_key(start: u32, i: u32) -> u32 {
   return select(0u, rank_key(gating[start + i]), i < p.width);
 }
@@ -62,7 +72,7 @@ fn take(best: vec2<u32>, key: u32, index: u32, last: vec2<u32>) -> vec2<u32> {
 fn term(key: u32, maximum: f32) -> f32 {
   return select(0.0, softmax_term(key_value(key), maximum), key != 0u);
 }
-${inRegisters ? registers(lanes) : MEMORY}
+${slots > 0 ? registers(lanes, slots) : MEMORY}
 @compute @workgroup_size(WORKGROUP)
 fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
   ${subgroups ? SUBGROUP_PLACE : WORKGROUP_PLACE}
@@ -72,6 +82,7 @@ fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
   let base = (row % p.groups) * p.width;
   let keys = load_keys(start, lane);
   var last = vec2(0xffffffffu, 0u);
+  var mine = 0u;
   var maximum = 0.0;
   var total = 1.0;
   for (var k = 0u; k < p.picks; k++) {
@@ -80,9 +91,12 @@ fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
       maximum = key_value(last.x);
       total = team_sum(sum_terms(keys, start, lane, maximum), thread, lane);
     }
-    if (live && lane == k % LANES) {
-      topk[p.topk_at + row * p.picks + k] = base + last.y;
-      scales[p.scales_at + row * p.picks + k] = scale_bits(gating[start + last.y], maximum, total, TOPK_ONLY);
+    // The lanes take turns, and write together when each has one.
+    if (lane == k % LANES) { mine = last.y; }
+    let pick = k - k % LANES + lane;
+    if ((k + 1u == p.picks || (k + 1u) % LANES == 0u) && pick <= k && live) {
+      topk[p.topk_at + row * p.picks + pick] = base + mine;
+      scales[p.scales_at + row * p.picks + pick] = scale_bits(gating[start + mine], maximum, total, TOPK_ONLY);
     }
   }
 }
@@ -143,16 +157,9 @@ const SUBGROUP_PLACE = `var number = 0u;
   let team = (number * size + position) / LANES;`;
 
 /** The same tree by exchanges between lanes. */
-const SUBGROUP_TEAM = `${BETTER}
+function subgroupTeam(whole: boolean): string {
+  return `${whole ? WHOLE_BEST : PART_BEST}
 var<workgroup> subgroup_count: atomic<u32>;
-
-fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
-  var best = mine;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    best = better(best, vec2(subgroupShuffleXor(best.x, half), subgroupShuffleXor(best.y, half)));
-  }
-  return best;
-}
 
 fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
   var sum = mine;
@@ -160,10 +167,28 @@ fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
   return sum;
 }
 `;
+}
 
-/** A lane's keys in MAX_SLOTS registers; unused ones are 0, which is never chosen and adds nothing. */
-function registers(lanes: number): string {
-  const slots = Array.from({ length: MAX_SLOTS }, (_, i) => i);
+const PART_BEST = `${BETTER}
+fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
+  var best = mine;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    best = better(best, vec2(subgroupShuffleXor(best.x, half), subgroupShuffleXor(best.y, half)));
+  }
+  return best;
+}
+`;
+
+const WHOLE_BEST = `
+fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
+  let key = subgroupMax(mine.x);
+  return vec2(key, subgroupMin(select(0xffffffffu, mine.y, mine.x == key)));
+}
+`;
+
+/** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
+function registers(lanes: number, count: number): string {
+  const slots = Array.from({ length: count }, (_, i) => i);
   const index = (i: number) => `lane + ${i * lanes}u`;
   return `
 struct Keys { ${slots.map((i) => `k${i}: u32`).join(', ')} }

@@ -13,6 +13,8 @@ export function scanBlocks(workgroupSize: number): Kernel {
     params: ['experts', 'blocks'],
     body: () => /* wgsl */ `
 const WORKGROUP = ${workgroupSize}u;
+// Blocks of a thread.
+const EACH = 4u;
 ${WORKGROUP_INDEX}
 ${WORKGROUP_SCAN}
 @compute @workgroup_size(WORKGROUP)
@@ -22,12 +24,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   if (expert >= p.experts) { return; }
   let start = p.workspace_at + expert * p.blocks;
   var total = 0u;
-  for (var first = 0u; first < p.blocks; first += WORKGROUP) {
-    let block = first + thread;
-    var count = 0u;
-    if (block < p.blocks) { count = workspace[start + block]; }
-    let sums = workgroup_scan(count, thread);
-    if (block < p.blocks) { workspace[start + block] = total + sums.x; }
+  for (var first = 0u; first < p.blocks; first += WORKGROUP * EACH) {
+    let block = first + thread * EACH;
+    var each: array<u32, EACH>;
+    var sum = 0u;
+    for (var i = 0u; i < EACH; i++) {
+      each[i] = 0u;
+      if (block + i < p.blocks) { each[i] = workspace[start + block + i]; }
+      sum += each[i];
+    }
+    let sums = workgroup_scan(sum, thread);
+    var before = total + sums.x;
+    for (var i = 0u; i < EACH; i++) {
+      if (block + i < p.blocks) { workspace[start + block + i] = before; }
+      before += each[i];
+    }
     total += sums.y;
   }
   if (thread == 0u) { workspace[p.workspace_at + p.experts * p.blocks + expert] = total; }

@@ -6,8 +6,8 @@ import { fitsBinding, segments, type View } from '../segments.js';
 import type { Device, Steps } from '../steps.js';
 import type { WebGpuTensor } from '../webgpu-tensor.js';
 
-/** Units that a workgroup should have to copy, so that narrow rows do not leave its threads idle. */
-const GROUP_UNITS_PER_THREAD = 2;
+/** Units that a thread should have to write, so that there is more copying than starting of workgroups. */
+const WRITES_PER_THREAD = 16;
 /** Choices that a workgroup handles at once should leave each several lanes. */
 const MAX_GROUP_PAIRS = 64;
 
@@ -29,7 +29,7 @@ export function copyLayout(device: Device, call: PermuteCall<WebGpuTensor>): Cop
   if (rowBytes === 0 || rowBytes % 4 !== 0) return undefined;
   const vectors = rowBytes % 16 === 0 && x.byteOffset % 16 === 0 && permuteInput.byteOffset % 16 === 0;
   const row_units = rowBytes / (vectors ? 16 : 4);
-  const wanted = Math.floor((device.workgroupSize * GROUP_UNITS_PER_THREAD) / row_units);
+  const wanted = Math.floor((device.workgroupSize * WRITES_PER_THREAD) / (row_units * topK));
   const groupTokens = Math.max(1, Math.min(wanted, Math.floor(MAX_GROUP_PAIRS / topK), tokens));
   return {
     unit: vectors ? 'vectors' : 'words',

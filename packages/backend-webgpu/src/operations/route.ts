@@ -49,9 +49,10 @@ function chooseKernel(
   topkOnly: boolean,
 ): { kernel: Kernel; rowsPerWorkgroup: number } {
   if (picks > MANY_PICKS) return { kernel: routeRank(workgroupSize, topkOnly), rowsPerWorkgroup: 1 };
-  const { lanes, inRegisters } = lanesForRow(width, workgroupSize);
+  const { lanes, slots } = lanesForRow(width, workgroupSize, subgroupSize);
   const subgroups = lanes <= subgroupSize;
-  const kernel = routeSelect({ workgroupSize, lanes, subgroups, inRegisters, topkOnly });
+  const whole = lanes === subgroupSize;
+  const kernel = routeSelect({ workgroupSize, lanes, subgroups, whole, slots, topkOnly });
   return { kernel, rowsPerWorkgroup: workgroupSize / lanes };
 }
 
