@@ -6,7 +6,7 @@ import {
   MoeDispatchError,
   moeDispatch,
 } from '../src/index.js';
-import { StubBackend } from './stub-backend.js';
+import { StubBackend, type StubTensor } from './stub-backend.js';
 
 const details = { argument: 'x', found: 'a', expected: 'b' };
 
@@ -44,7 +44,7 @@ describe('errors', () => {
   ])('describe %s without calling it', (value, found) => {
     const backend = new StubBackend();
     const gating = backend.empty([1, 8], 'float32');
-    expect(() => moeDispatch(value as never, gating, { moeTopk: 1 })).toThrow(`found ${found}`);
+    expect(() => moeDispatch(value as StubTensor, gating, { moeTopk: 1 })).toThrow(`found ${found}`);
   });
 });
 
