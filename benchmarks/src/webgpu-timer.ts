@@ -24,7 +24,8 @@ export class GpuTimer {
   async time(record: Record): Promise<number> {
     const times: number[] = [];
     const start = performance.now();
-    for (let run = 0; run < WARM_UPS || performance.now() - start < WARM_UP_MS; run++) await this.once(record);
+    for (let run = 0; run < WARM_UPS || performance.now() - start < WARM_UP_MS; run++)
+      await this.once(record);
     for (let run = 0; run < this.runs; run++) times.push(await this.once(record));
     return median(times);
   }

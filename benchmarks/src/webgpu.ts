@@ -62,14 +62,14 @@ const rows: Row[] = [];
 for (const shape of SHAPES) {
   const [T, D, , K] = shape;
   const largest = T * D * K * ELEMENT_BYTES;
-  if (largest <= Math.min(maxBytes, backend.info.limits.maxTensorBytes)) rows.push(await measure(...shape));
+  if (largest <= Math.min(maxBytes, backend.info.limits.maxTensorBytes)) rows.push(await measure(shape));
   else console.error(`left out: [${shape}] needs a tensor of ${largest} bytes`);
 }
 report();
 backend.dispose();
 process.exit(0);
 
-async function measure(T: number, D: number, E: number, K: number): Promise<Row> {
+async function measure([T, D, E, K]: (typeof SHAPES)[number]): Promise<Row> {
   const x = backend.tensor(randomRows(T * D), [T, D], 'bfloat16');
   const gating = backend.tensor(Float32Array.from({ length: T * E }, gaussian), [T, E], 'float32');
   const options = { moeTopk: K };

@@ -60,7 +60,11 @@ export class WebGpuPreparedDispatch extends PreparedDispatch<WebGpuTensor> {
     out: Out<DispatchTensors<WebGpuTensor>, WebGpuTensor>,
     descriptor?: GPUComputePassDescriptor,
   ): void {
-    this.bind(this.check(x, gatingOutput, out)).encode(encoder, descriptor);
+    try {
+      this.bind(this.check(x, gatingOutput, out)).encode(encoder, descriptor);
+    } finally {
+      this.forget();
+    }
   }
 
   protected override execute(call: DispatchCall<WebGpuTensor>): void {

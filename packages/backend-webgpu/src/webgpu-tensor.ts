@@ -4,6 +4,7 @@ import type { WebGpuBackend } from './webgpu-backend.js';
 
 /** A tensor in a GPUBuffer. */
 export class WebGpuTensor extends Tensor {
+  declare readonly tensorClass?: WebGpuTensor;
   /** Holds the elements from `byteOffset` on; the caller's where wrapped. STORAGE | COPY_SRC | COPY_DST. */
   readonly buffer: GPUBuffer;
   /** A multiple of 4. */

@@ -86,7 +86,9 @@ function reduceKernels(workgroupSize: number): Kernel[] {
       .flatMap((layout) =>
         gathers.flatMap((sources) =>
           FLAGS.flatMap((norm) =>
-            [1, 4].map((unroll) => reduceRows({ workgroupSize, dtype, layout, unroll, unitsEach: 1, norm, ...sources })),
+            [1, 4].map((unroll) =>
+              reduceRows({ workgroupSize, dtype, layout, unroll, unitsEach: 1, norm, ...sources }),
+            ),
           ),
         ),
       ),

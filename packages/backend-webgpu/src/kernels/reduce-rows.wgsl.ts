@@ -26,7 +26,15 @@ export function reduceRows(options: ReduceRowsOptions): Kernel {
   const unit = layout === 'vectors' ? 'vectors' : 'words';
   const choices = Array.from({ length: unroll }, (_, j) => j);
   return {
-    id: ['reduce-rows.wgsl.ts', workgroupSize, dtype, layout, unroll, unitsEach, ...flags.filter(Boolean)].join(' '),
+    id: [
+      'reduce-rows.wgsl.ts',
+      workgroupSize,
+      dtype,
+      layout,
+      unroll,
+      unitsEach,
+      ...flags.filter(Boolean),
+    ].join(' '),
     storage: {
       ffn_out: unit,
       indices: 'words',

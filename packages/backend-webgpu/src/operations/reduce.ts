@@ -60,7 +60,14 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
-    ...{ workgroupSize, dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)!, norm: normTopkProb, unitsEach: UNITS_EACH },
+    ...{
+      workgroupSize,
+      dtype,
+      layout,
+      unroll: UNROLLS.find((n) => topK % n === 0)!,
+      norm: normTopkProb,
+      unitsEach: UNITS_EACH,
+    },
     ...{ bias: sources.bias !== null, gathered: sources.gathered, gatheredBias: sources.gatheredBias },
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
