@@ -1,8 +1,8 @@
 type Record = (encoder: GPUCommandEncoder, pass: GPUComputePassDescriptor | undefined) => void;
 
-/** Before the first measured run: at least so many, and for so long, because an idle GPU lowers its clocks. */
 const WARM_UPS = 5;
-const WARM_UP_MS = 300;
+/** How long the GPU is kept busy before it is timed: an idle one lowers its clocks, and small work does not raise them. */
+const LOAD_US = 300_000;
 
 /** Times recorded work on a device, in µs. */
 export class GpuTimer {
@@ -10,6 +10,7 @@ export class GpuTimer {
   readonly onGpu: boolean;
   private readonly device: GPUDevice;
   private readonly runs: number;
+  private load: { record: Record; us: number } | undefined;
 
   constructor(device: GPUDevice, runs: number) {
     this.device = device;
@@ -17,47 +18,63 @@ export class GpuTimer {
     this.onGpu = device.features.has('timestamp-query');
   }
 
+  /** Keeps the GPU busy with this work before all that is timed from now on. */
+  async loadWith(record: Record): Promise<void> {
+    this.load = { record, us: await this.time(record) };
+  }
+
   /**
    * The median time of one recording, after some warm-ups.
    * @param record records one compute pass with the descriptor it is given.
    */
   async time(record: Record): Promise<number> {
+    return median(this.onGpu ? await this.timestamps(record) : await this.wallTimes(record));
+  }
+
+  private async wallTimes(record: Record): Promise<number[]> {
     const times: number[] = [];
-    const start = performance.now();
-    for (let run = 0; run < WARM_UPS || performance.now() - start < WARM_UP_MS; run++)
-      await this.once(record);
-    for (let run = 0; run < this.runs; run++) times.push(await this.once(record));
-    return median(times);
+    for (let run = 0; run < WARM_UPS + this.runs; run++) {
+      const start = performance.now();
+      const encoder = this.device.createCommandEncoder();
+      record(encoder, undefined);
+      this.device.queue.submit([encoder.finish()]);
+      await this.device.queue.onSubmittedWorkDone();
+      if (run >= WARM_UPS) times.push((performance.now() - start) * 1000);
+    }
+    return times;
   }
 
-  private once(record: Record): Promise<number> {
-    return this.onGpu ? this.timestamps(record) : this.wallTime(record);
-  }
-
-  private async wallTime(record: Record): Promise<number> {
-    const start = performance.now();
-    const encoder = this.device.createCommandEncoder();
-    record(encoder, undefined);
-    this.device.queue.submit([encoder.finish()]);
-    await this.device.queue.onSubmittedWorkDone();
-    return (performance.now() - start) * 1000;
-  }
-
-  private async timestamps(record: Record): Promise<number> {
+  /** Load, warm-ups and runs follow one another without a pause; each run is a pass between two timestamps. */
+  private async timestamps(record: Record): Promise<number[]> {
     const { device } = this;
-    const querySet = device.createQuerySet({ type: 'timestamp', count: 2 });
+    const querySet = device.createQuerySet({ type: 'timestamp', count: 2 * this.runs });
+    const size = 16 * this.runs;
     // QUERY_RESOLVE | COPY_SRC, then MAP_READ | COPY_DST
-    const resolved = device.createBuffer({ size: 16, usage: 0x200 | 0x4 });
-    const staging = device.createBuffer({ size: 16, usage: 0x1 | 0x8 });
+    const resolved = device.createBuffer({ size, usage: 0x200 | 0x4 });
+    const staging = device.createBuffer({ size, usage: 0x1 | 0x8 });
     const encoder = device.createCommandEncoder();
-    record(encoder, { timestampWrites: { querySet, beginningOfPassWriteIndex: 0, endOfPassWriteIndex: 1 } });
-    encoder.resolveQuerySet(querySet, 0, 2, resolved, 0);
-    encoder.copyBufferToBuffer(resolved, 0, staging, 0, 16);
-    device.queue.submit([encoder.finish()]);
+    for (let run = 0; run < WARM_UPS; run++) record(encoder, undefined);
+    for (let run = 0; run < this.runs; run++) {
+      const [beginningOfPassWriteIndex, endOfPassWriteIndex] = [2 * run, 2 * run + 1];
+      record(encoder, { timestampWrites: { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } });
+    }
+    encoder.resolveQuerySet(querySet, 0, 2 * this.runs, resolved, 0);
+    encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+    device.queue.submit([...this.recordLoad(), encoder.finish()]);
     await staging.mapAsync(1);
-    const [begin, end] = new BigUint64Array(staging.getMappedRange());
+    const stamps = new BigUint64Array(staging.getMappedRange().slice(0));
     for (const object of [querySet, resolved, staging]) object.destroy();
-    return Number(end - begin) / 1000;
+    return Array.from(
+      { length: this.runs },
+      (_, run) => Number(stamps[2 * run + 1] - stamps[2 * run]) / 1000,
+    );
+  }
+
+  private recordLoad(): GPUCommandBuffer[] {
+    if (this.load === undefined) return [];
+    const encoder = this.device.createCommandEncoder();
+    for (let us = 0; us < LOAD_US; us += this.load.us) this.load.record(encoder, undefined);
+    return [encoder.finish()];
   }
 }
 

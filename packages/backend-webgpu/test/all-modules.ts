@@ -47,15 +47,10 @@ export function allModules(workgroupSize: number): Module[] {
 }
 
 function routeKernels(workgroupSize: number): Kernel[] {
-  const teams = [
-    { subgroups: false, whole: false },
-    { subgroups: true, whole: false },
-    { subgroups: true, whole: true },
-  ];
   const select = [4, workgroupSize].flatMap((lanes) =>
     FLAGS.flatMap((topkOnly) =>
       [0, 1, 8].flatMap((slots) =>
-        teams.map((team) => routeSelect({ workgroupSize, lanes, slots, topkOnly, ...team })),
+        FLAGS.map((subgroups) => routeSelect({ workgroupSize, lanes, subgroups, slots, topkOnly })),
       ),
     ),
   );
@@ -86,9 +81,7 @@ function reduceKernels(workgroupSize: number): Kernel[] {
       .flatMap((layout) =>
         gathers.flatMap((sources) =>
           FLAGS.flatMap((norm) =>
-            [1, 4].map((unroll) =>
-              reduceRows({ workgroupSize, dtype, layout, unroll, unitsEach: 1, norm, ...sources }),
-            ),
+            [1, 4].map((unroll) => reduceRows({ workgroupSize, dtype, layout, unroll, norm, ...sources })),
           ),
         ),
       ),

@@ -3,25 +3,6 @@ import { create } from 'webgpu';
 /** Exported so that something refers to it: once collected as garbage, it takes its devices, and the process, along. */
 export const gpu = create([]);
 
-const available = (await gpu.requestAdapter()) !== null;
-
-/**
- * The reason to skip a file's tests, for their names, or undefined where they can run.
- * @throws where MOE_REQUIRE names the part, so that CI cannot pass without it.
- */
-export function missingPart(part: 'webgpu-node' | 'deno', reason: string | undefined): string | undefined {
-  if (reason === undefined) return undefined;
-  if (process.env.MOE_REQUIRE?.split(',').includes(part))
-    throw new Error(`MOE_REQUIRE wants ${part}: ${reason}`);
-  console.warn(`${part} tests are skipped: ${reason}`);
-  return reason;
-}
-
-export const missingGpu = missingPart(
-  'webgpu-node',
-  available ? undefined : 'Dawn finds no adapter; set VK_ICD_FILENAMES, see tools/setup-lavapipe.sh',
-);
-
 /** A device with the adapter's limits for buffers, and those of the features that it has. */
 export async function newDevice(features: readonly GPUFeatureName[] = ['subgroups']): Promise<GPUDevice> {
   const { adapter, limits } = await newAdapter();
@@ -40,6 +21,7 @@ export async function newDefaultDevice(): Promise<GPUDevice> {
 /** An adapter gives one device only. */
 async function newAdapter(): Promise<{ adapter: GPUAdapter; limits: GPUSupportedLimits }> {
   const adapter = await gpu.requestAdapter();
-  if (adapter === null) throw new Error('the adapter is gone');
+  if (adapter === null)
+    throw new Error('Dawn finds no adapter; set VK_ICD_FILENAMES, see scripts/setup-lavapipe.sh');
   return { adapter, limits: adapter.limits };
 }

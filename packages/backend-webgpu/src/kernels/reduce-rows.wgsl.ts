@@ -10,8 +10,6 @@ export interface ReduceRowsOptions {
   layout: RowLayout;
   /** Choices loaded together; divides K. */
   unroll: number;
-  /** Units of the output that a thread computes. */
-  unitsEach: number;
   bias: boolean;
   norm: boolean;
   /** Whether ffn_out, or the bias, was gathered before: for each choice, a cut as large as the output's. */
@@ -21,20 +19,12 @@ export interface ReduceRowsOptions {
 
 /** Sums each token's rows by their scales, in order of k: one thread per unit of the output. */
 export function reduceRows(options: ReduceRowsOptions): Kernel {
-  const { workgroupSize, dtype, layout, unroll, unitsEach, bias, norm, gathered, gatheredBias } = options;
+  const { workgroupSize, dtype, layout, unroll, bias, norm, gathered, gatheredBias } = options;
   const flags = [bias && 'bias', norm && 'norm', gathered && 'gathered', gatheredBias && 'gathered-bias'];
   const unit = layout === 'vectors' ? 'vectors' : 'words';
   const choices = Array.from({ length: unroll }, (_, j) => j);
   return {
-    id: [
-      'reduce-rows.wgsl.ts',
-      workgroupSize,
-      dtype,
-      layout,
-      unroll,
-      unitsEach,
-      ...flags.filter(Boolean),
-    ].join(' '),
+    id: ['reduce-rows.wgsl.ts', workgroupSize, dtype, layout, unroll, ...flags.filter(Boolean)].join(' '),
     storage: {
       ffn_out: unit,
       indices: 'words',
@@ -48,17 +38,13 @@ export function reduceRows(options: ReduceRowsOptions): Kernel {
     ],
     body: () => /* wgsl */ `
 const WORKGROUP = ${workgroupSize}u;
-const EACH = ${unitsEach}u;
 ${WORKGROUP_INDEX}
 ${rowElements(dtype, layout, bias ? ['ffn_out', 'bias'] : ['ffn_out'])}
 @compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
   @builtin(local_invocation_index) thread: u32) {
-  let first = group_index(group, groups) * WORKGROUP * EACH + thread;
-  for (var j = 0u; j < EACH; j++) {
-    let i = first + j * WORKGROUP;
-    if (i < p.units) { store_unit(p.first_unit + i, i); }
-  }
+  let i = group_index(group, groups) * WORKGROUP + thread;
+  if (i < p.units) { store_unit(p.first_unit + i, i); }
 }
 
 struct Term { live: bool, scale: f32, value: Element, bits: Unit }

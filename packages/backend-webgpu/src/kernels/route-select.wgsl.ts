@@ -11,25 +11,18 @@ export interface RouteSelectOptions {
   lanes: number;
   /** Whether the lanes of a row sit in one subgroup and talk through it. */
   subgroups: boolean;
-  /** Whether the lanes of a row are a whole subgroup. */
-  whole: boolean;
   /** Keys that a lane holds in registers; 0 where a row is too wide and is read again for each choice. */
   slots: number;
   topkOnly: boolean;
 }
 
 /** The lanes for rows of that width: enough that each holds its part in registers, where the device allows it. */
-export function lanesForRow(
-  width: number,
-  workgroupSize: number,
-  subgroupSize: number,
-): { lanes: number; slots: number } {
+export function lanesForRow(width: number, workgroupSize: number): { lanes: number; slots: number } {
   let lanes = 4;
   while (lanes < workgroupSize && lanes * MAX_SLOTS < width) lanes *= 2;
-  // A whole subgroup finds its best at once.
-  if (width >= 2 * subgroupSize) lanes = Math.max(lanes, subgroupSize);
-  const slots = Math.ceil(width / lanes);
-  return { lanes, slots: slots <= MAX_SLOTS ? slots : 0 };
+  // A power of two, so that there are few kernels to compile.
+  const slots = 2 ** Math.ceil(Math.log2(width / lanes));
+  return { lanes, slots: slots <= MAX_SLOTS ? Math.max(slots, 1) : 0 };
 }
 
 /**
@@ -38,12 +31,11 @@ export function lanesForRow(
  * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
  */
 export function routeSelect(options: RouteSelectOptions): Kernel {
-  const { workgroupSize, lanes, subgroups, whole, slots, topkOnly } = options;
+  const { workgroupSize, lanes, subgroups, slots, topkOnly } = options;
   const variant = [
     workgroupSize,
     lanes,
     subgroups && 'subgroups',
-    whole && 'whole',
     slots > 0 && `${slots} registers`,
     topkOnly && 'topk-only',
   ];
@@ -58,7 +50,7 @@ const LANES = ${lanes}u;
 const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
 ${WORKGROUP_INDEX}
-${subgroups ? subgroupTeam(whole) : WORKGROUP_TEAM}
+${subgroups ? SUBGROUP_TEAM : WORKGROUP_TEAM}
 fn load_key(start: u32, i: u32) -> u32 {
   return select(0u, rank_key(gating[start + i]), i < p.width);
 }
@@ -157,19 +149,9 @@ const SUBGROUP_PLACE = `var number = 0u;
   let team = (number * size + position) / LANES;`;
 
 /** The same tree by exchanges between lanes. */
-function subgroupTeam(whole: boolean): string {
-  return `${whole ? WHOLE_BEST : PART_BEST}
+const SUBGROUP_TEAM = `${BETTER}
 var<workgroup> subgroup_count: atomic<u32>;
 
-fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
-  var sum = mine;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) { sum += subgroupShuffleXor(sum, half); }
-  return sum;
-}
-`;
-}
-
-const PART_BEST = `${BETTER}
 fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
   var best = mine;
   for (var half = LANES / 2u; half > 0u; half /= 2u) {
@@ -177,12 +159,11 @@ fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
   }
   return best;
 }
-`;
 
-const WHOLE_BEST = `
-fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
-  let key = subgroupMax(mine.x);
-  return vec2(key, subgroupMin(select(0xffffffffu, mine.y, mine.x == key)));
+fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
+  var sum = mine;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) { sum += subgroupShuffleXor(sum, half); }
+  return sum;
 }
 `;
 

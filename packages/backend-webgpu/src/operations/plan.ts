@@ -8,7 +8,6 @@ import type { WebGpuTensor } from '../webgpu-tensor.js';
 import { type CopyLayout, copyLayout, permute } from './permute.js';
 
 /** Up to this many pairs, each is placed by looking at all of them: no counting pass, no scan. */
-const PLACE_TOKENS = 8;
 const FEW_PAIRS = 2048;
 /** Tokens in a block, and pairs, at most, unless the workspace would grow too large. */
 const BLOCK_TOKENS = 16;
@@ -27,8 +26,7 @@ export function planAndPermute(steps: Steps, call: DispatchCall<WebGpuTensor>): 
   if (clearEmpty(steps, call)) return;
   const layout = copyLayout(steps.device, call);
   const oneCut = call.tokens * call.topK * 4 <= wordsPerCut(steps.device) * 4;
-  const FUSE_MAX = 1e9;
-  if (layout?.whole && oneCut && call.tokens * call.topK <= FUSE_MAX) {
+  if (layout?.whole && oneCut) {
     place(steps, call, { call, layout });
     return;
   }
@@ -60,7 +58,7 @@ function place(steps: Steps, call: PlanCall<WebGpuTensor>, copy: Copy | undefine
   const pairs = tokens * topK;
   const counts = pairs <= Math.min(FEW_PAIRS, wordsPerCut(device)) ? undefined : countBlocks(steps, call);
   const groupTokens =
-    copy?.layout.groupTokens ?? Math.max(1, Math.min(PLACE_TOKENS, Math.floor(device.workgroupSize / topK)));
+    copy?.layout.groupTokens ?? Math.max(1, Math.min(8, Math.floor(device.workgroupSize / topK)));
   const kernel = placePairs({
     workgroupSize: device.workgroupSize,
     lanes: device.workgroupSize / nextPowerOfTwo(Math.min(groupTokens * topK, device.workgroupSize)),

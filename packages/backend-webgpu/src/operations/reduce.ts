@@ -10,8 +10,6 @@ import type { WebGpuTensor } from '../webgpu-tensor.js';
 /** How many choices to load together: the first of these that divides K. */
 const UNROLLS = [4, 3, 2, 1];
 
-const UNITS_EACH = 1;
-
 type Call = ReduceCall<WebGpuTensor>;
 
 /** A cut of the output that one dispatch computes, with the tokens it touches. */
@@ -60,14 +58,7 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
-    ...{
-      workgroupSize,
-      dtype,
-      layout,
-      unroll: UNROLLS.find((n) => topK % n === 0)!,
-      norm: normTopkProb,
-      unitsEach: UNITS_EACH,
-    },
+    ...{ workgroupSize, dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)!, norm: normTopkProb },
     ...{ bias: sources.bias !== null, gathered: sources.gathered, gatheredBias: sources.gatheredBias },
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
@@ -85,7 +76,7 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
       ...{ first_unit: cut.output.first / unitWords, indices_stride: cut.indicesStride },
       indices_token: cut.indicesToken,
     },
-    Math.ceil(units / (workgroupSize * UNITS_EACH)),
+    Math.ceil(units / workgroupSize),
   );
 }
 

@@ -49,10 +49,9 @@ function chooseKernel(
   topkOnly: boolean,
 ): { kernel: Kernel; rowsPerWorkgroup: number } {
   if (picks > MANY_PICKS) return { kernel: routeRank(workgroupSize, topkOnly), rowsPerWorkgroup: 1 };
-  const { lanes, slots } = lanesForRow(width, workgroupSize, subgroupSize);
+  const { lanes, slots } = lanesForRow(width, workgroupSize);
   const subgroups = lanes <= subgroupSize;
-  const whole = lanes === subgroupSize;
-  const kernel = routeSelect({ workgroupSize, lanes, subgroups, whole, slots, topkOnly });
+  const kernel = routeSelect({ workgroupSize, lanes, subgroups, slots, topkOnly });
   return { kernel, rowsPerWorkgroup: workgroupSize / lanes };
 }
 
