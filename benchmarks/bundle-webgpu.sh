@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Puts all that the WebGPU conformance run and benchmark need into one folder, for a Linux x64 machine without network:
-# node, Dawn, the built packages, the benchmark as one file, and Debian's libvulkan1.
+# node, Dawn, the built packages, the benchmark as one file, and Debian's loaders for Vulkan, GL and EGL.
 # Usage, after `pnpm build`: benchmarks/bundle-webgpu.sh DIR; then on the machine: DIR/run.sh OUT
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd); mkdir -p "$1"; dir=$(realpath "$1"); modules="$dir/node_modules"
@@ -19,13 +19,15 @@ cp -rL "$root/packages/conformance/node_modules/fast-check" "$modules/"
 cp -rL "$(dirname "$(realpath "$root/packages/conformance/node_modules/fast-check")")/pure-rand" "$modules/"
 "$root/node_modules/.bin/esbuild" "$root/benchmarks/src/webgpu.ts" --bundle --platform=node --format=esm \
   --external:webgpu --external:@moe-dispatch/* --outfile="$dir/bench.mjs" --log-level=warning
-(cd "$dir" && apt-get download -q libvulkan1 >/dev/null)
+(cd "$dir" && apt-get download -q libvulkan1 libegl1 libglvnd0 libgl1 libglx0 libopengl0 libgles2 >/dev/null)
 cat > "$dir/run.sh" <<'RUN'
 #!/usr/bin/env bash
 # Usage: run.sh OUT [bench|conformance]: writes reports into OUT.
 cd "$(dirname "$0")"; out=$1; what=${2:-all}
 xz -dc node.xz > /tmp/node && chmod +x /tmp/node; xz -dkf node_modules/webgpu/dist/linux-x64/*.xz
-ldconfig -p | grep -q libvulkan || { dpkg -x libvulkan1_*.deb /tmp/vulkan; export LD_LIBRARY_PATH=/tmp/vulkan/usr/lib/x86_64-linux-gnu; }
+# NVIDIA's Vulkan driver needs the GL and EGL loaders too.
+ldconfig -p | grep -q libvulkan || { for deb in *.deb; do dpkg -x "$deb" /tmp/vulkan; done
+  export LD_LIBRARY_PATH="/tmp/vulkan/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; }
 icd=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json; [ -e "$icd" ] && export VK_DRIVER_FILES="${VK_DRIVER_FILES:-$icd}"
 export XDG_RUNTIME_DIR=/tmp
 if [ "$what" != conformance ]; then timeout 240 /tmp/node bench.mjs --json "$out/webgpu-bench.json" | tee "$out/webgpu-bench.md"; fi
