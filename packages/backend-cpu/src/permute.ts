@@ -1,4 +1,4 @@
-import type { DType, PermuteCall } from '@moe-dispatch/core';
+import type { PermuteCall } from '@moe-dispatch/core';
 import { scratchArray } from './scratch.js';
 import type { CpuTensor } from './tensor.js';
 
@@ -68,62 +68,32 @@ function rowViews(x: CpuTensor, tokens: number, hidden: number): Int32Array[] {
   return views;
 }
 
+/** Copies word by word, four places at a time: one read serves four writes. */
 function copyShortRows(call: PermuteCall<CpuTensor>, rows: Int32Array, rowBytes: number): void {
-  const { x, permuteInput } = call;
-  const wordType = widestWord(rowBytes, x, permuteInput);
+  const { x, permuteInput, tokens, topK } = call;
+  const wordType = (rowBytes | x.byteOffset | permuteInput.byteOffset) % 4 === 0 ? 'int32' : x.dtype;
   const source = x.block.view(wordType) as Int32Array;
   const target = permuteInput.block.view(wordType) as Int32Array;
-  const copy = wordCopiers[source.BYTES_PER_ELEMENT];
-  copy(source, target, rows, call.tokens, call.topK, rowBytes / source.BYTES_PER_ELEMENT);
-}
-
-type WordCopier = (
-  source: Int32Array,
-  target: Int32Array,
-  rows: Int32Array,
-  tokens: number,
-  topK: number,
-  words: number,
-) => void;
-
-/** A function for each word size: one that met several array types would be compiled for none. */
-const wordCopiers: Record<number, WordCopier> = {
-  1: makeWordCopier(),
-  2: makeWordCopier(),
-  4: makeWordCopier(),
-  8: makeWordCopier(),
-};
-
-/** Copies word by word, four places at a time: one read serves four writes. */
-function makeWordCopier(): WordCopier {
-  return (source, target, rows, tokens, topK, words) => {
-    for (let token = 0; token < tokens; token++) {
-      const from = token * words;
-      let k = 0;
-      for (; k + 4 <= topK; k += 4) {
-        const a = rows[k * tokens + token] * words;
-        const b = rows[(k + 1) * tokens + token] * words;
-        const c = rows[(k + 2) * tokens + token] * words;
-        const d = rows[(k + 3) * tokens + token] * words;
-        for (let i = 0; i < words; i++) {
-          const word = source[from + i];
-          target[a + i] = word;
-          target[b + i] = word;
-          target[c + i] = word;
-          target[d + i] = word;
-        }
-      }
-      for (; k < topK; k++) {
-        const a = rows[k * tokens + token] * words;
-        for (let i = 0; i < words; i++) target[a + i] = source[from + i];
+  const words = rowBytes / source.BYTES_PER_ELEMENT;
+  for (let token = 0; token < tokens; token++) {
+    const from = token * words;
+    let k = 0;
+    for (; k + 4 <= topK; k += 4) {
+      const a = rows[k * tokens + token] * words;
+      const b = rows[(k + 1) * tokens + token] * words;
+      const c = rows[(k + 2) * tokens + token] * words;
+      const d = rows[(k + 3) * tokens + token] * words;
+      for (let i = 0; i < words; i++) {
+        const word = source[from + i];
+        target[a + i] = word;
+        target[b + i] = word;
+        target[c + i] = word;
+        target[d + i] = word;
       }
     }
-  };
-}
-
-/** The widest integer type of which rows and both tensors consist. */
-function widestWord(rowBytes: number, x: CpuTensor, permuteInput: CpuTensor): DType {
-  const aligned = rowBytes | x.byteOffset | permuteInput.byteOffset;
-  if (aligned % 8 === 0) return 'int64';
-  return aligned % 4 === 0 ? 'int32' : x.dtype;
+    for (; k < topK; k++) {
+      const a = rows[k * tokens + token] * words;
+      for (let i = 0; i < words; i++) target[a + i] = source[from + i];
+    }
+  }
 }

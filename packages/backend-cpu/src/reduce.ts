@@ -9,7 +9,8 @@ import {
 import { checkIndices } from './check-indices.js';
 import { scratchArray } from './scratch.js';
 import type { CpuTensor } from './tensor.js';
-import { type FloatRows, makeWeightedSum, type WeightedSum } from './weighted-sum.js';
+import * as float32Rows from './weighted-sum.js';
+import * as wordRows from './weighted-sum-16.js';
 
 /** Scratch of moeReduce for one size. */
 export class ReduceScratch {
@@ -75,22 +76,25 @@ function setWeights(call: ReduceCall<CpuTensor>, token: number, weights: Float32
 }
 
 function addTokenRows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
-  const { hidden, topK, ffnOut, topKIndices } = call;
-  const { addRows, addRow, addBiasedRow } = weightedSumOf(ffnOut.dtype);
-  const source = ffnOut.array as FloatRows;
-  const bias = call.ffn2Bias?.array as FloatRows | undefined;
-  const experts = topKIndices.array as Int32Array;
+  const { hidden, topK, ffnOut } = call;
   const { starts, weights, sums } = scratch;
-  const far = source.length > INT32_ELEMENTS;
+  const { addRows, addRow, addBiasedRow } = ffnOut.dtype === 'float32' ? float32Rows : wordRows;
+  const values = tableOf(ffnOut.dtype);
+  // Each of the two takes its own kind of array.
+  const source = ffnOut.array as never;
+  const bias = call.ffn2Bias?.array as never;
+  const far = ffnOut.array.length > INT32_ELEMENTS;
   if (bias === undefined && !far) {
-    addRows(sums, source, starts, weights);
+    addRows(sums, values, source, starts, weights);
     return;
   }
+  const experts = call.topKIndices.array as Int32Array;
   for (let k = 0; k < topK; k++) {
-    const rows = far ? source.subarray(starts[k], starts[k] + hidden) : source;
+    const end = starts[k] + hidden;
+    const rows = far ? ((ffnOut.array as Uint16Array).subarray(starts[k], end) as never) : source;
     const start = far ? 0 : starts[k];
-    if (bias === undefined) addRow(sums, rows, start, weights[k]);
-    else addBiasedRow(sums, rows, start, bias, experts[token * topK + k] * hidden, weights[k]);
+    if (bias === undefined) addRow(sums, values, rows, start, weights[k]);
+    else addBiasedRow(sums, values, rows, start, bias, experts[token * topK + k] * hidden, weights[k]);
   }
 }
 
@@ -103,20 +107,15 @@ function roundSums(dtype: DType, scratch: ReduceScratch): Float32Array | Uint16A
   return words;
 }
 
-const weightedSums = new Map<DType, WeightedSum>();
+const tables = new Map<DType, Float32Array>();
 
-function weightedSumOf(dtype: DType): WeightedSum {
-  let sum = weightedSums.get(dtype);
-  if (sum === undefined) {
-    sum = makeWeightedSum(dtype === 'float32' ? (source, index) => source[index] : lookUp(dtype));
-    weightedSums.set(dtype, sum);
+/** The values of all words of a 16-bit type, made on first use; nothing for float32. */
+function tableOf(dtype: DType): Float32Array {
+  let table = tables.get(dtype);
+  if (table === undefined) {
+    const words = Uint16Array.from({ length: dtype === 'float32' ? 0 : 65536 }, (_, word) => word);
+    table = dtype === 'float16' ? float16ToFloat32(words) : bfloat16ToFloat32(words);
+    tables.set(dtype, table);
   }
-  return sum;
-}
-
-/** Gives the value of a 16-bit word from a table of all 65,536. */
-function lookUp(dtype: DType): (source: FloatRows, index: number) => number {
-  const words = Uint16Array.from({ length: 65536 }, (_, word) => word);
-  const values = dtype === 'float16' ? float16ToFloat32(words) : bfloat16ToFloat32(words);
-  return (source, index) => values[source[index]];
+  return table;
 }

@@ -180,22 +180,16 @@ export function checkLimit(
   request: number,
   backend: Backend,
 ): void {
-  const { info } = backend;
-  const maximum = limit === 'maxTensorBytes' ? info.limits.maxTensorBytes : info.limits.maxExperts;
-  if (request > maximum) throw overLimit(argument, limit, request, maximum, info);
+  const { limits } = backend.info;
+  const maximum = limit === 'maxTensorBytes' ? limits.maxTensorBytes : limits.maxExperts;
+  if (request > maximum) throw overLimit(argument, limit, request, maximum);
 }
 
-function overLimit(
-  argument: string,
-  limit: string,
-  request: number,
-  maximum: number,
-  info: BackendInfo,
-): ResourceError {
+function overLimit(argument: string, limit: string, request: number, maximum: number): ResourceError {
   return new ResourceError('LIMIT_EXCEEDED', {
     argument,
     found: `a request of ${request}`,
-    expected: `at most ${limit} = ${maximum} (backend ${info.name}, ${info.device})`,
+    expected: `at most ${limit} = ${maximum}`,
   });
 }
 

@@ -1,4 +1,4 @@
-import { describe, InvalidArgumentError, invalid } from './errors.js';
+import { describe, invalid } from './errors.js';
 
 /**
  * Element types. `float16` and `bfloat16` travel as raw 16-bit words, the float8 types as raw bytes.
@@ -84,11 +84,6 @@ export function checkArrayType(argument: string, value: unknown, dtype: DType): 
   const { name } = DTYPES[dtype].ArrayType;
   const kind = arrayTag.call(value);
   if (kind === name || (dtype === 'float16' && kind === 'Float16Array')) return;
-  const conversion = dtype === 'float16' ? 'float32ToFloat16' : 'float32ToBfloat16';
-  throw new InvalidArgumentError('INVALID_ARGUMENT', {
-    argument,
-    found: describe(value),
-    expected: `a ${name} for ${dtype}`,
-    ...(name === 'Uint16Array' && { hint: `${conversion}() converts float32 values` }),
-  });
+  const words = name === 'Uint16Array' ? ' of raw words' : '';
+  throw invalid('INVALID_ARGUMENT', argument, describe(value), `a ${name} for ${dtype}${words}`);
 }

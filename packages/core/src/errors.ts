@@ -26,8 +26,6 @@ export interface ErrorDetails {
   argument: string;
   found: string;
   expected: string;
-  /** What to do about it, where that is not obvious from `expected`. */
-  hint?: string;
   cause?: unknown;
 }
 
@@ -43,8 +41,8 @@ export class MoeDispatchError extends Error {
   readonly expected: string;
 
   constructor(code: ErrorCode, details: ErrorDetails) {
-    const { argument, found, expected, hint, cause } = details;
-    const message = `${argument}: expected ${expected}, found ${found}${hint === undefined ? '' : `. ${hint}`}`;
+    const { argument, found, expected, cause } = details;
+    const message = `${argument}: expected ${expected}, found ${found}`;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.argument = argument;
@@ -68,9 +66,8 @@ export function invalid(
   argument: string,
   found: string,
   expected: string,
-  hint?: string,
 ): InvalidArgumentError {
-  return new InvalidArgumentError(code, { argument, found, expected, ...(hint !== undefined && { hint }) });
+  return new InvalidArgumentError(code, { argument, found, expected });
 }
 
 /** A tensor, prepared dispatch or backend that was used after `dispose()`. */

@@ -123,7 +123,6 @@ function wrongBackend(argument: string, tensor: Tensor, backend: Backend): Inval
     argument,
     `a tensor of another backend or device: ${nameOf(tensor.backend)}`,
     `a tensor of ${nameOf(backend)}, as the first of the call`,
-    'read() it there and make it anew with backend.tensor()',
   );
 }
 
