@@ -32,7 +32,7 @@ describe('limits', () => {
     async (tokens) => {
       const backend = await limited({ maxComputeWorkgroupsPerDimension: 10 });
       // Rows this wide take a workgroup per token; one more writes the offsets.
-      const check = checkDispatch(backend, { tokens, hidden: 8192, experts: 4, topK: 1, dtype: 'bfloat16' });
+      const check = checkDispatch(backend, { tokens, hidden: 32768, experts: 4, topK: 1, dtype: 'bfloat16' });
       if (tokens < 100) await check;
       else
         await expect(check).rejects.toThrow(
