@@ -256,7 +256,6 @@ function deviceLost({ reason, message }: GPUDeviceLostInfo): DeviceError {
   return new DeviceError('DEVICE_LOST', {
     argument: 'backend',
     found: `a lost device (${reason}): ${message}`,
-    expected: 'a working device',
-    hint: 'Make a new backend, and its tensors anew',
+    expected: 'a working device: make a new backend, and its tensors anew',
   });
 }
