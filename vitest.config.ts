@@ -1,4 +1,17 @@
+import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+
+/** Chromium gives WebGPU to those who ask, and needs no sandbox, network or first steps. */
+const CHROMIUM_ARGS = [
+  '--enable-unsafe-webgpu',
+  '--no-sandbox',
+  '--disable-gpu-sandbox',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
 export default defineConfig({
@@ -25,9 +38,40 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'deno',
-          include: ['tests/**/*.deno.test.ts'],
+          include: ['tests/**/*.deno.test.ts', 'packages/*/test/*.deno.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'webgpu-node',
+          include: ['packages/backend-webgpu/test/*.test.ts'],
+          exclude: ['**/*.deno.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'browser',
+          include: ['packages/backend-webgpu/test/browser/**/*.test.ts'],
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          browser: {
+            enabled: true,
+            headless: true,
+            screenshotFailures: false,
+            provider: playwright({
+              launchOptions: {
+                executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+                args: CHROMIUM_ARGS,
+              },
+            }),
+            instances: [{ browser: 'chromium' }],
+          },
         },
       },
     ],

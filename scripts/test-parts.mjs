@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 /**
  * The parts of the test run. Each is a project of vitest.config.ts of the same name; `missing` gives the reason why this
@@ -9,6 +10,8 @@ import { createRequire } from 'node:module';
 export const parts = [
   { name: 'cpu', missing: () => undefined },
   { name: 'deno', missing: missingDeno },
+  { name: 'webgpu-node', missing: missingAdapter },
+  { name: 'browser', missing: missingChromium },
 ];
 
 /** The names in MOE_REQUIRE, such as "cpu,deno": these parts may not be missing. */
@@ -32,5 +35,30 @@ function missingDeno() {
       .trim()
       .split('\n');
     return `the npm package 'deno' has no binary that runs here: ${reason}`;
+  }
+}
+
+/** Asked in a process of its own, because a driver can take the process along. */
+function missingAdapter() {
+  const probe = `import('webgpu').then(async ({ create }) => {
+    const gpu = create([]);
+    process.exit((await gpu.requestAdapter()) === null ? 1 : 0);
+  })`;
+  const cwd = fileURLToPath(new URL('../packages/backend-webgpu/', import.meta.url));
+  try {
+    execFileSync(process.execPath, ['--input-type=module', '-e', probe], { cwd, stdio: 'pipe' });
+    return undefined;
+  } catch {
+    return "Dawn (the npm package 'webgpu') finds no Vulkan adapter; scripts/setup-lavapipe.sh sets up one without a GPU";
+  }
+}
+
+function missingChromium() {
+  const chromium = process.env.CHROMIUM ?? '/usr/bin/chromium';
+  try {
+    execFileSync(chromium, ['--version'], { stdio: 'pipe' });
+    return undefined;
+  } catch (error) {
+    return `'${chromium} --version' failed (${error.code ?? error.status}); CHROMIUM names another browser`;
   }
 }

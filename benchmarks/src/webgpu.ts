@@ -1,0 +1,162 @@
+// The WebGPU backend against a plain copy on the same device: GPU time by timestamp queries where the device has them,
+// wall time of submit-and-wait otherwise. Node only: `pnpm bench:webgpu [--json FILE] [--max-mib N] [--runs N]`.
+import { writeFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { webgpu } from '@moe-dispatch/backend-webgpu';
+import {
+  moeDispatch,
+  moeReduce,
+  permuteRows,
+  planDispatch,
+  prepareDispatch,
+  routeTokens,
+} from '@moe-dispatch/core';
+import { create } from 'webgpu';
+import { copyRate } from './webgpu-copy.js';
+import { GpuTimer, median } from './webgpu-timer.js';
+
+/** T, D, E, K of shared/baselines/h200.json. */
+const SHAPES = [
+  [1, 4096, 8, 2],
+  [64, 7168, 256, 8],
+  [1280, 768, 48, 6],
+  [4096, 4096, 8, 2],
+  [8192, 2048, 128, 8],
+  [4096, 7168, 256, 8],
+  [16384, 7168, 256, 8],
+  [65536, 2048, 64, 6],
+] as const;
+/** bfloat16 */
+const ELEMENT_BYTES = 2;
+
+interface Row {
+  T: number;
+  D: number;
+  E: number;
+  K: number;
+  dispatchUs: number;
+  dispatchFloorUs: number;
+  reduceUs: number;
+  reduceFloorUs: number;
+  routeUs: number;
+  planUs: number;
+  permuteUs: number;
+  recordCpuUs: number;
+}
+
+const { values } = parseArgs({
+  options: { json: { type: 'string' }, 'max-mib': { type: 'string' }, runs: { type: 'string' } },
+});
+const maxBytes = Number(values['max-mib'] ?? Number.POSITIVE_INFINITY) * 2 ** 20;
+const runs = Number(values.runs ?? 50);
+
+// Dawn rounds timestamps to 100 µs unless told not to.
+const gpu = create([
+  'enable-dawn-features=allow_unsafe_apis',
+  'disable-dawn-features=timestamp_quantization',
+]);
+const backend = await webgpu({ gpu }).create();
+const timer = new GpuTimer(backend.device, runs);
+const bytesPerUs = await copyRate(backend.device, timer, Math.min(maxBytes, 2 ** 30));
+const rows: Row[] = [];
+for (const shape of SHAPES) {
+  const [T, D, , K] = shape;
+  const largest = T * D * K * ELEMENT_BYTES;
+  if (largest <= Math.min(maxBytes, backend.info.limits.maxTensorBytes)) rows.push(await measure(shape));
+  else console.error(`left out: [${shape}] needs a tensor of ${largest} bytes`);
+}
+report();
+backend.dispose();
+process.exit(0);
+
+async function measure([T, D, E, K]: (typeof SHAPES)[number]): Promise<Row> {
+  const x = backend.tensor(randomRows(T * D), [T, D], 'bfloat16');
+  const gating = backend.tensor(Float32Array.from({ length: T * E }, gaussian), [T, E], 'float32');
+  const options = { moeTopk: K };
+  const out = moeDispatch(x, gating, options);
+  const prepared = prepareDispatch(backend, {
+    tokens: T,
+    hidden: D,
+    numExperts: E,
+    moeTopk: K,
+    dtype: 'bfloat16',
+  });
+  await prepared.ready;
+  const recordTimes: number[] = [];
+  const dispatchUs = await timer.time((encoder, pass) => {
+    const start = performance.now();
+    prepared.encode(encoder, x, gating, out, pass);
+    recordTimes.push((performance.now() - start) * 1000);
+  });
+  const reduced = backend.empty([T, D], 'bfloat16');
+  const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = out;
+  const operation = (work: () => void) => timer.time((encoder, pass) => backend.record(encoder, work, pass));
+  const reduceUs = await operation(() => {
+    moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, { out: reduced });
+  });
+  const row = {
+    ...{ T, D, E, K, dispatchUs, reduceUs, recordCpuUs: median(recordTimes) },
+    dispatchFloorUs: (T * D * ELEMENT_BYTES * (1 + K) + T * E * 4 + T * K * 12) / bytesPerUs,
+    reduceFloorUs: (T * D * ELEMENT_BYTES * (1 + K) + T * K * 12) / bytesPerUs,
+    routeUs: await operation(() => routeTokens(gating, { ...options, out })),
+    planUs: await operation(() => planDispatch(topKIndices, E, { out })),
+    permuteUs: await operation(() => permuteRows(x, out, { out })),
+  };
+  await backend.settled();
+  prepared.dispose();
+  for (const tensor of [x, gating, out, reduced]) tensor.dispose();
+  return row;
+}
+
+/** Finite bfloat16 values around 1, repeated after a while: zeros would be cheaper to sum than what is usual. */
+function randomRows(elements: number): Uint16Array<ArrayBuffer> {
+  const pattern = Uint16Array.from({ length: 65521 }, () => 0x3f00 + Math.floor(Math.random() * 256));
+  const rows = new Uint16Array(elements);
+  for (let at = 0; at < elements; at += pattern.length) rows.set(pattern.subarray(0, elements - at), at);
+  return rows;
+}
+
+function gaussian(): number {
+  return Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
+}
+
+function report(): void {
+  const { info } = backend;
+  const kind = timer.onGpu
+    ? 'GPU time by timestamp queries'
+    : 'wall time of submit-and-wait (no timestamp queries)';
+  console.log(
+    `bfloat16 on ${info.device}; ${kind}, median of ${runs}; copy ${(bytesPerUs / 1e6).toFixed(3)} TB/s\n`,
+  );
+  const head = [
+    'T',
+    'D',
+    'E',
+    'K',
+    'dispatch µs',
+    'floor µs',
+    '/ floor',
+    'reduce µs',
+    '/ floor',
+    'route',
+    'plan',
+  ];
+  head.push('permute', 'CPU record µs');
+  console.log(`| ${head.join(' | ')} |\n|${head.map(() => '---:').join('|')}|`);
+  for (const row of rows) {
+    const { T, D, E, K, dispatchUs, dispatchFloorUs, reduceUs, reduceFloorUs, routeUs, planUs, permuteUs } =
+      row;
+    const cells = [
+      dispatchUs,
+      dispatchFloorUs,
+      dispatchUs / dispatchFloorUs,
+      reduceUs,
+      reduceUs / reduceFloorUs,
+    ];
+    cells.push(routeUs, planUs, permuteUs, row.recordCpuUs);
+    console.log(`| ${[T, D, E, K, ...cells.map((cell) => cell.toFixed(2))].join(' | ')} |`);
+  }
+  const { name, device, limits } = info;
+  const result = { backend: { name, device, limits }, timing: kind, runs, copyTBps: bytesPerUs / 1e6, rows };
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
+}

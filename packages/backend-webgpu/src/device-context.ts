@@ -1,0 +1,70 @@
+import { type BackendInfo, BackendUnavailableError, DTYPES, type DType } from '@moe-dispatch/core';
+import { BufferPool } from './buffer-pool.js';
+import { maxExperts, maxTensorBytes, readLimits } from './device-limits.js';
+import { Faults } from './faults.js';
+import { Programs } from './programs.js';
+import type { Device } from './steps.js';
+import { Uniforms } from './uniforms.js';
+
+const MAX_WORKGROUP_SIZE = 256;
+/** The most that a kernel binds: place-pairs, with a workspace and the rows. */
+const STORAGE_BUFFERS = 7;
+/** Workgroup memory that the kernels need with workgroups of 256. */
+const WORKGROUP_BYTES_PER_THREAD = 24;
+
+/** What the backend keeps for its device. */
+export interface DeviceContext extends Device {
+  readonly faults: Faults;
+  readonly pool: BufferPool;
+}
+
+/** @throws BackendUnavailableError where the device allows less than the kernels need. */
+export function makeContext(device: GPUDevice): DeviceContext {
+  const limits = readLimits(device.limits);
+  const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX, maxComputeWorkgroupStorageSize } =
+    limits;
+  const threads = Math.min(
+    MAX_WORKGROUP_SIZE,
+    maxComputeInvocationsPerWorkgroup,
+    maxComputeWorkgroupSizeX,
+    maxComputeWorkgroupStorageSize / WORKGROUP_BYTES_PER_THREAD,
+  );
+  checkLeast('maxStorageBuffersPerShaderStage', limits.maxStorageBuffersPerShaderStage, STORAGE_BUFFERS);
+  const faults = new Faults(device);
+  return {
+    device,
+    limits,
+    workgroupSize: 2 ** Math.floor(Math.log2(threads)),
+    subgroupSize: subgroupSize(device),
+    programs: new Programs(device, faults),
+    uniforms: new Uniforms(device),
+    faults,
+    pool: new BufferPool(device, faults),
+  };
+}
+
+export function describeDevice(device: GPUDevice, { limits }: Device): BackendInfo {
+  // Older implementations lack adapterInfo.
+  const { description, vendor, architecture } = device.adapterInfo ?? {};
+  return {
+    name: 'webgpu',
+    device: description || [vendor, architecture].filter(Boolean).join(' ') || 'a WebGPU device',
+    dtypes: Object.keys(DTYPES) as DType[],
+    limits: { ...limits, maxTensorBytes: maxTensorBytes(limits), maxExperts: maxExperts(limits) },
+  };
+}
+
+function subgroupSize(device: GPUDevice): number {
+  const { subgroupMinSize, subgroupMaxSize } = device.adapterInfo ?? {};
+  if (!device.features.has('subgroups') || subgroupMinSize !== subgroupMaxSize) return 0;
+  return subgroupMinSize ?? 0;
+}
+
+function checkLeast(limit: string, value: number, least: number): void {
+  if (value >= least) return;
+  throw new BackendUnavailableError('BACKEND_UNAVAILABLE', {
+    argument: 'device',
+    found: `a device with ${limit} = ${value}`,
+    expected: `a device with ${limit} of at least ${least}`,
+  });
+}

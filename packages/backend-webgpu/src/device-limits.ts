@@ -1,0 +1,35 @@
+/** The limits of WebGPU that the kernels and buffers depend on, under WebGPU's names. */
+export const LIMIT_NAMES = [
+  'maxBufferSize',
+  'maxStorageBufferBindingSize',
+  'maxStorageBuffersPerShaderStage',
+  'maxComputeWorkgroupStorageSize',
+  'maxComputeInvocationsPerWorkgroup',
+  'maxComputeWorkgroupSizeX',
+  'maxComputeWorkgroupsPerDimension',
+  'minStorageBufferOffsetAlignment',
+] as const;
+
+export type DeviceLimits = Readonly<Record<(typeof LIMIT_NAMES)[number], number>>;
+
+/** Bytes and words are counted in u32 by the shaders. */
+const MAX_TENSOR_BYTES = 2 ** 32 - 4;
+/** More experts work too, but nothing checks them. */
+const MAX_EXPERTS = 65536;
+
+export function readLimits(limits: GPUSupportedLimits): DeviceLimits {
+  return Object.fromEntries(LIMIT_NAMES.map((name) => [name, limits[name]])) as DeviceLimits;
+}
+
+export function maxTensorBytes(limits: DeviceLimits): number {
+  return Math.min(limits.maxBufferSize - (limits.maxBufferSize % 4), MAX_TENSOR_BYTES);
+}
+
+/** A row of gating values, and two entries for each expert in the plan's workspace, must fit one binding. */
+export function maxExperts(limits: DeviceLimits): number {
+  const { maxStorageBufferBindingSize, minStorageBufferOffsetAlignment } = limits;
+  return Math.min(
+    MAX_EXPERTS,
+    Math.floor((maxStorageBufferBindingSize - minStorageBufferOffsetAlignment) / 8),
+  );
+}

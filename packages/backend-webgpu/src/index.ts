@@ -1,0 +1,5 @@
+/// <reference types="@webgpu/types" />
+export { type WebGpuOptions, webgpu } from './webgpu.js';
+export { WebGpuBackend, type WrapOptions } from './webgpu-backend.js';
+export { WebGpuPreparedDispatch } from './webgpu-prepared-dispatch.js';
+export { WebGpuTensor } from './webgpu-tensor.js';

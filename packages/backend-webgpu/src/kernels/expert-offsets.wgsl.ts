@@ -1,0 +1,41 @@
+import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
+
+/**
+ * Writes expert_offsets and the counts from a function `count_slice`, which fills `slice` with the counts of SLICE
+ * experts. One workgroup; SLICE is a multiple of WORKGROUP.
+ */
+export const EXPERT_OFFSETS = /* wgsl */ `
+${WORKGROUP_SCAN}
+var<workgroup> slice: array<atomic<u32>, SLICE>;
+
+fn write_offsets(thread: u32) {
+  let each = SLICE / WORKGROUP;
+  var total = 0u;
+  for (var first = 0u; first < p.experts; first += SLICE) {
+    for (var i = thread; i < SLICE; i += WORKGROUP) { atomicStore(&slice[i], 0u); }
+    workgroupBarrier();
+    count_slice(first, thread);
+    workgroupBarrier();
+    var sum = 0u;
+    for (var i = 0u; i < each; i++) { sum += atomicLoad(&slice[thread * each + i]); }
+    let sums = workgroup_scan(sum, thread);
+    var offset = total + sums.x;
+    for (var i = 0u; i < each; i++) {
+      let expert = first + thread * each + i;
+      let count = atomicLoad(&slice[thread * each + i]);
+      if (expert < p.experts) { write_expert(expert, offset, count); }
+      offset += count;
+    }
+    total += sums.y;
+    workgroupBarrier();
+  }
+  if (thread == 0u) { offsets[p.offsets_at + p.experts] = total; }
+}
+
+// The count is an int64, low word first.
+fn write_expert(expert: u32, offset: u32, count: u32) {
+  offsets[p.offsets_at + expert] = offset;
+  counts[p.counts_at + 2u * expert] = count;
+  counts[p.counts_at + 2u * expert + 1u] = 0u;
+}
+`;

@@ -1,0 +1,55 @@
+import type { Kernel } from '../kernel.js';
+import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
+
+/**
+ * For tensors larger than a binding: copies, for each choice k, the words that a cut of the reduced output needs
+ * from the rows of one cut of `source`. Dispatched for every cut of the source; each writes only what lies in it.
+ */
+export function gatherChoices(workgroupSize: number): Kernel {
+  return {
+    id: `gather-choices.wgsl.ts ${workgroupSize}`,
+    storage: { indices: 'words', source: 'words', gathered: 'words out' },
+    params: [
+      ...['row_elements', 'total_elements', 'word_elements', 'topk_width', 'total_rows'],
+      ...[
+        'first_word',
+        'words',
+        'choice_stride',
+        'token_stride',
+        'indices_token',
+        'source_first',
+        'source_count',
+      ],
+    ],
+    body: () => /* wgsl */ `
+const WORKGROUP = ${workgroupSize}u;
+${WORKGROUP_INDEX}
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32) {
+  let i = group_index(group, groups) * WORKGROUP + thread;
+  let k = i / p.words;
+  if (k >= p.topk_width) { return; }
+  var word = gathered[i + p.gathered_at];
+  for (var half = 0u; half < p.word_elements; half++) {
+    word = with_element(word, (p.first_word + i - k * p.words) * p.word_elements + half, half, k);
+  }
+  gathered[i + p.gathered_at] = word;
+}
+
+// The word with that element of the output, if choice k's row has it in the bound cut of the source.
+fn with_element(word: u32, element: u32, half: u32, k: u32) -> u32 {
+  if (element >= p.total_elements) { return word; }
+  let token = element / p.row_elements;
+  let row = indices[p.indices_at + k * p.choice_stride + (token - p.indices_token) * p.token_stride];
+  let from_element = row * p.row_elements + element - token * p.row_elements;
+  let from_word = from_element / p.word_elements;
+  if (row >= p.total_rows || from_word - p.source_first >= p.source_count) { return word; }
+  let bits = source[from_word + p.source_at];
+  if (p.word_elements == 1u) { return bits; }
+  let value = (bits >> (16u * (from_element % 2u))) & 0xffffu;
+  return (word & ~(0xffffu << (16u * half))) | (value << (16u * half));
+}
+`,
+  };
+}

@@ -1,0 +1,47 @@
+/** 16-bit floats in integer arithmetic: no shader-f16, and no liberties with NaN or subnormals. */
+const BFLOAT16 = /* wgsl */ `
+fn widen(bits: u32) -> f32 { return bitcast<f32>(bits << 16u); }
+
+// Rounds to nearest, ties to even; a NaN stays one.
+fn narrow(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return (bits >> 16u) | 0x40u; }
+  return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
+}
+`;
+
+const FLOAT16 = /* wgsl */ `
+fn widen(bits: u32) -> f32 {
+  let sign = (bits & 0x8000u) << 16u;
+  let exponent = (bits >> 10u) & 0x1fu;
+  let mantissa = bits & 0x3ffu;
+  if (exponent == 31u) { return bitcast<f32>(sign | 0x7f800000u | (mantissa << 13u)); }
+  if (exponent != 0u) { return bitcast<f32>(sign | ((exponent + 112u) << 23u) | (mantissa << 13u)); }
+  // A subnormal is mantissa · 2^-24, exact in float32.
+  return bitcast<f32>(sign | bitcast<u32>(f32(mantissa) * 5.9604644775390625e-8));
+}
+
+// Rounds to nearest, ties to even; a NaN stays one.
+fn narrow(value: f32) -> u32 {
+  let bits = bitcast<u32>(value);
+  let sign = (bits >> 16u) & 0x8000u;
+  let size = bits & 0x7fffffffu;
+  if (size > 0x7f800000u) { return sign | 0x7e00u; }
+  // From 65520 on, infinity is nearer.
+  if (size >= 0x477ff000u) { return sign | 0x7c00u; }
+  if (size >= 0x38800000u) { return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u); }
+  // Up to half of the smallest subnormal.
+  if (size <= 0x33000000u) { return sign; }
+  let shift = 126u - (size >> 23u);
+  let mantissa = (size & 0x7fffffu) | 0x800000u;
+  let kept = mantissa >> shift;
+  let rest = mantissa & ((1u << shift) - 1u);
+  let tie = 1u << (shift - 1u);
+  return sign | (kept + u32(rest > tie || (rest == tie && (kept & 1u) == 1u)));
+}
+`;
+
+/** WGSL functions \`widen(bits) -> f32\` and \`narrow(f32) -> bits\` of a 16-bit dtype. */
+export function halfFloats(dtype: 'float16' | 'bfloat16'): string {
+  return dtype === 'float16' ? FLOAT16 : BFLOAT16;
+}

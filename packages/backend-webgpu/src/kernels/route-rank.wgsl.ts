@@ -1,0 +1,85 @@
+import type { Kernel } from '../kernel.js';
+import { GATING_VALUES } from './gating-values.wgsl.js';
+import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
+
+/**
+ * Chooses many experts of each token at once: an expert's place is the number of experts that rank before it. One
+ * workgroup per token; the work grows with E², whatever K is.
+ */
+export function routeRank(workgroupSize: number, topkOnly: boolean): Kernel {
+  return {
+    id: `route-rank.wgsl.ts ${workgroupSize}${topkOnly ? ' topk-only' : ''}`,
+    storage: { gating: 'words', topk: 'words out', scales: 'words out' },
+    params: ['first_row', 'rows', 'width', 'picks'],
+    body: () => /* wgsl */ `
+const WORKGROUP = ${workgroupSize}u;
+const TOPK_ONLY = ${topkOnly};
+${GATING_VALUES}
+${WORKGROUP_INDEX}
+var<workgroup> keys: array<u32, WORKGROUP>;
+var<workgroup> sums: array<f32, WORKGROUP>;
+
+fn row_maximum(start: u32, thread: u32) -> f32 {
+  var best = 0u;
+  for (var i = thread; i < p.width; i += WORKGROUP) { best = max(best, rank_key(gating[start + i])); }
+  keys[thread] = best;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    if (thread < half) { keys[thread] = max(keys[thread], keys[thread + half]); }
+    workgroupBarrier();
+  }
+  let maximum = key_value(keys[0]);
+  workgroupBarrier();
+  return maximum;
+}
+
+fn row_total(start: u32, thread: u32, maximum: f32) -> f32 {
+  // In parts, because a long sum of float32 loses too much.
+  var sum = 0.0;
+  for (var i = thread; i < p.width; i += 16u * WORKGROUP) {
+    var part = 0.0;
+    for (var j = i; j < min(i + 16u * WORKGROUP, p.width); j += WORKGROUP) {
+      part += softmax_term(key_value(rank_key(gating[start + j])), maximum);
+    }
+    sum += part;
+  }
+  sums[thread] = sum;
+  workgroupBarrier();
+  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+    if (thread < half) { sums[thread] += sums[thread + half]; }
+    workgroupBarrier();
+  }
+  return sums[0];
+}
+
+@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32) {
+  let row = p.first_row + group_index(group, groups);
+  if (row >= p.rows) { return; }
+  let start = row * p.width + p.gating_at;
+  let maximum = row_maximum(start, thread);
+  let total = row_total(start, thread, maximum);
+  for (var first = 0u; first < p.width; first += WORKGROUP) {
+    let expert = first + thread;
+    let bits = gating[start + min(expert, p.width - 1u)];
+    let key = rank_key(bits);
+    var place = 0u;
+    for (var tile = 0u; tile < p.width; tile += WORKGROUP) {
+      keys[thread] = select(0u, rank_key(gating[start + tile + thread]), tile + thread < p.width);
+      workgroupBarrier();
+      for (var j = 0u; j < WORKGROUP; j++) {
+        let other = keys[j];
+        place += u32(other > key || (other == key && tile + j < expert));
+      }
+      workgroupBarrier();
+    }
+    if (expert < p.width && place < p.picks) {
+      topk[p.topk_at + row * p.picks + place] = expert;
+      scales[p.scales_at + row * p.picks + place] = scale_bits(bits, maximum, total, TOPK_ONLY);
+    }
+  }
+}
+`,
+  };
+}

@@ -1,0 +1,213 @@
+import type { Kernel } from '../kernel.js';
+import { GATING_VALUES } from './gating-values.wgsl.js';
+import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
+
+/** Keys that a lane holds in registers. */
+const MAX_SLOTS = 8;
+
+export interface RouteSelectOptions {
+  workgroupSize: number;
+  /** Lanes that share a row: a power of two, at most workgroupSize. */
+  lanes: number;
+  /** Whether the lanes of a row sit in one subgroup and talk through it. */
+  subgroups: boolean;
+  /** Keys that a lane holds in registers; 0 where a row is too wide and is read again for each choice. */
+  slots: number;
+  topkOnly: boolean;
+}
+
+/** The lanes for rows of that width: enough that each holds its part in registers, where the device allows it. */
+export function lanesForRow(width: number, workgroupSize: number): { lanes: number; slots: number } {
+  let lanes = 4;
+  while (lanes < workgroupSize && lanes * MAX_SLOTS < width) lanes *= 2;
+  // A power of two, so that there are few kernels to compile.
+  const slots = 2 ** Math.ceil(Math.log2(width / lanes));
+  return { lanes, slots: slots <= MAX_SLOTS ? Math.max(slots, 1) : 0 };
+}
+
+/**
+ * Chooses the best `picks` of each row of gating values, one after the other: each is the best of those that rank
+ * behind the one before. A row is a token, or one group of a token (then `groups` is the
+ * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
+ */
+export function routeSelect(options: RouteSelectOptions): Kernel {
+  const { workgroupSize, lanes, subgroups, slots, topkOnly } = options;
+  const variant = [
+    workgroupSize,
+    lanes,
+    subgroups && 'subgroups',
+    slots > 0 && `${slots} registers`,
+    topkOnly && 'topk-only',
+  ];
+  return {
+    id: `route-select.wgsl.ts ${variant.filter(Boolean).join(' ')}`,
+    storage: { gating: 'words', topk: 'words out', scales: 'words out' },
+    params: ['first_row', 'rows', 'width', 'picks', 'groups'],
+    subgroups,
+    body: () => `
+const WORKGROUP = ${workgroupSize}u;
+const LANES = ${lanes}u;
+const TOPK_ONLY = ${topkOnly};
+${GATING_VALUES}
+${WORKGROUP_INDEX}
+${subgroups ? SUBGROUP_TEAM : WORKGROUP_TEAM}
+fn load_key(start: u32, i: u32) -> u32 {
+  return select(0u, rank_key(gating[start + i]), i < p.width);
+}
+
+// The better of best and (key, index), if that ranks behind last.
+fn take(best: vec2<u32>, key: u32, index: u32, last: vec2<u32>) -> vec2<u32> {
+  let behind = key < last.x || (key == last.x && index > last.y);
+  return select(best, vec2(key, index), behind && key > best.x);
+}
+
+fn term(key: u32, maximum: f32) -> f32 {
+  return select(0.0, softmax_term(key_value(key), maximum), key != 0u);
+}
+${slots > 0 ? registers(lanes, slots) : MEMORY}
+@compute @workgroup_size(WORKGROUP)
+fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
+  ${subgroups ? SUBGROUP_PLACE : WORKGROUP_PLACE}
+  let row = p.first_row + group_index(group, groups) * (WORKGROUP / LANES) + team;
+  let live = row < p.rows;
+  let start = min(row, p.rows - 1u) * p.width + p.gating_at;
+  let base = (row % p.groups) * p.width;
+  let keys = load_keys(start, lane);
+  var last = vec2(0xffffffffu, 0u);
+  var mine = 0u;
+  var maximum = 0.0;
+  var total = 1.0;
+  for (var k = 0u; k < p.picks; k++) {
+    last = team_best(best_behind(keys, start, lane, last), thread, lane);
+    if (k == 0u && !TOPK_ONLY) {
+      maximum = key_value(last.x);
+      total = team_sum(sum_terms(keys, start, lane, maximum), thread, lane);
+    }
+    // The lanes take turns, and write together when each has one.
+    if (lane == k % LANES) { mine = last.y; }
+    let pick = k - k % LANES + lane;
+    if ((k + 1u == p.picks || (k + 1u) % LANES == 0u) && pick <= k && live) {
+      topk[p.topk_at + row * p.picks + pick] = base + mine;
+      scales[p.scales_at + row * p.picks + pick] = scale_bits(gating[start + mine], maximum, total, TOPK_ONLY);
+    }
+  }
+}
+`,
+  };
+}
+
+const PLAIN_INPUTS = `@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32`;
+
+const WORKGROUP_PLACE = `let lane = thread % LANES;
+  let team = thread / LANES;`;
+
+const BETTER = `
+fn better(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+  return select(b, a, a.x > b.x || (a.x == b.x && a.y < b.y));
+}
+`;
+
+/** A team's best and sum by a tree in workgroup memory. */
+const WORKGROUP_TEAM = `${BETTER}
+var<workgroup> bests: array<vec2<u32>, WORKGROUP>;
+var<workgroup> sums: array<f32, WORKGROUP>;
+
+fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
+  bests[thread] = mine;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { bests[thread] = better(bests[thread], bests[thread + half]); }
+    workgroupBarrier();
+  }
+  let best = bests[thread - lane];
+  workgroupBarrier();
+  return best;
+}
+
+fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
+  sums[thread] = mine;
+  workgroupBarrier();
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    if (lane < half) { sums[thread] += sums[thread + half]; }
+    workgroupBarrier();
+  }
+  let sum = sums[thread - lane];
+  workgroupBarrier();
+  return sum;
+}
+`;
+
+const SUBGROUP_INPUTS = `${PLAIN_INPUTS},
+  @builtin(subgroup_invocation_id) position: u32, @builtin(subgroup_size) size: u32`;
+
+/** Nothing says which threads form a subgroup, so subgroups take numbers; which one they get does not show. */
+const SUBGROUP_PLACE = `var number = 0u;
+  if (subgroupElect()) { number = atomicAdd(&subgroup_count, 1u); }
+  number = subgroupBroadcastFirst(number);
+  let lane = position % LANES;
+  let team = (number * size + position) / LANES;`;
+
+/** The same tree by exchanges between lanes. */
+const SUBGROUP_TEAM = `${BETTER}
+var<workgroup> subgroup_count: atomic<u32>;
+
+fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
+  var best = mine;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    best = better(best, vec2(subgroupShuffleXor(best.x, half), subgroupShuffleXor(best.y, half)));
+  }
+  return best;
+}
+
+fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
+  var sum = mine;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) { sum += subgroupShuffleXor(sum, half); }
+  return sum;
+}
+`;
+
+/** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
+function registers(lanes: number, count: number): string {
+  const slots = Array.from({ length: count }, (_, i) => i);
+  const index = (i: number) => `lane + ${i * lanes}u`;
+  return `
+struct Keys { ${slots.map((i) => `k${i}: u32`).join(', ')} }
+
+fn load_keys(start: u32, lane: u32) -> Keys {
+  return Keys(${slots.map((i) => `load_key(start, ${index(i)})`).join(', ')});
+}
+
+fn best_behind(keys: Keys, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  var best = vec2(0u, 0xffffffffu);
+  ${slots.map((i) => `best = take(best, keys.k${i}, ${index(i)}, last);`).join('\n  ')}
+  return best;
+}
+
+fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: f32) -> f32 {
+  return ${slots.map((i) => `term(keys.k${i}, maximum)`).join(' + ')};
+}
+`;
+}
+
+/** Rows too wide for registers are read again, from cache. */
+const MEMORY = `
+fn load_keys(start: u32, lane: u32) -> u32 { return 0u; }
+
+fn best_behind(keys: u32, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  var best = vec2(0u, 0xffffffffu);
+  for (var i = lane; i < p.width; i += LANES) { best = take(best, load_key(start, i), i, last); }
+  return best;
+}
+
+fn sum_terms(keys: u32, start: u32, lane: u32, maximum: f32) -> f32 {
+  // In parts, because a long sum of float32 loses too much.
+  var sum = 0.0;
+  for (var i = lane; i < p.width; i += 16u * LANES) {
+    var part = 0.0;
+    for (var j = 0u; j < 16u; j++) { part += term(load_key(start, i + j * LANES), maximum); }
+    sum += part;
+  }
+  return sum;
+}
+`;

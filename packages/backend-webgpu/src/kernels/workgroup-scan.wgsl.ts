@@ -1,0 +1,20 @@
+/** Needs the constant WORKGROUP. Called in uniform control flow only. */
+export const WORKGROUP_SCAN = /* wgsl */ `
+var<workgroup> scanned: array<u32, WORKGROUP>;
+
+// The sum of the values of the threads before this one, and of all.
+fn workgroup_scan(value: u32, thread: u32) -> vec2<u32> {
+  scanned[thread] = value;
+  workgroupBarrier();
+  for (var distance = 1u; distance < WORKGROUP; distance *= 2u) {
+    var sum = scanned[thread];
+    if (thread >= distance) { sum += scanned[thread - distance]; }
+    workgroupBarrier();
+    scanned[thread] = sum;
+    workgroupBarrier();
+  }
+  let sums = vec2(scanned[thread] - value, scanned[WORKGROUP - 1u]);
+  workgroupBarrier();
+  return sums;
+}
+`;

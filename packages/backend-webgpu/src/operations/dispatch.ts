@@ -1,0 +1,19 @@
+import type { DispatchCall, PlanCall } from '@moe-dispatch/core';
+import type { Steps } from '../steps.js';
+import type { WebGpuTensor } from '../webgpu-tensor.js';
+import { planAndPermute } from './plan.js';
+import { route } from './route.js';
+
+/** All of moe_dispatch. */
+export function dispatch(steps: Steps, call: DispatchCall<WebGpuTensor>): void {
+  route(steps, call);
+  planAndPermute(steps, call);
+}
+
+export function planOutputs(call: PlanCall<WebGpuTensor>): WebGpuTensor[] {
+  return [call.tokenNumsPerExpert, call.expertOffsets, call.permuteIndicesPerToken];
+}
+
+export function dispatchOutputs(call: DispatchCall<WebGpuTensor>): WebGpuTensor[] {
+  return [call.permuteInput, ...planOutputs(call), call.expertScalesFloat, call.topKIndices];
+}

@@ -1,0 +1,65 @@
+import type { DeviceLimits } from './device-limits.js';
+
+/** Where a tensor's bytes are. */
+export interface View {
+  readonly buffer: GPUBuffer;
+  /** A multiple of 4. */
+  readonly byteOffset: number;
+  readonly byteLength: number;
+}
+
+/** A range of a view's words, small enough for one binding. */
+export interface Segment {
+  readonly view: View;
+  /** The first word, counted from the start of the view, and how many. */
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What createBindGroup takes for a segment. */
+export interface SegmentBinding {
+  readonly buffer: GPUBuffer;
+  /** As aligned as the device wants it: the segment may start a little later. */
+  readonly offset: number;
+  readonly size: number;
+  /** What to add to a word's number in the view to get its number in the binding. Can be negative. */
+  readonly shift: number;
+}
+
+/** Words of a view, the last one perhaps not fully used. */
+export function wordCount(view: View): number {
+  return Math.ceil(view.byteLength / 4);
+}
+
+export function wholeView(view: View): Segment {
+  return { view, first: 0, count: wordCount(view) };
+}
+
+export function bindSegment({ view, first, count }: Segment, alignment: number): SegmentBinding {
+  const start = view.byteOffset + first * 4;
+  const offset = start - (start % alignment);
+  const rest = (start - offset) / 4;
+  return { buffer: view.buffer, offset, size: (rest + count) * 4, shift: rest - first };
+}
+
+/** Whether the whole view fits one binding. */
+export function fitsBinding(view: View, limits: DeviceLimits): boolean {
+  const { minStorageBufferOffsetAlignment, maxStorageBufferBindingSize } = limits;
+  return bindSegment(wholeView(view), minStorageBufferOffsetAlignment).size <= maxStorageBufferBindingSize;
+}
+
+/** Cuts words `first` to `end - 1` of a view (default: all) into segments that fit one binding each. */
+export function segments(view: View, limits: DeviceLimits, first = 0, end = wordCount(view)): Segment[] {
+  const alignment = limits.minStorageBufferOffsetAlignment;
+  const maximum = limits.maxStorageBufferBindingSize;
+  const cuts: Segment[] = [];
+  for (let at = first; at < end; ) {
+    const rest = ((view.byteOffset + at * 4) % alignment) / 4;
+    // All but the last end on an aligned address, so that the next one starts there.
+    const most = (maximum - (maximum % alignment)) / 4 - rest;
+    const count = (rest + end - at) * 4 <= maximum ? end - at : most;
+    cuts.push({ view, first: at, count });
+    at += count;
+  }
+  return cuts;
+}

@@ -1,0 +1,47 @@
+import type { BackendFactory } from '@moe-dispatch/core';
+import { LIMIT_NAMES } from './device-limits.js';
+import { findGpu, unavailable } from './find-gpu.js';
+import { WebGpuBackend } from './webgpu-backend.js';
+
+export interface WebGpuOptions {
+  /** A device of yours to work on. It is never destroyed, and keeps the limits and features it has. */
+  device?: GPUDevice;
+  /** The GPU object to ask for an adapter, instead of the engine's own. */
+  gpu?: GPU;
+}
+
+/** Used where the adapter has them; nothing needs them. */
+const USEFUL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
+
+/**
+ * The WebGPU backend, for `selectBackend`. It finds a device by itself (in Node and Bun through the optional package
+ * `webgpu`), asked for the adapter's own limits; or it works on yours. `create()` throws BackendUnavailableError with
+ * the reason where there is none.
+ */
+export function webgpu(options: WebGpuOptions = {}): BackendFactory<WebGpuBackend> {
+  return {
+    name: 'webgpu',
+    async create() {
+      if (options.device !== undefined) return new WebGpuBackend(options.device, false);
+      return new WebGpuBackend(await requestDevice(options.gpu ?? (await findGpu())), true);
+    },
+  };
+}
+
+async function requestDevice(gpu: GPU): Promise<GPUDevice> {
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter)
+    throw unavailable('no adapter', 'a GPU, and its driver, that this WebGPU implementation takes');
+  try {
+    return await adapter.requestDevice({
+      requiredFeatures: USEFUL_FEATURES.filter((feature) => adapter.features.has(feature)),
+      requiredLimits: Object.fromEntries(LIMIT_NAMES.map((name) => [name, adapter.limits[name]])),
+    });
+  } catch (cause) {
+    throw unavailable(
+      `an adapter that gives no device: ${(cause as Error).message}`,
+      'a working adapter',
+      cause,
+    );
+  }
+}

@@ -1,0 +1,89 @@
+import type { FloatDType } from '@moe-dispatch/core';
+import { isOutput, type Kernel, wgslModule } from '../src/kernel.js';
+import { countExperts } from '../src/kernels/count-experts.wgsl.js';
+import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
+import { gatherChoices } from '../src/kernels/gather-choices.wgsl.js';
+import { invertMap } from '../src/kernels/invert-map.wgsl.js';
+import { permuteRows } from '../src/kernels/permute-rows.wgsl.js';
+import { placePairs } from '../src/kernels/place-pairs.wgsl.js';
+import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
+import { routeRank } from '../src/kernels/route-rank.wgsl.js';
+import { routeSelect } from '../src/kernels/route-select.wgsl.js';
+import { scanBlocks } from '../src/kernels/scan-blocks.wgsl.js';
+
+export interface Module {
+  readonly id: string;
+  readonly code: string;
+  readonly subgroups: boolean;
+}
+
+const FLAGS = [false, true];
+const UNITS = ['words', 'vectors'] as const;
+
+/**
+ * Every WGSL module that the backend can emit for workgroups of that size, but for constants that only size something;
+ * each also with its inputs declared writable, for tensors that share a buffer.
+ */
+export function allModules(workgroupSize: number): Module[] {
+  const kernels = [
+    ...routeKernels(workgroupSize),
+    ...placeKernels(workgroupSize),
+    ...reduceKernels(workgroupSize),
+    ...UNITS.map((unit) => permuteRows(workgroupSize, unit)),
+    countExperts(workgroupSize, 2 * workgroupSize),
+    scanBlocks(workgroupSize),
+    invertMap(workgroupSize),
+    gatherBytes(workgroupSize),
+    gatherChoices(workgroupSize),
+  ];
+  return kernels.flatMap((kernel) => {
+    const inputs = Object.keys(kernel.storage).filter((name) => !isOutput(kernel.storage[name]));
+    return [[], inputs].map((writable) => ({
+      id: `${kernel.id}${writable.length > 0 ? ' writable' : ''}`,
+      code: wgslModule(kernel, writable),
+      subgroups: kernel.subgroups ?? false,
+    }));
+  });
+}
+
+function routeKernels(workgroupSize: number): Kernel[] {
+  const select = [4, workgroupSize].flatMap((lanes) =>
+    FLAGS.flatMap((topkOnly) =>
+      [0, 1, 8].flatMap((slots) =>
+        FLAGS.map((subgroups) => routeSelect({ workgroupSize, lanes, subgroups, slots, topkOnly })),
+      ),
+    ),
+  );
+  return [...select, ...FLAGS.map((topkOnly) => routeRank(workgroupSize, topkOnly))];
+}
+
+function placeKernels(workgroupSize: number): Kernel[] {
+  return [1, 8, workgroupSize].flatMap((lanes) =>
+    FLAGS.flatMap((counted) =>
+      ([false, ...UNITS] as const).map((copy) =>
+        placePairs({ workgroupSize, lanes, slice: 2 * workgroupSize, counted, copy }),
+      ),
+    ),
+  );
+}
+
+function reduceKernels(workgroupSize: number): Kernel[] {
+  const layouts = ['vectors', 'words', 'split'] as const;
+  const dtypes: FloatDType[] = ['float32', 'float16', 'bfloat16'];
+  const gathers = [
+    { bias: false, gathered: false, gatheredBias: false },
+    { bias: false, gathered: true, gatheredBias: false },
+    ...FLAGS.flatMap((gathered) => FLAGS.map((gatheredBias) => ({ bias: true, gathered, gatheredBias }))),
+  ];
+  return dtypes.flatMap((dtype) =>
+    layouts
+      .filter((layout) => dtype !== 'float32' || layout !== 'split')
+      .flatMap((layout) =>
+        gathers.flatMap((sources) =>
+          FLAGS.flatMap((norm) =>
+            [1, 4].map((unroll) => reduceRows({ workgroupSize, dtype, layout, unroll, norm, ...sources })),
+          ),
+        ),
+      ),
+  );
+}
