@@ -14,7 +14,7 @@ import {
 } from '@moe-dispatch/core';
 import { Block } from './block.js';
 import { MemoryPool } from './memory-pool.js';
-import { permuteRows } from './permute.js';
+import { PermuteScratch, permuteRows } from './permute.js';
 import { planDispatch } from './plan.js';
 import { CpuPreparedDispatch } from './prepared.js';
 import { ReduceScratch, reduceTokens } from './reduce.js';
@@ -30,7 +30,8 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   private readonly router: SimdRouter | null;
   private readonly pool = new MemoryPool();
   private workspace = new Workspace(0);
-  private scratch = new ReduceScratch(0, 0);
+  private reduceScratch = new ReduceScratch(0, 0);
+  private readonly permuteScratch = new PermuteScratch();
 
   /** @param router null to route in JavaScript. */
   constructor(router: SimdRouter | null) {
@@ -89,15 +90,15 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   }
 
   override permute(call: PermuteCall<CpuTensor>): void {
-    permuteRows(call);
+    permuteRows(call, this.permuteScratch);
   }
 
   override reduce(call: ReduceCall<CpuTensor>): void {
     const { topK, hidden } = call;
-    if (this.scratch.topK !== topK || this.scratch.hidden !== hidden) {
-      this.scratch = new ReduceScratch(topK, hidden);
+    if (this.reduceScratch.topK !== topK || this.reduceScratch.hidden !== hidden) {
+      this.reduceScratch = new ReduceScratch(topK, hidden);
     }
-    reduceTokens(call, this.scratch);
+    reduceTokens(call, this.reduceScratch);
   }
 
   override prepare(call: PrepareCall): CpuPreparedDispatch {

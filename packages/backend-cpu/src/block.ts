@@ -5,7 +5,7 @@ export class Block {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
   readonly capacity: number;
-  private readonly views = new Map<DType, ArrayOf<DType>>();
+  private readonly views: { [D in DType]?: ArrayOf<DType> } = {};
   private rowViews: ArrayOf<DType>[] = [];
   private rowDType: DType | undefined;
   private rowLength = 0;
@@ -18,14 +18,7 @@ export class Block {
 
   /** The whole block, as far as it holds whole elements, as a dtype's array. */
   view(dtype: DType): ArrayOf<DType> {
-    let view = this.views.get(dtype);
-    if (view === undefined) {
-      const { ArrayType, bytes } = DTYPES[dtype];
-      const length = Math.floor(this.capacity / bytes);
-      view = new ArrayType(this.buffer, this.byteOffset, length) as ArrayOf<DType>;
-      this.views.set(dtype, view);
-    }
-    return view;
+    return this.views[dtype] ?? this.makeView(dtype);
   }
 
   /**
@@ -39,5 +32,13 @@ export class Block {
       this.rowViews = [];
     }
     return this.rowViews;
+  }
+
+  private makeView(dtype: DType): ArrayOf<DType> {
+    const { ArrayType, bytes } = DTYPES[dtype];
+    const length = Math.floor(this.capacity / bytes);
+    const view = new ArrayType(this.buffer, this.byteOffset, length) as ArrayOf<DType>;
+    this.views[dtype] = view;
+    return view;
   }
 }

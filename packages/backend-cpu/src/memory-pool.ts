@@ -1,9 +1,6 @@
 import { ResourceError } from '@moe-dispatch/core';
 import { Block } from './block.js';
 
-const GRANULE = 64;
-const STEPS_PER_OCTAVE = 8;
-
 /**
  * Keeps the memory of disposed tensors for the next ones: fresh memory costs several times the dispatch itself,
  * in page faults. What it keeps and what is live never exceed the most that was ever live.
@@ -84,9 +81,13 @@ function newBlock(capacity: number): Block {
   return new Block(new ArrayBuffer(capacity), 0, capacity);
 }
 
-/** Rounds up to eight sizes an octave, so that tensors of nearly the same size can follow one another. */
+const SMALLEST = 64;
+
+/** Rounds up to at most eight sizes an octave, so that tensors of nearly the same size can follow one another. */
 function blockSize(byteLength: number): number {
-  const octave = byteLength < GRANULE ? GRANULE : 2 ** Math.floor(Math.log2(byteLength));
-  const step = Math.max(GRANULE, octave / STEPS_PER_OCTAVE);
-  return Math.max(step, Math.ceil(byteLength / step) * step);
+  if (byteLength <= SMALLEST) return SMALLEST;
+  const last = byteLength - 1;
+  const octave = last < 2 ** 31 ? 2 ** (31 - Math.clz32(last)) : 2 ** 31;
+  const step = Math.max(SMALLEST, octave / 8);
+  return (Math.floor(last / step) + 1) * step;
 }

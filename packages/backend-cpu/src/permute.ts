@@ -4,27 +4,73 @@ import type { CpuTensor } from './tensor.js';
 
 /** Up to this many bytes, a loop over words is quicker than a call that copies the row. */
 const SHORT_ROW = 1024;
+/** Where x stays in the cache and the result does not, writing the result in order is quicker: measured limits. */
+const CACHED_SOURCE = 16 * 2 ** 20;
+const CACHED_RESULT = 12 * 2 ** 20;
 
-/** Copies each token's row to its K places, while the row is in the cache. */
-export function permuteRows(call: PermuteCall<CpuTensor>): void {
+/** Scratch of permuteRows: which token's row each row of the result is. */
+export class PermuteScratch {
+  private tokens = new Int32Array(0);
+
+  tokenOfRow(rows: number): Int32Array {
+    if (this.tokens.length < rows) this.tokens = new Int32Array(rows);
+    return this.tokens;
+  }
+
+  get byteLength(): number {
+    return this.tokens.byteLength;
+  }
+}
+
+/** Copies each token's row to its K places. */
+export function permuteRows(call: PermuteCall<CpuTensor>, scratch: PermuteScratch): void {
   const { x, tokens, topK, hidden } = call;
   const rows = call.permuteIndicesPerToken.array as Int32Array;
   checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens);
   const rowBytes = hidden * x.array.BYTES_PER_ELEMENT;
-  if (rowBytes > SHORT_ROW) copyLongRows(call, rows);
-  else if (rowBytes > 0) copyShortRows(call, rows, rowBytes);
+  if (rowBytes === 0) return;
+  if (rowBytes <= SHORT_ROW) copyShortRows(call, rows, rowBytes);
+  else if (writesInOrder(call, rowBytes)) gatherRows(call, rows, scratch.tokenOfRow(topK * tokens));
+  else scatterRows(call, rows);
 }
 
-function copyLongRows(call: PermuteCall<CpuTensor>, rows: Int32Array): void {
+/** Whether a call with rows of this many bytes gathers, and so needs tokenOfRow. */
+export function writesInOrder({ tokens, topK }: { tokens: number; topK: number }, rowBytes: number): boolean {
+  const bytes = tokens * rowBytes;
+  return rowBytes > SHORT_ROW && bytes <= CACHED_SOURCE && bytes * topK > CACHED_RESULT;
+}
+
+/** Reads each row once and writes it K times, while it is in the cache. */
+function scatterRows(call: PermuteCall<CpuTensor>, rows: Int32Array): void {
   const { x, tokens, topK, hidden } = call;
-  const source = x.array as Int32Array;
   const target = call.permuteInput.array as Int32Array;
-  const views = x.block.rows(x.dtype, hidden) as Int32Array[];
+  const views = rowViews(x, tokens, hidden);
   for (let token = 0; token < tokens; token++) {
-    if (token === views.length) views.push(source.subarray(token * hidden, (token + 1) * hidden));
     const row = views[token];
     for (let k = 0; k < topK; k++) target.set(row, rows[k * tokens + token] * hidden);
   }
+}
+
+/** Writes the result from its first row to its last. */
+function gatherRows(call: PermuteCall<CpuTensor>, rows: Int32Array, tokenOfRow: Int32Array): void {
+  const { x, tokens, topK, hidden } = call;
+  const target = call.permuteInput.array as Int32Array;
+  const views = rowViews(x, tokens, hidden);
+  const count = topK * tokens;
+  // A caller's own plan may leave rows out; those stay as they are.
+  tokenOfRow.fill(-1, 0, count);
+  for (let i = 0; i < count; i++) tokenOfRow[rows[i]] = i % tokens;
+  for (let row = 0; row < count; row++) {
+    if (tokenOfRow[row] >= 0) target.set(views[tokenOfRow[row]], row * hidden);
+  }
+}
+
+function rowViews(x: CpuTensor, tokens: number, hidden: number): Int32Array[] {
+  const views = x.block.rows(x.dtype, hidden) as Int32Array[];
+  for (let token = views.length; token < tokens; token++) {
+    views.push((x.array as Int32Array).subarray(token * hidden, (token + 1) * hidden));
+  }
+  return views;
 }
 
 function copyShortRows(call: PermuteCall<CpuTensor>, rows: Int32Array, rowBytes: number): void {

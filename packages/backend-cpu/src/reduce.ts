@@ -1,6 +1,7 @@
 import {
   bfloat16FromBits,
   bfloat16ToFloat32,
+  type DType,
   float16FromBits,
   float16ToFloat32,
   type ReduceCall,
@@ -17,9 +18,10 @@ export class ReduceScratch {
   /** A token's weights, and where its rows start. */
   readonly weights: Float32Array;
   readonly starts: number[];
-  /** A token's sums before they are rounded to 16 bits. */
+  /** A token's sums, and the same rounded to 16 bits. */
   readonly sums: Float32Array;
-  readonly sumBits: Uint32Array;
+  readonly sumBits: Int32Array;
+  readonly words: Uint16Array;
 
   constructor(topK: number, hidden: number) {
     this.topK = topK;
@@ -27,9 +29,13 @@ export class ReduceScratch {
     this.weights = new Float32Array(topK);
     this.starts = new Array<number>(topK).fill(0);
     this.sums = new Float32Array(hidden);
-    this.sumBits = new Uint32Array(this.sums.buffer);
+    this.sumBits = new Int32Array(this.sums.buffer);
+    this.words = new Uint16Array(hidden);
   }
 }
+
+/** Beyond this many elements an index is no int32, and compiled code several times as slow. */
+const INT32_ELEMENTS = 2 ** 31;
 
 /** The weighted sum of each token's rows (docs/semantics.md, "moe_reduce"). */
 export function reduceTokens(call: ReduceCall<CpuTensor>, scratch: ReduceScratch): void {
@@ -39,13 +45,15 @@ export function reduceTokens(call: ReduceCall<CpuTensor>, scratch: ReduceScratch
   if (call.ffn2Bias !== null) {
     checkIndices('topKIndices', call.topKIndices.array as Int32Array, tokens * topK, call.numExperts);
   }
-  const sumRows = output.dtype === 'float32' ? sumFloat32 : sum16Bit;
-  const { starts } = scratch;
+  const target = output.array as Uint16Array;
+  const addRows = output.dtype === 'float32' ? addFloat32Rows : addWordRows;
   for (let token = 0; token < tokens; token++) {
-    const weighted = setWeights(call, token, scratch.weights);
-    for (let k = 0; k < topK; k++) starts[k] = rows[k * tokens + token] * hidden;
-    if (weighted) sumRows(call, token, scratch);
-    else output.array.fill(0 as never, token * hidden, (token + 1) * hidden);
+    scratch.sums.fill(0);
+    if (setWeights(call, token, scratch.weights)) {
+      for (let k = 0; k < topK; k++) scratch.starts[k] = rows[k * tokens + token] * hidden;
+      addRows(call, token, scratch);
+    }
+    target.set(roundSums(output.dtype, scratch) as Uint16Array, token * hidden);
   }
 }
 
@@ -67,53 +75,56 @@ function setWeights(call: ReduceCall<CpuTensor>, token: number, weights: Float32
   return true;
 }
 
-function sumFloat32(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
-  const { hidden, topK, ffn2Bias } = call;
+function addFloat32Rows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
+  const { hidden, topK } = call;
   const source = call.ffnOut.array as Float32Array;
-  const sums = call.output.array as Float32Array;
-  const { starts, weights } = scratch;
-  const at = token * hidden;
-  sums.fill(0, at, at + hidden);
-  if (ffn2Bias === null) {
-    float32Rows.addRows(sums, at, source, starts, weights, hidden);
+  const bias = call.ffn2Bias?.array as Float32Array | undefined;
+  const { starts, weights, sums } = scratch;
+  const far = source.length > INT32_ELEMENTS;
+  if (bias === undefined && !far) {
+    float32Rows.addRows(sums, source, starts, weights, hidden);
     return;
   }
-  const bias = ffn2Bias.array as Float32Array;
-  const experts = call.topKIndices.array as Int32Array;
   for (let k = 0; k < topK; k++) {
-    const biasStart = experts[token * topK + k] * hidden;
-    float32Rows.addBiasedRow(sums, at, source, starts[k], bias, biasStart, weights[k], hidden);
+    const rows = far ? source.subarray(starts[k], starts[k] + hidden) : source;
+    const start = far ? 0 : starts[k];
+    if (bias === undefined) float32Rows.addRow(sums, rows, start, weights[k], hidden);
+    else float32Rows.addBiasedRow(sums, rows, start, bias, biasStart(call, token, k), weights[k], hidden);
   }
 }
 
-function sum16Bit(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
-  const { hidden, topK, ffn2Bias, ffnOut } = call;
-  const source = ffnOut.array as Uint16Array;
-  const half = ffnOut.dtype === 'float16';
-  const values = half ? float16Values() : bfloat16Values();
+/** addFloat32Rows for 16-bit words. */
+function addWordRows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
+  const { hidden, topK } = call;
+  const source = call.ffnOut.array as Uint16Array;
+  const bias = call.ffn2Bias?.array as Uint16Array | undefined;
+  const values = call.ffnOut.dtype === 'float16' ? float16Values() : bfloat16Values();
   const { starts, weights, sums } = scratch;
-  sums.fill(0);
-  if (ffn2Bias === null) {
-    wordRows.addRows(sums, 0, values, source, starts, weights, hidden);
-  } else {
-    const bias = ffn2Bias.array as Uint16Array;
-    const experts = call.topKIndices.array as Int32Array;
-    for (let k = 0; k < topK; k++) {
-      const biasStart = experts[token * topK + k] * hidden;
-      wordRows.addBiasedRow(sums, 0, values, source, starts[k], bias, biasStart, weights[k], hidden);
-    }
+  const far = source.length > INT32_ELEMENTS;
+  if (bias === undefined && !far) {
+    wordRows.addRows(sums, values, source, starts, weights, hidden);
+    return;
   }
-  const target = call.output.array as Uint16Array;
-  if (half) roundToFloat16(scratch.sumBits, target, token * hidden);
-  else roundToBfloat16(scratch.sumBits, target, token * hidden);
+  for (let k = 0; k < topK; k++) {
+    const rows = far ? source.subarray(starts[k], starts[k] + hidden) : source;
+    const start = far ? 0 : starts[k];
+    if (bias === undefined) wordRows.addRow(sums, values, rows, start, weights[k], hidden);
+    else
+      wordRows.addBiasedRow(sums, values, rows, start, bias, biasStart(call, token, k), weights[k], hidden);
+  }
 }
 
-function roundToFloat16(bits: Uint32Array, target: Uint16Array, at: number): void {
-  for (let i = 0; i < bits.length; i++) target[at + i] = float16FromBits(bits[i]);
+function biasStart(call: ReduceCall<CpuTensor>, token: number, k: number): number {
+  return (call.topKIndices.array as Int32Array)[token * call.topK + k] * call.hidden;
 }
 
-function roundToBfloat16(bits: Uint32Array, target: Uint16Array, at: number): void {
-  for (let i = 0; i < bits.length; i++) target[at + i] = bfloat16FromBits(bits[i]);
+/** The sums in the output's dtype, rounded once. */
+function roundSums(dtype: DType, scratch: ReduceScratch): Float32Array | Uint16Array {
+  const { sums, sumBits, words } = scratch;
+  if (dtype === 'float32') return sums;
+  if (dtype === 'float16') for (let i = 0; i < words.length; i++) words[i] = float16FromBits(sumBits[i]);
+  else for (let i = 0; i < words.length; i++) words[i] = bfloat16FromBits(sumBits[i]);
+  return words;
 }
 
 const float16Values = tableOf(float16ToFloat32);

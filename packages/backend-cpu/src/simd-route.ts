@@ -88,7 +88,7 @@ export class SimdRouter {
   }
 
   private reserve(byteLength: number): void {
-    const missing = byteLength - this.memory.buffer.byteLength;
+    const missing = byteLength - this.floats.byteLength;
     if (missing <= 0) return;
     this.memory.grow(Math.ceil(missing / PAGE_BYTES));
     this.floats = new Float32Array(this.memory.buffer);

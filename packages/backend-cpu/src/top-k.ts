@@ -36,8 +36,9 @@ export const MAX_EXPERTS = 2 ** 20;
 function sortTop(numExperts: number, topK: number, workspace: Workspace): void {
   const { values, topExperts, topValues, sortKeys } = workspace;
   for (let i = 0; i < numExperts; i++) {
-    floatBits[0] = values[i] + 0; // −0 becomes +0
+    floatBits[0] = values[i];
     const bits = intBits[0];
+    // −0 and +0 have the same rank.
     const rank = bits < 0 ? -(bits & 0x7fffffff) : bits;
     sortKeys[i] = i - rank * MAX_EXPERTS;
   }

@@ -6,7 +6,6 @@ const { fround } = Math;
  */
 export function addRows(
   sums: Float32Array,
-  at: number,
   values: Float32Array,
   source: Uint16Array,
   starts: readonly number[],
@@ -15,15 +14,14 @@ export function addRows(
 ): void {
   const count = starts.length;
   let k = 0;
-  for (; k + 8 <= count; k += 8) addEight(sums, at, values, source, starts, weights, k, hidden);
-  for (; k + 4 <= count; k += 4) addFour(sums, at, values, source, starts, weights, k, hidden);
-  for (; k < count; k++) addOne(sums, at, values, source, starts[k], weights[k], hidden);
+  for (; k + 8 <= count; k += 8) addEight(sums, values, source, starts, weights, k, hidden);
+  for (; k + 4 <= count; k += 4) addFour(sums, values, source, starts, weights, k, hidden);
+  for (; k < count; k++) addRow(sums, values, source, starts[k], weights[k], hidden);
 }
 
 /** Adds one weighted row after its bias. */
 export function addBiasedRow(
   sums: Float32Array,
-  at: number,
   values: Float32Array,
   source: Uint16Array,
   start: number,
@@ -34,13 +32,12 @@ export function addBiasedRow(
 ): void {
   for (let i = 0; i < hidden; i++) {
     const value = fround(values[source[start + i]] + values[bias[biasStart + i]]);
-    sums[at + i] = fround(sums[at + i] + fround(weight * value));
+    sums[i] = fround(sums[i] + fround(weight * value));
   }
 }
 
 function addEight(
   sums: Float32Array,
-  at: number,
   values: Float32Array,
   source: Uint16Array,
   starts: readonly number[],
@@ -65,7 +62,7 @@ function addEight(
   const wg = weights[k + 6];
   const wh = weights[k + 7];
   for (let i = 0; i < hidden; i++) {
-    let sum = sums[at + i];
+    let sum = sums[i];
     sum = fround(sum + fround(wa * values[source[a + i]]));
     sum = fround(sum + fround(wb * values[source[b + i]]));
     sum = fround(sum + fround(wc * values[source[c + i]]));
@@ -74,13 +71,12 @@ function addEight(
     sum = fround(sum + fround(wf * values[source[f + i]]));
     sum = fround(sum + fround(wg * values[source[g + i]]));
     sum = fround(sum + fround(wh * values[source[h + i]]));
-    sums[at + i] = sum;
+    sums[i] = sum;
   }
 }
 
 function addFour(
   sums: Float32Array,
-  at: number,
   values: Float32Array,
   source: Uint16Array,
   starts: readonly number[],
@@ -97,18 +93,18 @@ function addFour(
   const wc = weights[k + 2];
   const wd = weights[k + 3];
   for (let i = 0; i < hidden; i++) {
-    let sum = sums[at + i];
+    let sum = sums[i];
     sum = fround(sum + fround(wa * values[source[a + i]]));
     sum = fround(sum + fround(wb * values[source[b + i]]));
     sum = fround(sum + fround(wc * values[source[c + i]]));
     sum = fround(sum + fround(wd * values[source[d + i]]));
-    sums[at + i] = sum;
+    sums[i] = sum;
   }
 }
 
-function addOne(
+/** Adds one weighted row. */
+export function addRow(
   sums: Float32Array,
-  at: number,
   values: Float32Array,
   source: Uint16Array,
   start: number,
@@ -116,6 +112,6 @@ function addOne(
   hidden: number,
 ): void {
   for (let i = 0; i < hidden; i++) {
-    sums[at + i] = fround(sums[at + i] + fround(weight * values[source[start + i]]));
+    sums[i] = fround(sums[i] + fround(weight * values[source[start + i]]));
   }
 }

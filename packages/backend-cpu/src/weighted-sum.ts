@@ -5,12 +5,10 @@ const { fround } = Math;
  * a time, because loading and storing the sums costs as much as adding a row. Here elements are float32;
  * ./weighted-sum-16.ts has the same for 16-bit words, whose values come from a table.
  *
- * @param sums takes `hidden` sums from `at` on.
  * @param starts where each row starts in `source`.
  */
 export function addRows(
   sums: Float32Array,
-  at: number,
   source: Float32Array,
   starts: readonly number[],
   weights: Float32Array,
@@ -18,15 +16,14 @@ export function addRows(
 ): void {
   const count = starts.length;
   let k = 0;
-  for (; k + 8 <= count; k += 8) addEight(sums, at, source, starts, weights, k, hidden);
-  for (; k + 4 <= count; k += 4) addFour(sums, at, source, starts, weights, k, hidden);
-  for (; k < count; k++) addOne(sums, at, source, starts[k], weights[k], hidden);
+  for (; k + 8 <= count; k += 8) addEight(sums, source, starts, weights, k, hidden);
+  for (; k + 4 <= count; k += 4) addFour(sums, source, starts, weights, k, hidden);
+  for (; k < count; k++) addRow(sums, source, starts[k], weights[k], hidden);
 }
 
 /** Adds one weighted row after its bias. */
 export function addBiasedRow(
   sums: Float32Array,
-  at: number,
   source: Float32Array,
   start: number,
   bias: Float32Array,
@@ -36,13 +33,12 @@ export function addBiasedRow(
 ): void {
   for (let i = 0; i < hidden; i++) {
     const value = fround(source[start + i] + bias[biasStart + i]);
-    sums[at + i] = fround(sums[at + i] + fround(weight * value));
+    sums[i] = fround(sums[i] + fround(weight * value));
   }
 }
 
 function addEight(
   sums: Float32Array,
-  at: number,
   source: Float32Array,
   starts: readonly number[],
   weights: Float32Array,
@@ -66,7 +62,7 @@ function addEight(
   const wg = weights[k + 6];
   const wh = weights[k + 7];
   for (let i = 0; i < hidden; i++) {
-    let sum = sums[at + i];
+    let sum = sums[i];
     sum = fround(sum + fround(wa * source[a + i]));
     sum = fround(sum + fround(wb * source[b + i]));
     sum = fround(sum + fround(wc * source[c + i]));
@@ -75,13 +71,12 @@ function addEight(
     sum = fround(sum + fround(wf * source[f + i]));
     sum = fround(sum + fround(wg * source[g + i]));
     sum = fround(sum + fround(wh * source[h + i]));
-    sums[at + i] = sum;
+    sums[i] = sum;
   }
 }
 
 function addFour(
   sums: Float32Array,
-  at: number,
   source: Float32Array,
   starts: readonly number[],
   weights: Float32Array,
@@ -97,24 +92,24 @@ function addFour(
   const wc = weights[k + 2];
   const wd = weights[k + 3];
   for (let i = 0; i < hidden; i++) {
-    let sum = sums[at + i];
+    let sum = sums[i];
     sum = fround(sum + fround(wa * source[a + i]));
     sum = fround(sum + fround(wb * source[b + i]));
     sum = fround(sum + fround(wc * source[c + i]));
     sum = fround(sum + fround(wd * source[d + i]));
-    sums[at + i] = sum;
+    sums[i] = sum;
   }
 }
 
-function addOne(
+/** Adds one weighted row. */
+export function addRow(
   sums: Float32Array,
-  at: number,
   source: Float32Array,
   start: number,
   weight: number,
   hidden: number,
 ): void {
   for (let i = 0; i < hidden; i++) {
-    sums[at + i] = fround(sums[at + i] + fround(weight * source[start + i]));
+    sums[i] = fround(sums[i] + fround(weight * source[start + i]));
   }
 }

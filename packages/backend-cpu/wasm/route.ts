@@ -51,12 +51,12 @@ function loadRow(row: usize, numExperts: i32, blocks: i32, values: usize, blockM
     let max = nothing();
     for (let i: usize = 0; i < BLOCK_BYTES; i += 16) {
       let value = v128.load(row + i);
-      value = v128.bitselect(value, lowest, f32x4.eq(value, value));
-      value = f32x4.min(f32x4.max(value, lowest), highest);
+      // pmax(a, b) is a unless a < b: NaN and −∞ become the lowest number.
+      value = f32x4.pmin(highest, f32x4.pmax(lowest, value));
       value = v128.bitselect(value, nothing(), i32x4.lt_s(lanes, end));
       lanes = i32x4.add(lanes, i32x4.splat(4));
       v128.store(values + i, value);
-      max = f32x4.max(max, value);
+      max = f32x4.pmax(max, value);
     }
     maxima = replaceLane(maxima, block & 3, largest(max));
     if ((block & 3) == 3 || block == blocks - 1) {
@@ -75,7 +75,7 @@ function loadRow(row: usize, numExperts: i32, blocks: i32, values: usize, blockM
 function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i32 {
   let max = v128.load(blockMaxima);
   for (let block = 4; block < blocks; block += 4) {
-    max = f32x4.max(max, v128.load(blockMaxima + ((<usize>block) << 2)));
+    max = f32x4.pmax(max, v128.load(blockMaxima + ((<usize>block) << 2)));
   }
   const best = largest(max);
   let maximaPlace = blockMaxima;
@@ -91,9 +91,9 @@ function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i
   store<f32>(top, load<f32>(values + ((<usize>expert) << 2)));
   const place = values + ((<usize>(expert & ~3)) << 2);
   v128.store(place, replaceLane(v128.load(place), expert & 3, nothing()));
-  const low = f32x4.max(v128.load(start), v128.load(start, 16));
-  const high = f32x4.max(v128.load(start, 32), v128.load(start, 48));
-  v128.store(maximaPlace, replaceLane(v128.load(maximaPlace), lane, largest(f32x4.max(low, high))));
+  const low = f32x4.pmax(v128.load(start), v128.load(start, 16));
+  const high = f32x4.pmax(v128.load(start, 32), v128.load(start, 48));
+  v128.store(maximaPlace, replaceLane(v128.load(maximaPlace), lane, largest(f32x4.pmax(low, high))));
   return expert;
 }
 
@@ -117,8 +117,8 @@ function replaceLane(value: v128, lane: i32, replacement: v128): v128 {
 
 /** The largest lane, in every lane. */
 function largest(value: v128): v128 {
-  const pairs = f32x4.max(value, i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
-  return f32x4.max(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
+  const pairs = f32x4.pmax(value, i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f32x4.pmax(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
 }
 
 /** Turns the chosen values into their softmax over the row; `values` has all the others. */
@@ -127,10 +127,12 @@ function scaleTop(tops: usize, topK: i32, values: usize, blocks: i32): void {
   let even = f64x2.splat(0);
   let odd = f64x2.splat(0);
   const end = values + (<usize>blocks) * BLOCK_BYTES;
-  for (let place = values; place < end; place += 16) {
-    const term = exp(f32x4.sub(v128.load(place), max));
-    even = f64x2.add(even, f64x2.promote_low_f32x4(term));
-    odd = f64x2.add(odd, f64x2.promote_low_f32x4(i8x16.shuffle(term, term, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
+  for (let place = values; place < end; place += BLOCK_BYTES) {
+    const low = f32x4.add(expOf(place, max), expOf(place + 16, max));
+    const high = f32x4.add(expOf(place + 32, max), expOf(place + 48, max));
+    const terms = f32x4.add(low, high);
+    even = f64x2.add(even, f64x2.promote_low_f32x4(terms));
+    odd = f64x2.add(odd, f64x2.promote_low_f32x4(i8x16.shuffle(terms, terms, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
   }
   const both = f64x2.add(even, odd);
   let sum = f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
@@ -146,12 +148,19 @@ function scaleTop(tops: usize, topK: i32, values: usize, blocks: i32): void {
   }
 }
 
+function expOf(place: usize, max: v128): v128 {
+  return exp(f32x4.sub(v128.load(place), max));
+}
+
 /**
  * exp(x) for x ≤ 0 to 2e-7, 0 below −87.7: with x = n·ln2 + r and |r| ≤ ln2/2, 2^n times the Taylor series of exp(r).
  */
 function exp(x: v128): v128 {
-  x = f32x4.max(x, f32x4.splat(-88));
-  const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(1.4426950408889634)));
+  x = f32x4.pmax(f32x4.splat(-88), x);
+  // Adding 1.5·2^23 rounds to an integer and leaves it in the lowest bits.
+  const magic = f32x4.splat(12582912);
+  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), magic);
+  const n = f32x4.sub(shifted, magic);
   // ln2 in two parts, so that n times the first is exact.
   let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
   r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440054690583e-4)));
@@ -162,6 +171,6 @@ function exp(x: v128): v128 {
   sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(0.5));
   sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1));
   sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+  const power = i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23);
   return f32x4.mul(sum, power);
 }

@@ -168,17 +168,36 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
 }
 
 export function isBackend(value: unknown): value is Backend {
-  return typeof value === 'object' && value !== null && BACKEND_BRAND in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as { [BACKEND_BRAND]?: unknown })[BACKEND_BRAND] === true
+  );
 }
 
 /** Throws LIMIT_EXCEEDED, naming the limit, the request and the maximum. */
-export function checkLimit(argument: string, limit: string, request: number, backend: Backend): void {
-  const maximum = backend.info.limits[limit];
-  if (request <= maximum) return;
-  throw new ResourceError('LIMIT_EXCEEDED', {
+export function checkLimit(
+  argument: string,
+  limit: 'maxTensorBytes' | 'maxExperts',
+  request: number,
+  backend: Backend,
+): void {
+  const { info } = backend;
+  const maximum = limit === 'maxTensorBytes' ? info.limits.maxTensorBytes : info.limits.maxExperts;
+  if (request > maximum) throw overLimit(argument, limit, request, maximum, info);
+}
+
+function overLimit(
+  argument: string,
+  limit: string,
+  request: number,
+  maximum: number,
+  info: BackendInfo,
+): ResourceError {
+  return new ResourceError('LIMIT_EXCEEDED', {
     argument,
     found: `a request of ${request}`,
-    expected: `at most ${limit} = ${maximum} (backend ${backend.info.name}, ${backend.info.device})`,
+    expected: `at most ${limit} = ${maximum} (backend ${info.name}, ${info.device})`,
   });
 }
 

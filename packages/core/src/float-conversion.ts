@@ -8,7 +8,8 @@ import { describe, InvalidArgumentError } from './errors.js';
 /** float32 bits → bfloat16 bits. A NaN stays a NaN and keeps the top of its payload. */
 export function bfloat16FromBits(bits: number): number {
   if ((bits & 0x7fffffff) > 0x7f800000) return (bits >>> 16) | 0x40;
-  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+  // As an int32, which engines add faster than a number that may exceed it.
+  return (((bits | 0) + 0x7fff + ((bits >>> 16) & 1)) | 0) >>> 16;
 }
 
 /** float32 bits → float16 bits. A NaN stays a NaN and keeps the top of its payload. */

@@ -68,7 +68,7 @@ export abstract class PreparedDispatch<T extends Tensor = Tensor> {
     if (width(gatingOutput) !== call.numExperts) {
       throw invalidShape('gatingOutput', gatingOutput, `${call.numExperts} experts, as prepared`);
     }
-    checkOut(out);
+    if (out === undefined) checkOut(out);
     call.x = x;
     call.gating = gatingOutput;
     fillOutputs(call, backend, out, this.overlapScratch);

@@ -88,7 +88,11 @@ export abstract class Tensor {
 }
 
 export function isTensor(value: unknown): value is Tensor {
-  return typeof value === 'object' && value !== null && TENSOR_BRAND in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as { [TENSOR_BRAND]?: unknown })[TENSOR_BRAND] === true
+  );
 }
 
 /**

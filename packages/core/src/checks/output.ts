@@ -17,16 +17,17 @@ export function newOutput<T extends Tensor>(
   return backend.allocate(shape, dtype, byteLength);
 }
 
-/** Throws unless the caller's tensor can take a result of shape [rows, columns], or [rows]. */
-export function checkOutput(
-  backend: Backend,
+/** Gives the caller's tensor, after checking that it can take a result of shape [rows, columns], or [rows]. */
+export function checkOutput<T extends Tensor>(
+  backend: Backend<T>,
   argument: string,
   tensor: unknown,
   dtype: DType,
   rows: number,
   columns?: number,
-): asserts tensor is Tensor {
-  checkTensor(argument, tensor, backend);
+): T {
+  checkTensor(argument, tensor, backend as unknown as Backend);
   if (tensor.dtype !== dtype) checkDType(argument, tensor.dtype, [dtype]);
   checkExactShape(argument, tensor, rows, columns);
+  return tensor as T;
 }

@@ -6,6 +6,7 @@ import { tokenCount, width } from '../checks/shape.js';
 import type { DispatchCall } from '../kernels.js';
 import { checkTensor, type Tensor, type WithDType } from '../tensor.js';
 import {
+  checkOut,
   DISPATCH_OUTPUTS,
   type DispatchTensors,
   fillPermuted,
@@ -40,7 +41,12 @@ export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
   }
 
   dispose(): void {
-    for (const name of DISPATCH_OUTPUTS) this[name].dispose();
+    this.permuteInput.dispose();
+    this.tokenNumsPerExpert.dispose();
+    this.expertOffsets.dispose();
+    this.permuteIndicesPerToken.dispose();
+    this.expertScalesFloat.dispose();
+    this.topKIndices.dispose();
   }
 }
 
@@ -68,23 +74,29 @@ export function moeDispatch<T extends Tensor>(
   return new DispatchResult(call);
 }
 
-/**
- * Gives the call its outputs; the caller's must not overlap each other or the inputs.
- * @param tensors scratch for that check.
- */
+/** Gives the call its outputs; the caller's must not overlap each other or the inputs. */
 export function fillOutputs<T extends Tensor>(
   call: DispatchCall<T>,
   backend: Backend<T>,
   out: Out<DispatchTensors<T>, T> | undefined,
-  tensors: Tensor[] = [],
+  scratch: Tensor[] = [],
 ): void {
+  if (out !== undefined) checkOut(out);
   fillPermuted(call, backend, out);
   fillPlan(call, backend, out);
   fillRouting(call, backend, out);
-  if (out === undefined) return;
-  for (let i = 0; i < DISPATCH_OUTPUTS.length; i++) tensors[i] = call[DISPATCH_OUTPUTS[i]];
-  tensors[DISPATCH_OUTPUTS.length] = call.x;
-  tensors[DISPATCH_OUTPUTS.length + 1] = call.gating;
+  if (out !== undefined) checkDispatchOverlap(call, scratch);
+}
+
+function checkDispatchOverlap(call: DispatchCall, tensors: Tensor[]): void {
+  tensors[0] = call.permuteInput;
+  tensors[1] = call.tokenNumsPerExpert;
+  tensors[2] = call.expertOffsets;
+  tensors[3] = call.permuteIndicesPerToken;
+  tensors[4] = call.expertScalesFloat;
+  tensors[5] = call.topKIndices;
+  tensors[6] = call.x;
+  tensors[7] = call.gating;
   checkOverlap(OVERLAP_NAMES, tensors, DISPATCH_OUTPUTS.length);
 }
 

@@ -57,8 +57,7 @@ export function moeReduce<T extends Tensor>(
     if (out === undefined) {
       call.output = newOutput(backend, 'ffnOut', ffnOut.dtype, tokens, hidden);
     } else {
-      checkOutput(backend as unknown as Backend, 'out', out, ffnOut.dtype, tokens, hidden);
-      call.output = out;
+      call.output = checkOutput(backend, 'out', out, ffnOut.dtype, tokens, hidden);
       checkReduceOverlap(call);
     }
     backend.reduce(call);

@@ -1,7 +1,6 @@
 import type { Backend } from '../backend.js';
 import { checkOutput, newOutput } from '../checks/output.js';
 import { checkObject } from '../checks/routing.js';
-import type { DType } from '../dtypes.js';
 import type { PermuteCall, PlanCall, RouteCall } from '../kernels.js';
 import type { Tensor, WithDType } from '../tensor.js';
 
@@ -39,13 +38,6 @@ export const PLAN_OUTPUTS = ['tokenNumsPerExpert', 'expertOffsets', 'permuteIndi
 /** The results of moeDispatch. */
 export const DISPATCH_OUTPUTS = ['permuteInput', ...PLAN_OUTPUTS, ...ROUTING_OUTPUTS] as const;
 
-type OutputName = (typeof DISPATCH_OUTPUTS)[number];
-
-const OUT_NAMES = Object.fromEntries(DISPATCH_OUTPUTS.map((name) => [name, `out.${name}`])) as Record<
-  OutputName,
-  string
->;
-
 /** Stands for a call's output until it is filled in. */
 export const unset = undefined as never;
 
@@ -54,16 +46,31 @@ type AnyOut<T extends Tensor> = Partial<Out<DispatchTensors<T>, T>> | undefined;
 /** Gives a RouteCall its outputs: the caller's after their checks, or new ones. */
 export function fillRouting<T extends Tensor>(call: RouteCall<T>, backend: Backend<T>, out: AnyOut<T>): void {
   const { tokens, topK } = call;
-  call.expertScalesFloat = result(backend, out, 'expertScalesFloat', 'float32', tokens, topK);
-  call.topKIndices = result(backend, out, 'topKIndices', 'int32', tokens, topK);
+  call.expertScalesFloat =
+    out === undefined
+      ? newOutput(backend, 'expertScalesFloat', 'float32', tokens, topK)
+      : checkOutput(backend, 'out.expertScalesFloat', out.expertScalesFloat, 'float32', tokens, topK);
+  call.topKIndices =
+    out === undefined
+      ? newOutput(backend, 'topKIndices', 'int32', tokens, topK)
+      : checkOutput(backend, 'out.topKIndices', out.topKIndices, 'int32', tokens, topK);
 }
 
 /** Gives a PlanCall its outputs. */
 export function fillPlan<T extends Tensor>(call: PlanCall<T>, backend: Backend<T>, out: AnyOut<T>): void {
   const { tokens, topK, numExperts } = call;
-  call.tokenNumsPerExpert = result(backend, out, 'tokenNumsPerExpert', 'int64', numExperts);
-  call.expertOffsets = result(backend, out, 'expertOffsets', 'int32', numExperts + 1);
-  call.permuteIndicesPerToken = result(backend, out, 'permuteIndicesPerToken', 'int32', topK, tokens);
+  call.tokenNumsPerExpert =
+    out === undefined
+      ? newOutput(backend, 'tokenNumsPerExpert', 'int64', numExperts)
+      : checkOutput(backend, 'out.tokenNumsPerExpert', out.tokenNumsPerExpert, 'int64', numExperts);
+  call.expertOffsets =
+    out === undefined
+      ? newOutput(backend, 'expertOffsets', 'int32', numExperts + 1)
+      : checkOutput(backend, 'out.expertOffsets', out.expertOffsets, 'int32', numExperts + 1);
+  call.permuteIndicesPerToken =
+    out === undefined
+      ? newOutput(backend, 'permuteIndicesPerToken', 'int32', topK, tokens)
+      : checkOutput(backend, 'out.permuteIndicesPerToken', out.permuteIndicesPerToken, 'int32', topK, tokens);
 }
 
 /** Gives a PermuteCall its output; for x of rank 1 it has rank 1 too. */
@@ -74,7 +81,10 @@ export function fillPermuted<T extends Tensor>(
 ): void {
   const { tokens, topK, hidden, x } = call;
   const columns = x.shape.length === 1 ? undefined : hidden;
-  call.permuteInput = result(backend, out, 'permuteInput', x.dtype, topK * tokens, columns);
+  call.permuteInput =
+    out === undefined
+      ? newOutput(backend, 'permuteInput', x.dtype, topK * tokens, columns)
+      : checkOutput(backend, 'out.permuteInput', out.permuteInput, x.dtype, topK * tokens, columns);
 }
 
 /** Runs `work`; should it throw, frees the named outputs of `call`, unless they are the caller's. */
@@ -90,21 +100,6 @@ export function freeOnFailure<Name extends string>(
     if (out === undefined) for (const name of names) call[name]?.dispose();
     throw error;
   }
-}
-
-function result<T extends Tensor>(
-  backend: Backend<T>,
-  out: AnyOut<T>,
-  name: OutputName,
-  dtype: DType,
-  rows: number,
-  columns?: number,
-): T {
-  if (out === undefined) return newOutput(backend, name, dtype, rows, columns);
-  checkOut(out);
-  const tensor = out[name];
-  checkOutput(backend, OUT_NAMES[name], tensor, dtype, rows, columns);
-  return tensor as T;
 }
 
 /** Throws INVALID_ARGUMENT unless `out` can hold tensors. */

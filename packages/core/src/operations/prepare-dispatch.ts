@@ -4,7 +4,6 @@ import { checkSize } from '../checks/shape.js';
 import { checkDType, type DType } from '../dtypes.js';
 import { describe, InvalidArgumentError } from '../errors.js';
 import type { PrepareCall } from '../kernels.js';
-import type { PreparedDispatch } from '../prepared-dispatch.js';
 
 export interface PrepareDispatchOptions extends RoutingOptions {
   /** T: tokens of each run. */
@@ -27,10 +26,7 @@ export interface Preparing<P> {
  * @returns the backend's PreparedDispatch: `workspaceBytes`, `run(x, gatingOutput, out)`, `dispose()`.
  * @throws InvalidArgumentError, ResourceError, as moeDispatch does for the same sizes.
  */
-export function prepareDispatch<P extends PreparedDispatch<never>>(
-  backend: Preparing<P>,
-  options: PrepareDispatchOptions,
-): P {
+export function prepareDispatch<P>(backend: Preparing<P>, options: PrepareDispatchOptions): P {
   checkObject('options', options);
   const owner = checkBackend(backend);
   const { tokens, hidden, numExperts, dtype, moeTopk } = options;

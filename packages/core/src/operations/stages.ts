@@ -14,6 +14,7 @@ import { checkDType } from '../dtypes.js';
 import type { PermuteCall, PlanCall, RouteCall } from '../kernels.js';
 import { checkTensor, type Tensor } from '../tensor.js';
 import {
+  checkOut,
   type DispatchPlan,
   fillPermuted,
   fillPlan,
@@ -50,6 +51,7 @@ export function routeTokens<T extends Tensor>(
     expertScalesFloat: unset,
   };
   freeOnFailure(call, ROUTING_OUTPUTS, out, () => {
+    if (out !== undefined) checkOut(out);
     fillRouting(call, backend, out);
     if (out !== undefined) {
       const { topKIndices, expertScalesFloat } = call;
@@ -95,6 +97,7 @@ export function planDispatch<T extends Tensor>(
     permuteIndicesPerToken: unset,
   };
   freeOnFailure(call, PLAN_OUTPUTS, out, () => {
+    if (out !== undefined) checkOut(out);
     fillPlan(call, backend, out);
     if (out !== undefined) {
       const { tokenNumsPerExpert, expertOffsets, permuteIndicesPerToken } = call;
@@ -139,6 +142,7 @@ export function permuteRows<T extends Tensor>(
     permuteInput: unset,
   };
   freeOnFailure(call, ['permuteInput'], out, () => {
+    if (out !== undefined) checkOut(out);
     fillPermuted(call, backend, out);
     if (out !== undefined) checkOverlap(PERMUTE_NAMES, [call.permuteInput, x, permuteIndicesPerToken], 1);
     backend.permute(call);

@@ -1,0 +1,17 @@
+import { typedArrayMemory } from '@moe-dispatch/conformance';
+import { describeBackend } from '@moe-dispatch/conformance/vitest';
+import { describe, expect, it } from 'vitest';
+import { cpu } from '../src/index.js';
+import { SimdRouter } from '../src/simd-route.js';
+
+describe('routing in WebAssembly', () => {
+  it('runs here', async () => {
+    expect(await SimdRouter.create()).not.toBeNull();
+  });
+
+  describeBackend(cpu(), { native: typedArrayMemory });
+});
+
+describe('routing in JavaScript', () => {
+  describeBackend(cpu({ simd: false }), { native: typedArrayMemory });
+});

@@ -1,0 +1,192 @@
+import { freemem } from 'node:os';
+import { moeDispatch, moeReduce, permuteRows, prepareDispatch, selectBackend } from '@moe-dispatch/core';
+import { describe, expect, it } from 'vitest';
+import { type CpuBackend, cpu } from '../src/index.js';
+import { MemoryPool } from '../src/memory-pool.js';
+
+function random(length: number): Float32Array {
+  return Float32Array.from({ length }, () => Math.random() - 0.5);
+}
+
+function dispatchTensors(backend: CpuBackend, [T, D, E, K]: readonly number[]) {
+  return {
+    x: backend.tensor(random(T * D), [T, D], 'float32'),
+    gating: backend.tensor(random(T * E), [T, E], 'float32'),
+    out: {
+      permuteInput: backend.empty([K * T, D], 'float32'),
+      tokenNumsPerExpert: backend.empty([E], 'int64'),
+      expertOffsets: backend.empty([E + 1], 'int32'),
+      permuteIndicesPerToken: backend.empty([K, T], 'int32'),
+      expertScalesFloat: backend.empty([T, K], 'float32'),
+      topKIndices: backend.empty([T, K], 'int32'),
+    },
+  };
+}
+
+describe('MemoryPool', () => {
+  it('gives memory of nearly the same size again', () => {
+    const pool = new MemoryPool();
+    const block = pool.acquire(1010);
+    pool.release(block);
+    expect(pool.pooledBytes).toBe(block.capacity);
+    expect(pool.acquire(970)).toBe(block);
+    expect(pool.pooledBytes).toBe(0);
+  });
+
+  it.each([0, 1, 63, 64, 65, 511, 513, 1000, 4097, 1e6 + 1, 2 ** 31 - 1])(
+    'wastes at most an eighth, or 64 bytes: %i',
+    (byteLength) => {
+      const { capacity } = new MemoryPool().acquire(byteLength);
+      expect(capacity).toBeGreaterThanOrEqual(byteLength);
+      expect(capacity).toBeLessThanOrEqual(Math.max(byteLength + 64, byteLength * 1.125));
+    },
+  );
+
+  it('never keeps and lends more than was ever live', () => {
+    const pool = new MemoryPool();
+    const live: ReturnType<MemoryPool['acquire']>[] = [];
+    let liveBytes = 0;
+    let peak = 0;
+    let seed = 1;
+    for (let step = 0; step < 3000; step++) {
+      seed = (seed * 48271) % 2147483647;
+      if (seed % 5 < 3 && step % 100 < 90) {
+        live.push(pool.acquire(seed % 100_000));
+        liveBytes += live[live.length - 1].capacity;
+      } else if (live.length > 0) {
+        const [block] = live.splice(seed % live.length, 1);
+        liveBytes -= block.capacity;
+        pool.release(block);
+      }
+      peak = Math.max(peak, liveBytes);
+      expect(liveBytes + pool.pooledBytes).toBeLessThanOrEqual(peak);
+    }
+    expect(pool.pooledBytes).toBeGreaterThan(0);
+  });
+});
+
+describe('CpuBackend', () => {
+  it('stays where it is over 10,000 dispatches', async () => {
+    const backend = await selectBackend([cpu()]);
+    const { x, gating } = dispatchTensors(backend, [16, 32, 8, 2]);
+    moeDispatch(x, gating, { moeTopk: 2 }).dispose();
+    const before = backend.memory();
+    for (let i = 0; i < 10_000; i++) moeDispatch(x, gating, { moeTopk: 2 }).dispose();
+    expect(backend.memory()).toEqual(before);
+    expect(before.pooledBytes).toBeGreaterThan(0);
+    backend.dispose();
+    expect(backend.memory().pooledBytes).toBe(0);
+  });
+
+  it('allocates nothing in a prepared run', async () => {
+    const backend = await selectBackend([cpu()]);
+    const { x, gating, out } = dispatchTensors(backend, [1, 4096, 8, 2]);
+    const prepared = prepareDispatch(backend, {
+      tokens: 1,
+      hidden: 4096,
+      numExperts: 8,
+      dtype: 'float32',
+      moeTopk: 2,
+    });
+    expect(prepared.workspaceBytes).toBeGreaterThan(0);
+    const run = (count: number) => {
+      for (let i = 0; i < count; i++) prepared.run(x, gating, out);
+    };
+    run(50_000); // until compiled
+    // One object a run would be 1.6 MB, far below what starts a garbage collection.
+    const before = process.memoryUsage().heapUsed;
+    run(50_000);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(400_000);
+    prepared.dispose();
+  });
+
+  it('frees memory that no engine has as a typed error, and works on', async () => {
+    const backend = await selectBackend([cpu()]);
+    expect(() => backend.empty([2 ** 46], 'float32')).toThrow(
+      expect.objectContaining({ code: 'OUT_OF_MEMORY', argument: 'shape' }),
+    );
+    expect(backend.memory()).toEqual({ liveTensors: 0, liveBytes: 0, pooledBytes: 0 });
+    expect(await backend.tensor(new Float32Array([1]), [1], 'float32').read()).toEqual(new Float32Array([1]));
+  });
+});
+
+describe('a CPU tensor', () => {
+  it('shows its elements without a copy, also where its memory is larger', async () => {
+    const backend = await selectBackend([cpu()]);
+    const tensor = backend.tensor(random(17), [17], 'float32');
+    expect(tensor.data).toHaveLength(17);
+    (tensor.data as Float32Array)[3] = 42;
+    expect((await tensor.read())[3]).toBe(42);
+    tensor.dispose();
+    expect(() => tensor.data).toThrow(expect.objectContaining({ code: 'TENSOR_DISPOSED' }));
+  });
+
+  it('that borrows sees the caller write, and writes for the caller', async () => {
+    const backend = await selectBackend([cpu()]);
+    const native = new Uint16Array(24).subarray(3, 15);
+    const tensor = backend.wrap(native, [3, 4], 'bfloat16');
+    native.fill(7);
+    expect([...(await tensor.read())]).toEqual(new Array(12).fill(7));
+    const plan = { permuteIndicesPerToken: backend.tensor(new Int32Array([2, 0, 1]), [1, 3], 'int32') };
+    native.set([1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3]);
+    const target = new Uint16Array(13);
+    permuteRows(tensor, plan, {
+      out: { permuteInput: backend.wrap(target.subarray(1), [3, 4], 'bfloat16') },
+    });
+    expect([...target]).toEqual([0, 2, 2, 2, 2, 3, 3, 3, 3, 1, 1, 1, 1]);
+    expect(backend.memory().liveBytes).toBe(12);
+  });
+
+  it('takes shared memory, and reads it into memory of its own', async () => {
+    const backend = await selectBackend([cpu()]);
+    const shared = new Float32Array(new SharedArrayBuffer(16)).fill(2);
+    const values = await backend.wrap(shared, [2, 2], 'float32').read();
+    expect(values).toEqual(new Float32Array([2, 2, 2, 2]));
+    expect(values.buffer).toBeInstanceOf(ArrayBuffer);
+  });
+
+  it('whose memory was detached is refused', async () => {
+    const backend = await selectBackend([cpu()]);
+    const native = new Float32Array(8);
+    const gating = backend.wrap(native, [1, 8], 'float32');
+    structuredClone(native.buffer, { transfer: [native.buffer] });
+    const x = backend.tensor(random(4), [1, 4], 'float32');
+    expect(() => moeDispatch(x, gating, { moeTopk: 1 })).toThrow(
+      expect.objectContaining({ code: 'BUFFER_TOO_SMALL', argument: 'gatingOutput' }),
+    );
+    await expect(gating.read()).rejects.toMatchObject({ code: 'BUFFER_TOO_SMALL' });
+  });
+});
+
+describe('beyond 4 GiB', () => {
+  const GIB = 2 ** 30;
+
+  it('moves and reduces rows on both sides of the limit', async (context) => {
+    if (freemem() < 8 * GIB) context.skip(`needs 8 GiB of free memory, has ${(freemem() / GIB).toFixed(1)}`);
+    const backend = await selectBackend([cpu()]);
+    // The permuted rows have 2.15 · 10^9 elements: more than 4 GiB, and past what an int32 can count.
+    const [T, D, K] = [8200, 32_800, 8];
+    const data = new Uint16Array(T * D);
+    for (let token = 0; token < T; token++) data.fill(0x3f80 + (token % 0x80), token * D, (token + 1) * D);
+    const x = backend.wrap(data, [T, D], 'bfloat16');
+    const rows = Int32Array.from({ length: K * T }, (_, i) => K * T - 1 - i);
+    const plan = { permuteIndicesPerToken: backend.tensor(rows, [K, T], 'int32') };
+    const permuted = permuteRows(x, plan);
+    for (let i = 0; i < K * T; i++) {
+      const row = rows[i] * D;
+      const word = 0x3f80 + ((i % T) % 0x80);
+      if (permuted.data[row] !== word || permuted.data[row + D - 1] !== word)
+        expect.fail(`row ${rows[i]} is wrong`);
+    }
+    const scales = backend.tensor(new Float32Array(T * K).fill(0.25), [T, K], 'float32');
+    const experts = backend.tensor(new Int32Array(T * K), [T, K], 'int32');
+    moeReduce(permuted, scales, plan.permuteIndicesPerToken, experts, { out: x });
+    // Eight quarters: twice a bfloat16 is the next exponent.
+    for (let token = 0; token < T; token++) {
+      const word = 0x4000 + (token % 0x80);
+      if (data[token * D] !== word || data[token * D + D - 1] !== word)
+        expect.fail(`token ${token} is wrong`);
+    }
+    backend.dispose();
+  }, 120_000);
+});

@@ -1,0 +1,9 @@
+import type { Session } from '../session.js';
+
+/** One named check of a backend. */
+export interface ConformanceCase {
+  /** Stable: `golden/<fixture>`, `generated/<group>/<name>`, `errors/<name>` or `random/seed=<seed>`. */
+  readonly id: string;
+  /** Reports what differs to the session; throws NotClaimed where the backend does not claim what it needs. */
+  run(session: Session): Promise<void>;
+}

@@ -1,0 +1,11 @@
+import type { ConformanceCase } from '../conformance-case.js';
+import { dispatchErrors } from './dispatch.js';
+import { preparedErrors } from './prepared.js';
+import { reduceErrors } from './reduce.js';
+import { stageErrors } from './stages.js';
+import { tensorErrors } from './tensors.js';
+
+/** Every "Bad input" of semantics.md, for each operation. */
+export function errorCases(): ConformanceCase[] {
+  return [...tensorErrors(), ...dispatchErrors(), ...stageErrors(), ...reduceErrors(), ...preparedErrors()];
+}

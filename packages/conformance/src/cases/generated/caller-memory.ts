@@ -1,0 +1,230 @@
+import {
+  type DType,
+  type FloatDType,
+  moeDispatch,
+  moeReduce,
+  permuteRows,
+  planDispatch,
+  routeTokens,
+  type Tensor,
+} from '@moe-dispatch/core';
+import { checkDispatch, checkExact, checkPlan, checkReduce, checkRouting } from '../../checks.js';
+import { compareExact } from '../../compare.js';
+import {
+  expectDispatch,
+  expectPlan,
+  expectRouting,
+  expectRows,
+  type ReduceInput,
+  scalesAsInput,
+} from '../../oracle.js';
+import type { ConformanceCase } from '../conformance-case.js';
+import { drawn, FLOAT_DTYPES, MODES, Random, randomRows } from '../data.js';
+import { mapOutputs, poisoned, poisonedOutputs } from '../outputs.js';
+
+const SIZES = { tokens: 37, hidden: 5, numExperts: 12, topK: 3 };
+const MODE = { moeTopk: SIZES.topK };
+
+/** Results into the caller's tensors (`out`), and tensors of the caller's memory (`wrap`). */
+export function callerMemoryCases(): ConformanceCase[] {
+  const dtypes: DType[] = ['float32', 'float16', 'bfloat16', 'uint8', 'int64'];
+  return [
+    ...dtypes.map(outDispatchCase),
+    outModesCase(),
+    outStagesCase(),
+    ...FLOAT_DTYPES.map(outReduceCase),
+    wrapInputsCase(),
+    wrapOutputsCase(),
+    ...FLOAT_DTYPES.map(wrapReduceCase),
+    wrapBooksCase(),
+  ];
+}
+
+/** Three runs into the same tensors, poisoned at first: each element is written, and by each run. */
+function outDispatchCase(dtype: DType): ConformanceCase {
+  const id = `generated/out/moeDispatch,dtype=${dtype}`;
+  return {
+    id,
+    run: async (session) => {
+      session.require(dtype);
+      const random = new Random(id);
+      const out = mapOutputs(poisonedOutputs({ ...SIZES, dtype }), (host) => session.upload(host));
+      for (let run = 0; run < 3; run++) {
+        const { x, gating } = randomInput(random, dtype);
+        const options = { ...MODE, out } as Parameters<typeof moeDispatch>[2];
+        const found = moeDispatch(session.upload(x), session.upload(gating), options);
+        for (const tensor of Object.keys(out) as (keyof typeof out)[]) {
+          session.expectValue(
+            { case: `run ${run}: is it out.${tensor}`, tensor },
+            found[tensor] === out[tensor],
+            true,
+          );
+        }
+        await checkDispatch(session, `run ${run}`, found, expectDispatch(x, gating, MODE));
+      }
+    },
+  };
+}
+
+function outModesCase(): ConformanceCase {
+  const id = 'generated/out/moeDispatch,every-mode';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      const out = mapOutputs(poisonedOutputs({ ...SIZES, dtype: 'float32' }), (host) => session.upload(host));
+      for (const { name, mode } of MODES) {
+        const { x, gating } = randomInput(random, 'float32');
+        const found = moeDispatch(session.upload(x), session.upload(gating), { ...MODE, ...mode, out });
+        await checkDispatch(session, name, found, expectDispatch(x, gating, { ...MODE, ...mode }));
+      }
+    },
+  };
+}
+
+function outStagesCase(): ConformanceCase {
+  const id = 'generated/out/stages';
+  return {
+    id,
+    run: async (session) => {
+      const { x, gating } = randomInput(new Random(id), 'float16');
+      session.require('float16');
+      const expected = expectRouting(gating, MODE);
+      const plan = expectPlan(expected.topKIndices, SIZES.numExperts);
+      const out = mapOutputs(poisonedOutputs({ ...SIZES, dtype: 'float16' }), (host) => session.upload(host));
+      const routing = routeTokens(session.upload(gating), { ...MODE, out });
+      await checkRouting(session, 'routeTokens', routing, expected);
+      const found = planDispatch<Tensor>(routing.topKIndices, SIZES.numExperts, { out });
+      await checkPlan(session, 'planDispatch', found, plan);
+      const rows = permuteRows<Tensor>(session.upload(x), found, { out });
+      const place = { case: 'permuteRows', tensor: 'permuteInput' };
+      await checkExact(session, place, rows, expectRows(x, plan.permuteIndicesPerToken));
+    },
+  };
+}
+
+function outReduceCase(dtype: FloatDType): ConformanceCase {
+  const id = `generated/out/moeReduce,dtype=${dtype}`;
+  return {
+    id,
+    run: async (session) => {
+      session.require(dtype);
+      const random = new Random(id);
+      const out = session.upload(poisoned(dtype, [SIZES.tokens, SIZES.hidden]));
+      for (let run = 0; run < 2; run++) {
+        const input = randomReduce(random, dtype);
+        const [ffn, scales, rows, experts] = reduceTensors(input).map((host) => session.upload(host));
+        const found = moeReduce(ffn, scales, rows, experts, { out });
+        session.expectValue({ case: `run ${run}: is it out`, tensor: 'output' }, found === out, true);
+        await checkReduce(session, `run ${run}`, found, input);
+      }
+    },
+  };
+}
+
+function wrapInputsCase(): ConformanceCase {
+  const id = 'generated/wrap/inputs';
+  return {
+    id,
+    run: async (session) => {
+      for (const dtype of ['float32', 'bfloat16', 'uint8'] as const) {
+        const { x, gating } = randomInput(new Random(`${id} ${dtype}`), dtype);
+        const wrappedX = await session.wrap(x);
+        const wrappedGating = await session.wrap(gating);
+        const found = session.keep(moeDispatch(wrappedX.tensor, wrappedGating.tensor, MODE));
+        await checkDispatch(session, `wrapped ${dtype}`, found, expectDispatch(x, gating, MODE));
+        const place = { case: 'after the call', tensor: 'wrapped x' };
+        session.report(compareExact(place, await wrappedX.read(), x));
+      }
+    },
+  };
+}
+
+/** Results land in the caller's memory, which outlives its tensors. */
+function wrapOutputsCase(): ConformanceCase {
+  const id = 'generated/wrap/outputs';
+  return {
+    id,
+    run: async (session) => {
+      const { x, gating } = randomInput(new Random(id), 'float16');
+      const hosts = poisonedOutputs({ ...SIZES, dtype: 'float16' });
+      const wrapped = new Map<object, Awaited<ReturnType<typeof session.wrap>>>();
+      for (const host of Object.values(hosts)) wrapped.set(host, await session.wrap(host));
+      const out = mapOutputs(hosts, (host) => wrapped.get(host)!.tensor);
+      const found = moeDispatch(session.upload(x), session.upload(gating), { ...MODE, out });
+      const expected = expectDispatch(x, gating, MODE);
+      await checkDispatch(session, 'through the tensors', found, expected);
+      for (const tensor of Object.values(out)) tensor.dispose();
+      for (const tensor of ['permuteInput', 'tokenNumsPerExpert', 'permuteIndicesPerToken'] as const) {
+        const native = await wrapped.get(hosts[tensor])!.read();
+        session.report(compareExact({ case: "in the caller's memory", tensor }, native, expected[tensor]));
+      }
+    },
+  };
+}
+
+function wrapReduceCase(dtype: FloatDType): ConformanceCase {
+  const id = `generated/wrap/moeReduce,dtype=${dtype}`;
+  return {
+    id,
+    run: async (session) => {
+      const input = randomReduce(new Random(id), dtype);
+      const inputs = [];
+      for (const host of reduceTensors(input)) inputs.push((await session.wrap(host)).tensor);
+      const [ffn, scales, rows, experts] = inputs;
+      const out = await session.wrap(poisoned(dtype, [SIZES.tokens, SIZES.hidden]));
+      await checkReduce(
+        session,
+        'moeReduce',
+        moeReduce(ffn, scales, rows, experts, { out: out.tensor }),
+        input,
+      );
+    },
+  };
+}
+
+/** A borrowed tensor counts as live, its bytes do not. */
+function wrapBooksCase(): ConformanceCase {
+  return {
+    id: 'generated/wrap/memory-is-borrowed',
+    run: async (session) => {
+      const before = session.backend.memory();
+      const host = randomRows(new Random(1), 'float32', [8, 4]);
+      const { tensor, read } = await session.wrap(host);
+      const label = 'a wrapped tensor';
+      const during = session.backend.memory();
+      session.expectValue({ case: label, tensor: 'borrowed' }, tensor.borrowed, true);
+      session.expectValue(
+        { case: label, tensor: 'memory().liveTensors' },
+        during.liveTensors,
+        before.liveTensors + 1,
+      );
+      session.expectValue({ case: label, tensor: 'memory().liveBytes' }, during.liveBytes, before.liveBytes);
+      await checkExact(session, { case: label, tensor: 'read()' }, tensor, host);
+      tensor.dispose();
+      session.report(compareExact({ case: 'after dispose()', tensor: 'native memory' }, await read(), host));
+    },
+  };
+}
+
+function randomInput(random: Random, dtype: DType) {
+  return {
+    x: randomRows(random, dtype, [SIZES.tokens, SIZES.hidden]),
+    gating: drawn('float32', [SIZES.tokens, SIZES.numExperts], () => random.normal()),
+  };
+}
+
+function randomReduce(random: Random, dtype: FloatDType): ReduceInput {
+  const { x, gating } = randomInput(random, 'uint8');
+  const { topKIndices, permuteIndicesPerToken, scales } = expectDispatch(x, gating, MODE);
+  return {
+    ffnOut: drawn(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden], () => random.normal()),
+    expertScalesFloat: scalesAsInput({ topKIndices, scales }),
+    permuteIndicesPerToken,
+    topKIndices,
+  };
+}
+
+function reduceTensors(input: ReduceInput) {
+  return [input.ffnOut, input.expertScalesFloat, input.permuteIndicesPerToken, input.topKIndices];
+}

@@ -1,0 +1,99 @@
+import { isMoeDispatchError, moeReduce, permuteRows, planDispatch, type Tensor } from '@moe-dispatch/core';
+import { checkDispatchOf, checkReduce, uploadReduceOptions } from '../../checks.js';
+import { hostTensor } from '../../host-tensor.js';
+import type { ReduceInput } from '../../oracle.js';
+import type { Session } from '../../session.js';
+import type { ConformanceCase } from '../conformance-case.js';
+import { drawn, Random } from '../data.js';
+
+const OUTSIDE = [-1, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
+
+/**
+ * Index values outside their range. A backend that reads them on the host says INDEX_OUT_OF_RANGE; elsewhere nothing
+ * outside a buffer may be touched, a row of moeReduce counts as 0, and the backend goes on working.
+ */
+export function indexCases(): ConformanceCase[] {
+  return [
+    reduceCase('reduce-rows', (input, bad) => {
+      input.permuteIndicesPerToken.data[3] = bad;
+      return input;
+    }),
+    reduceCase('reduce-experts', (input, bad) => {
+      input.topKIndices.data[2] = bad;
+      return { ...input, ffn2Bias: drawn('float32', [6, 2], (i) => i) };
+    }),
+    surviveCase('plan', (session, bad) => {
+      const choices = hostTensor('int32', [3, 2]);
+      choices.data.fill(bad, 2, 4);
+      return Object.values(planDispatch(session.upload(choices) as never, 6));
+    }),
+    surviveCase('permute', (session, bad) => {
+      const rows = hostTensor('int32', [2, 3]);
+      rows.data.set([0, 1, bad, 3, 4, 5]);
+      const x = session.upload(drawn('float32', [3, 2], (i) => i));
+      return [permuteRows(x, { permuteIndicesPerToken: session.upload(rows) })];
+    }),
+  ];
+}
+
+/** 3 tokens, 2 choices of 6 experts, rows of 2. */
+function reduceCase(name: string, spoil: (input: ReduceInput, bad: number) => ReduceInput): ConformanceCase {
+  return {
+    id: `generated/indices/${name}`,
+    run: async (session) => {
+      for (const bad of OUTSIDE) {
+        const topKIndices = hostTensor('int32', [3, 2]);
+        const permuteIndicesPerToken = hostTensor('int32', [2, 3]);
+        topKIndices.data.set([0, 1, 2, 3, 4, 5]);
+        permuteIndicesPerToken.data.set([0, 2, 4, 1, 3, 5]);
+        const base = {
+          ffnOut: drawn('float32', [6, 2], (i) => i + 1),
+          expertScalesFloat: drawn('float32', [3, 2], (i) => 1 + i / 4),
+          permuteIndicesPerToken,
+          topKIndices,
+        };
+        const input = spoil(base, bad);
+        await allowIndexError(async () => {
+          const hosts = [input.ffnOut, input.expertScalesFloat, permuteIndicesPerToken, topKIndices];
+          const [ffn, scales, rows, experts] = hosts.map((host) => session.upload(host));
+          const options = uploadReduceOptions(session, input);
+          const found = session.keep(moeReduce(ffn, scales, rows, experts, options));
+          await checkReduce(session, `index ${bad}`, found, input);
+        });
+      }
+      await nextCall(session);
+    },
+  };
+}
+
+function surviveCase(name: string, issue: (session: Session, bad: number) => Tensor[]): ConformanceCase {
+  return {
+    id: `generated/indices/${name}`,
+    run: async (session) => {
+      for (const bad of OUTSIDE) {
+        await allowIndexError(async () => {
+          const results = issue(session, bad).map((tensor) => session.keep(tensor));
+          for (const tensor of results) await tensor.read();
+        });
+      }
+      await nextCall(session);
+    },
+  };
+}
+
+async function allowIndexError(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!isMoeDispatchError(error) || error.code !== 'INDEX_OUT_OF_RANGE') throw error;
+  }
+}
+
+function nextCall(session: Session): Promise<void> {
+  const random = new Random('the next call');
+  return checkDispatchOf(session, 'the next call', {
+    x: drawn('float32', [9, 4], () => random.normal()),
+    gating: drawn('float32', [9, 6], () => random.normal()),
+    moeTopk: 2,
+  });
+}

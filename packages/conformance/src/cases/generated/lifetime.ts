@@ -1,0 +1,164 @@
+import { moeDispatch, moeReduce, permuteRows } from '@moe-dispatch/core';
+import { checkDispatch, checkExact, checkReduce } from '../../checks.js';
+import { compareExact } from '../../compare.js';
+import { expectDispatch, scalesAsInput } from '../../oracle.js';
+import type { Session } from '../../session.js';
+import type { ConformanceCase } from '../conformance-case.js';
+import { drawn, Random, randomRows } from '../data.js';
+import { mapOutputs, poisonedOutputs } from '../outputs.js';
+
+const SIZES = { tokens: 33, hidden: 6, numExperts: 9, topK: 3, dtype: 'float32' } as const;
+const MODE = { moeTopk: 3 };
+
+/** When memory is read, written again, recycled and counted. */
+export function lifetimeCases(): ConformanceCase[] {
+  return [
+    lifetimeCase('tensor-copies', tensorCopies),
+    lifetimeCase('read-outlives-dispose', readOutlivesDispose),
+    lifetimeCase('read-before-overwrite', readBeforeOverwrite),
+    lifetimeCase('chain-without-awaiting', chainWithoutAwaiting),
+    lifetimeCase('results-at-the-same-time', resultsAtTheSameTime),
+    lifetimeCase('memory-counts', memoryCounts),
+    lifetimeCase('memory-of-a-loop', memoryOfALoop),
+  ];
+}
+
+function lifetimeCase(
+  name: string,
+  check: (session: Session, random: Random) => Promise<void>,
+): ConformanceCase {
+  const id = `generated/lifetime/${name}`;
+  return { id, run: (session) => check(session, new Random(id)) };
+}
+
+/** tensor() and read() copy: neither side sees what is done to the other's array. */
+async function tensorCopies(session: Session, random: Random): Promise<void> {
+  const host = randomRows(random, 'float32', [7, 5]);
+  const source = { ...host, data: host.data.slice() };
+  const tensor = session.upload(source);
+  source.data.fill(1);
+  await checkExact(session, { case: 'the source was overwritten', tensor: 'read()' }, tensor, host);
+  ((await tensor.read()) as Float32Array).fill(2);
+  await checkExact(session, { case: 'what was read was overwritten', tensor: 'read()' }, tensor, host);
+}
+
+/** A read that was begun gives its data, whatever is disposed afterwards. */
+async function readOutlivesDispose(session: Session, random: Random): Promise<void> {
+  const { x, gating } = randomInput(random);
+  const tensors = [session.upload(x), session.upload(gating)];
+  const found = session.keep(moeDispatch(tensors[0], tensors[1], MODE));
+  const reading = found.permuteInput.read();
+  for (const tensor of tensors) tensor.dispose();
+  found.dispose();
+  const other = randomRows(random, 'float32', [SIZES.topK * SIZES.tokens, SIZES.hidden]);
+  for (let i = 0; i < 4; i++) session.upload(other);
+  const place = { case: 'disposed while being read', tensor: 'permuteInput' };
+  session.report(compareExact(place, await reading, expectDispatch(x, gating, MODE).permuteInput));
+}
+
+/** A read gives the values from before whatever was issued after it. */
+async function readBeforeOverwrite(session: Session, random: Random): Promise<void> {
+  const out = mapOutputs(poisonedOutputs(SIZES), (host) => session.upload(host));
+  const inputs = [randomInput(random), randomInput(random), randomInput(random)];
+  const readings = inputs.map(({ x, gating }) => {
+    moeDispatch(session.upload(x), session.upload(gating), { ...MODE, out });
+    return { x, gating, rows: out.permuteInput.read(), experts: out.topKIndices.read() };
+  });
+  for (const [run, { x, gating, rows, experts }] of readings.entries()) {
+    const expected = expectDispatch(x, gating, MODE);
+    const label = `run ${run}, overwritten by the later ones`;
+    session.report(compareExact({ case: label, tensor: 'permuteInput' }, await rows, expected.permuteInput));
+    session.report(compareExact({ case: label, tensor: 'topKIndices' }, await experts, expected.topKIndices));
+  }
+}
+
+/** Dispatch, permute and reduce issued in one go, with everything but the result disposed before the read. */
+async function chainWithoutAwaiting(session: Session, random: Random): Promise<void> {
+  const { gating } = randomInput(random);
+  const hostX = drawn('float32', [SIZES.tokens, SIZES.hidden], () => random.normal());
+  const x = session.upload(hostX);
+  const sent = session.keep(moeDispatch(x, session.upload(gating), { ...MODE, topkOnlyMode: true }));
+  const rows = session.keep(permuteRows(x, sent));
+  const { expertScalesFloat, permuteIndicesPerToken, topKIndices } = sent;
+  const found = session.keep(moeReduce(rows, expertScalesFloat, permuteIndicesPerToken, topKIndices));
+  x.dispose();
+  sent.dispose();
+  rows.dispose();
+  session.upload(randomRows(random, 'float32', hostX.shape));
+  const expected = expectDispatch(hostX, gating, { ...MODE, topkOnlyMode: true });
+  await checkReduce(session, 'dispatch, permute, reduce', found, {
+    ...expected,
+    ffnOut: { ...expected.permuteInput, dtype: 'float32' } as never,
+    expertScalesFloat: scalesAsInput(expected),
+  });
+}
+
+/** Results that live together do not share memory, whatever the backend recycles. */
+async function resultsAtTheSameTime(session: Session, random: Random): Promise<void> {
+  const inputs = Array.from({ length: 6 }, () => randomInput(random));
+  const results = inputs.map(({ x, gating }, i) => {
+    const tensors = [session.upload(x), session.upload(gating)];
+    const result = session.keep(moeDispatch(tensors[0], tensors[1], MODE));
+    // Gives the pool something to hand out again.
+    for (const tensor of tensors) tensor.dispose();
+    if (i % 2 === 0) session.keep(moeDispatch(session.upload(x), session.upload(gating), MODE)).dispose();
+    return result;
+  });
+  for (const [i, { x, gating }] of inputs.entries()) {
+    await checkDispatch(session, `result ${i}`, results[i], expectDispatch(x, gating, MODE));
+  }
+}
+
+/** memory() counts tensors and their bytes, each once. */
+async function memoryCounts(session: Session): Promise<void> {
+  const { backend } = session;
+  const before = backend.memory();
+  const expectMore = (label: string, tensors: number, bytes: number) => {
+    const { liveTensors, liveBytes, pooledBytes } = backend.memory();
+    session.expectValue(
+      { case: label, tensor: 'memory().liveTensors' },
+      liveTensors - before.liveTensors,
+      tensors,
+    );
+    session.expectValue({ case: label, tensor: 'memory().liveBytes' }, liveBytes - before.liveBytes, bytes);
+    const counted = Number.isSafeInteger(pooledBytes) && pooledBytes >= 0;
+    session.expectValue({ case: label, tensor: 'memory().pooledBytes is a number of bytes' }, counted, true);
+  };
+  const tensor = session.keep(backend.empty([3, 5], 'float32'));
+  expectMore('one float32 [3, 5]', 1, 60);
+  const other = session.keep(backend.empty([0], 'int64'));
+  expectMore('and an empty one', 2, 60);
+  tensor.dispose();
+  tensor.dispose();
+  expectMore('the first disposed twice', 1, 0);
+  session.expectValue({ case: 'disposed twice', tensor: 'disposed' }, tensor.disposed, true);
+  other.dispose();
+  expectMore('both disposed', 0, 0);
+}
+
+/** A loop that disposes its results reaches a steady state. */
+async function memoryOfALoop(session: Session, random: Random): Promise<void> {
+  const host = randomInput(random);
+  const x = session.upload(host.x);
+  const gating = session.upload(host.gating);
+  const usage = [];
+  for (let round = 0; round < 3; round++) {
+    for (let i = 0; i < 8; i++) {
+      const result = session.keep(moeDispatch(x, gating, MODE));
+      await result.topKIndices.read();
+      result.dispose();
+    }
+    usage.push(session.backend.memory());
+  }
+  for (const count of ['liveTensors', 'liveBytes', 'pooledBytes'] as const) {
+    const place = { case: 'after 24 dispatches against after 16', tensor: `memory().${count}` };
+    session.expectValue(place, usage[2][count], usage[1][count]);
+  }
+}
+
+function randomInput(random: Random) {
+  return {
+    x: randomRows(random, SIZES.dtype, [SIZES.tokens, SIZES.hidden]),
+    gating: drawn('float32', [SIZES.tokens, SIZES.numExperts], () => random.normal()),
+  };
+}

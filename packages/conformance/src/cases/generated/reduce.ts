@@ -1,0 +1,204 @@
+import { type FloatDType, moeDispatch, moeReduce } from '@moe-dispatch/core';
+import { checkReduce, checkReduceOf } from '../../checks.js';
+import { hostTensor } from '../../host-tensor.js';
+import { expectDispatch, expectPlan, type ReduceInput, scalesAsInput } from '../../oracle.js';
+import type { ConformanceCase } from '../conformance-case.js';
+import { drawn, FLOAT_DTYPES, Random } from '../data.js';
+
+interface Sizes {
+  readonly tokens?: number;
+  readonly hidden?: number;
+  readonly numExperts?: number;
+  readonly topK?: number;
+}
+
+interface Draws {
+  /** Scale of position i of [T, K]. */
+  readonly scale?: (i: number) => number;
+  /** Element i of ffn_out [K·T, D]. */
+  readonly ffn?: (i: number) => number;
+  /** Element i of the bias; none without it. */
+  readonly bias?: (i: number) => number;
+  /** The bias as [E, 1, D]. */
+  readonly bias3d?: boolean;
+}
+
+type Options = Pick<ReduceInput, 'normTopkProb' | 'routedScalingFactor'>;
+
+/** moeReduce: bias, normalisation, factor, special values and sizes in every float dtype. */
+export function reduceCases(): ConformanceCase[] {
+  return [
+    ...FLOAT_DTYPES.flatMap((dtype) => [...optionCases(dtype), ...valueCases(dtype), ...sizeCases(dtype)]),
+    roundTripCase(),
+  ];
+}
+
+function optionCases(dtype: FloatDType): ConformanceCase[] {
+  return (['none', '2d', '3d'] as const).flatMap((bias) =>
+    [false, true].map((normTopkProb) =>
+      reduceCase(`dtype=${dtype},bias=${bias},norm=${normTopkProb}`, (random) => {
+        const normal = () => random.normal();
+        const draws = { ffn: normal, ...(bias === 'none' ? {} : { bias: normal, bias3d: bias === '3d' }) };
+        return { ...routed(random, dtype, {}, draws), normTopkProb, routedScalingFactor: 2.5 };
+      }),
+    ),
+  );
+}
+
+function sizeCases(dtype: FloatDType): ConformanceCase[] {
+  const sizes: readonly Required<Sizes>[] = [
+    { tokens: 0, hidden: 6, numExperts: 4, topK: 2 },
+    { tokens: 6, hidden: 0, numExperts: 4, topK: 2 },
+    { tokens: 1, hidden: 1, numExperts: 1, topK: 1 },
+    { tokens: 5, hidden: 1, numExperts: 3, topK: 3 },
+    { tokens: 3, hidden: 257, numExperts: 9, topK: 5 },
+    { tokens: 7, hidden: 15, numExperts: 64, topK: 64 },
+    { tokens: 2, hidden: 3, numExperts: 1000, topK: 1000 },
+    { tokens: 1500, hidden: 17, numExperts: 16, topK: 4 },
+    { tokens: 2, hidden: 4099, numExperts: 8, topK: 2 },
+  ];
+  // Implementations take several choices at once: every number of choices up to a dozen, and none left over.
+  const choices = Array.from({ length: 12 }, (_, i) => ({ tokens: 3, hidden: 20, numExperts: 16, topK: i + 1 }));
+  return [...sizes, ...choices].flatMap((size) => [
+    sizeCase(dtype, size, true),
+    sizeCase(dtype, size, false),
+  ]);
+}
+
+function sizeCase(dtype: FloatDType, size: Required<Sizes>, biased: boolean): ConformanceCase {
+  const { tokens, hidden, numExperts, topK } = size;
+  const name = `dtype=${dtype},t=${tokens},d=${hidden},e=${numExperts},k=${topK}${biased ? ',bias' : ''}`;
+  return reduceCase(name, (random) =>
+    routed(random, dtype, size, biased ? { bias: () => random.normal() } : {}),
+  );
+}
+
+interface Values {
+  readonly name: string;
+  readonly draws: (random: Random) => Draws;
+  readonly options?: Options;
+}
+
+const NORM: Options = { normTopkProb: true };
+const INF = Number.POSITIVE_INFINITY;
+const LARGEST = { float32: 3e38, float16: 60000, bfloat16: 3e38 };
+/** Scales that bring the results among the dtype's subnormals. */
+const TINY = { float32: 2 ** -130, float16: 2 ** -20, bfloat16: 2 ** -130 };
+
+function valueCases(dtype: FloatDType): ConformanceCase[] {
+  return [...scaleValues(), ...rowValues(), ...rangeValues(dtype)].map(({ name, draws, options }) =>
+    reduceCase(`${name},dtype=${dtype}`, (random) => ({
+      ...routed(random, dtype, {}, draws(random)),
+      ...options,
+    })),
+  );
+}
+
+function scaleValues(): Values[] {
+  return [
+    { name: 'zero-scales,norm', draws: () => ({ scale: () => 0, ffn: () => 1 }), options: NORM },
+    {
+      name: 'scales-that-cancel,norm',
+      draws: () => ({ scale: (i) => (i % 2 === 0 ? 1 : -1), ffn: (i) => i + 1 }),
+      options: NORM,
+    },
+    {
+      name: 'zero-scales,norm,infinite-rows',
+      draws: (random) => ({ scale: () => 0, ffn: () => random.pick([INF, -INF, Number.NaN]) }),
+      options: NORM,
+    },
+    { name: 'negative-scales', draws: (random) => ({ scale: () => -random.uniform() }) },
+    {
+      name: 'negative-scales,norm',
+      draws: (random) => ({ scale: () => -0.1 - random.uniform() }),
+      options: { normTopkProb: true, routedScalingFactor: -3 },
+    },
+    { name: 'nan-scales', draws: (random) => ({ scale: () => random.pick([Number.NaN, 1, 2, 0.5]) }) },
+    { name: 'infinite-scales', draws: (random) => ({ scale: () => random.pick([INF, 0, 1, 2, 0.5]) }) },
+    {
+      name: 'zero-scale-of-infinity',
+      draws: (random) => ({ scale: () => random.pick([0, 1]), ffn: () => random.pick([INF, 2]) }),
+    },
+  ];
+}
+
+function rowValues(): Values[] {
+  return [
+    { name: 'infinities', draws: (random) => ({ ffn: () => random.pick([INF, -INF, 1, -2, 3]) }) },
+    { name: 'nan', draws: (random) => ({ ffn: () => random.pick([Number.NaN, 1, -2, 3, 4, 5]) }) },
+    { name: 'factor-zero', draws: () => ({}), options: { routedScalingFactor: 0 } },
+    { name: 'factor-large', draws: () => ({}), options: { routedScalingFactor: 1000 } },
+    {
+      name: 'cancellation',
+      draws: (random) => ({ scale: () => 1, ffn: (i) => (i % 2 ? -1 : 1) * (1000 + random.uniform()) }),
+    },
+    // Sums half-way between two numbers of the 16-bit types.
+    { name: 'half-way', draws: (random) => ({ scale: () => 1, ffn: () => random.below(512) + 256 }) },
+    {
+      name: 'small-against-large',
+      draws: () => ({ scale: (i) => 4 ** -(i % 3), ffn: (i) => 1 + (i % 7) / 8 }),
+    },
+  ];
+}
+
+function rangeValues(dtype: FloatDType): Values[] {
+  return [
+    {
+      name: 'near-overflow',
+      draws: (random) => ({ scale: () => 0.25, ffn: () => LARGEST[dtype] * (0.9 + 0.2 * random.uniform()) }),
+      options: { routedScalingFactor: 2 },
+    },
+    { name: 'subnormal-results', draws: (random) => ({ scale: () => TINY[dtype] * random.uniform() }) },
+  ];
+}
+
+/** Dispatch, then reduce of what it gives, all on the device. */
+function roundTripCase(): ConformanceCase {
+  const id = 'generated/reduce/round-trip';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      const x = drawn('float32', [40, 6], () => random.normal());
+      const gating = drawn('float32', [40, 10], () => random.normal());
+      const sent = session.keep(moeDispatch(session.upload(x), session.upload(gating), { moeTopk: 4 }));
+      const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = sent;
+      const options = { normTopkProb: true };
+      const back = session.keep(
+        moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, options),
+      );
+      const expected = expectDispatch(x, gating, { moeTopk: 4 });
+      await checkReduce(session, 'moeReduce', back, {
+        ...expected,
+        ffnOut: drawn('float32', [160, 6], (i) => (expected.permuteInput.data as Float32Array)[i]),
+        expertScalesFloat: { ...scalesAsInput(expected), data: await expertScalesFloat.read() },
+        ...options,
+      });
+    },
+  };
+}
+
+function reduceCase(path: string, build: (random: Random) => ReduceInput): ConformanceCase {
+  const id = `generated/reduce/${path}`;
+  return { id, run: (session) => checkReduceOf(session, 'moeReduce', build(new Random(id))) };
+}
+
+/** A reduce over a random routing; scales between 0 and 1 and normal rows where nothing else is said. */
+function routed(random: Random, dtype: FloatDType, sizes: Sizes, draws: Draws): ReduceInput {
+  const { tokens = 13, hidden = 11, numExperts = 8, topK = 2 } = sizes;
+  const topKIndices = hostTensor('int32', [tokens, topK]);
+  for (let token = 0; token < tokens; token++) {
+    const experts = Int32Array.from({ length: numExperts }, (_, i) => i);
+    random.shuffle(experts);
+    topKIndices.data.set(experts.subarray(0, topK), token * topK);
+  }
+  const { scale = () => random.uniform(), ffn = () => random.normal(), bias, bias3d = false } = draws;
+  const biasShape = bias3d ? [numExperts, 1, hidden] : [numExperts, hidden];
+  return {
+    ffnOut: drawn(dtype, [topK * tokens, hidden], ffn),
+    expertScalesFloat: drawn('float32', [tokens, topK], scale),
+    permuteIndicesPerToken: expectPlan(topKIndices, numExperts).permuteIndicesPerToken,
+    topKIndices,
+    ...(bias === undefined ? {} : { ffn2Bias: drawn(dtype, biasShape, bias) }),
+  };
+}

@@ -1,0 +1,7 @@
+import { type PreparedDispatch, prepareDispatch } from '@moe-dispatch/core';
+import type { Session } from '../session.js';
+
+/** prepareDispatch with options that may be wrong on purpose, disposed with the session. */
+export function prepare(session: Session, options: unknown): PreparedDispatch {
+  return session.keep(prepareDispatch(session.backend, options as never));
+}

@@ -1,0 +1,143 @@
+import {
+  type DispatchTensors,
+  type FloatDType,
+  type MoeDispatchOptions,
+  type MoeReduceOptions,
+  moeDispatch,
+  moeReduce,
+  type Tensor,
+} from '@moe-dispatch/core';
+import { compareExact, compareReduce, compareScales, type Place, wholeDifference } from './compare.js';
+import type { HostTensor } from './host-tensor.js';
+import {
+  type ExpectedDispatch,
+  type ExpectedPlan,
+  type ExpectedRouting,
+  expectDispatch,
+  expectReduce,
+  type ReduceInput,
+  type RoutingMode,
+} from './oracle.js';
+import type { Session } from './session.js';
+
+/** What moeDispatch is given. */
+export interface DispatchInput extends RoutingMode {
+  /** [T, D] or [B, S, D] */
+  readonly x: HostTensor;
+  /** [T, E] or [B, S, E] */
+  readonly gating: HostTensor<'float32'>;
+}
+
+/** Uploads, dispatches and checks every output against the oracle. */
+export async function checkDispatchOf(session: Session, label: string, input: DispatchInput): Promise<void> {
+  session.requireExperts(input.gating.shape[input.gating.shape.length - 1]);
+  const x = session.upload(input.x);
+  const gating = session.upload(input.gating);
+  const found = session.keep(moeDispatch(x, gating, optionsOf(input)));
+  await checkDispatch(session, label, found, expectDispatch(input.x, input.gating, input));
+}
+
+/** The options of `input`, without those it leaves out. */
+export function optionsOf(input: RoutingMode): MoeDispatchOptions<Tensor> {
+  const { moeTopk, groupMoe, topkOnlyMode } = input;
+  return {
+    moeTopk,
+    ...(groupMoe === undefined ? {} : { groupMoe }),
+    ...(topkOnlyMode === undefined ? {} : { topkOnlyMode }),
+  };
+}
+
+export async function checkDispatch(
+  session: Session,
+  label: string,
+  found: DispatchTensors<Tensor>,
+  expected: ExpectedDispatch,
+): Promise<void> {
+  await Promise.all([
+    checkRouting(session, label, found, expected),
+    checkPlan(session, label, found, expected),
+    checkExact(session, { case: label, tensor: 'permuteInput' }, found.permuteInput, expected.permuteInput),
+  ]);
+}
+
+export async function checkRouting(
+  session: Session,
+  label: string,
+  found: Pick<DispatchTensors<Tensor>, 'topKIndices' | 'expertScalesFloat'>,
+  expected: ExpectedRouting,
+): Promise<void> {
+  const { topKIndices, scales } = expected;
+  await checkExact(session, { case: label, tensor: 'topKIndices' }, found.topKIndices, topKIndices);
+  const place = { case: label, tensor: 'expertScalesFloat' };
+  const tensor = found.expertScalesFloat;
+  if (!checkKind(session, place, tensor, 'float32', topKIndices.shape)) return;
+  session.report(compareScales(place, await tensor.read(), scales, topKIndices.shape));
+}
+
+export async function checkPlan(
+  session: Session,
+  label: string,
+  found: Pick<DispatchTensors<Tensor>, keyof ExpectedPlan>,
+  expected: ExpectedPlan,
+): Promise<void> {
+  for (const tensor of ['tokenNumsPerExpert', 'expertOffsets', 'permuteIndicesPerToken'] as const) {
+    await checkExact(session, { case: label, tensor }, found[tensor], expected[tensor]);
+  }
+}
+
+/** Shape, dtype and every byte. */
+export async function checkExact(
+  session: Session,
+  place: Place,
+  found: Tensor,
+  expected: HostTensor,
+): Promise<void> {
+  if (!checkKind(session, place, found, expected.dtype, expected.shape)) return;
+  session.report(compareExact(place, await found.read(), expected));
+}
+
+/** Uploads, reduces and checks the output against the oracle. */
+export async function checkReduceOf(session: Session, label: string, input: ReduceInput): Promise<void> {
+  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices } = input;
+  const inputs = [ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
+  const [ffn, scales, rows, experts] = inputs.map((host) => session.upload(host));
+  const options = uploadReduceOptions(session, input);
+  const found = session.keep(moeReduce(ffn, scales, rows, experts, options));
+  await checkReduce(session, label, found, input);
+}
+
+export function uploadReduceOptions(session: Session, input: ReduceInput): MoeReduceOptions<Tensor> {
+  const { ffn2Bias, normTopkProb, routedScalingFactor } = input;
+  return {
+    ...(ffn2Bias === undefined ? {} : { ffn2Bias: session.upload(ffn2Bias) }),
+    ...(normTopkProb === undefined ? {} : { normTopkProb }),
+    ...(routedScalingFactor === undefined ? {} : { routedScalingFactor }),
+  };
+}
+
+export async function checkReduce(
+  session: Session,
+  label: string,
+  found: Tensor,
+  input: ReduceInput,
+): Promise<void> {
+  const expected = expectReduce(input);
+  const place = { case: label, tensor: 'output' };
+  if (!checkKind(session, place, found, expected.dtype, expected.shape)) return;
+  const data = await (found as Tensor & { dtype: FloatDType }).read();
+  session.report(compareReduce(place, data, expected));
+}
+
+function checkKind<D extends Tensor['dtype']>(
+  session: Session,
+  place: Place,
+  found: Tensor,
+  dtype: D,
+  shape: readonly number[],
+): found is Tensor & { dtype: D } {
+  const kind = (of: { dtype: string; shape: readonly number[] }) => `${of.dtype} [${of.shape.join(', ')}]`;
+  const expected = kind({ dtype, shape });
+  if (kind(found) === expected) return true;
+  session.report([wholeDifference(place, expected, kind(found))]);
+  return false;
+}

@@ -1,0 +1,183 @@
+import type { ArrayOf, DType, FloatDType } from '@moe-dispatch/core';
+import { decode, FLOAT_FORMATS, roundTo, smallestSubnormal, unitRoundoff } from './float-formats.js';
+import { bytesOf, type HostTensor } from './host-tensor.js';
+import type { ExpectedReduce, ExpectedScales } from './oracle.js';
+
+/** One element that is not as it must be. Plain JSON: values are text, because JSON has no NaN, −0 or int64. */
+export interface Difference {
+  /** What was being computed, where a case computes several things. */
+  case: string;
+  /** The result at fault, e.g. `topKIndices`. */
+  tensor: string;
+  /** Where in the tensor; empty where the tensor as a whole is wrong. */
+  index: number[];
+  expected: string;
+  found: string;
+  /** How many elements of the tensor are wrong; the first few are reported. */
+  count: number;
+}
+
+/** Where a comparison is made. */
+export interface Place {
+  readonly case: string;
+  readonly tensor: string;
+}
+
+const SHOWN = 4;
+
+/** A difference of the tensor as a whole. */
+export function wholeDifference(place: Place, expected: string, found: string): Difference {
+  return { ...place, index: [], expected, found, count: 1 };
+}
+
+/** Every byte must agree, NaN payloads and the sign of zero included. */
+export function compareExact(place: Place, found: ArrayOf<DType>, expected: HostTensor): Difference[] {
+  const { data, dtype, shape } = expected;
+  const wrongLength = compareLength(place, found.length, data.length);
+  if (wrongLength) return [wrongLength];
+  const foundBytes = bytesOf(found);
+  const expectedBytes = bytesOf(data);
+  const size = data.BYTES_PER_ELEMENT;
+  const differs = (i: number) => {
+    for (let b = i * size; b < (i + 1) * size; b++) if (foundBytes[b] !== expectedBytes[b]) return true;
+    return false;
+  };
+  return collect(place, shape, data.length, differs, (i) => ({
+    expected: formatElement(dtype, data, i),
+    found: formatElement(dtype, found, i),
+  }));
+}
+
+/** The bounds of semantics.md; gating values (topk_only_mode) must agree in every bit. */
+export function compareScales(
+  place: Place,
+  found: Float32Array<ArrayBuffer>,
+  expected: ExpectedScales,
+  shape: readonly number[],
+): Difference[] {
+  const { values, gaps, exact } = expected;
+  if (exact) {
+    return compareExact(place, found, { data: Float32Array.from(values), shape, dtype: 'float32' });
+  }
+  const wrongLength = compareLength(place, found.length, values.length);
+  if (wrongLength) return [wrongLength];
+  const differs = (i: number) => !(Math.abs(found[i] - values[i]) <= scaleTolerance(values[i], gaps[i]));
+  return collect(place, shape, values.length, differs, (i) => ({
+    expected: `${values[i]} ± ${scaleTolerance(values[i], gaps[i]).toExponential(2)}`,
+    found: formatElement('float32', found, i),
+  }));
+}
+
+/** @param gap max − g, whose rounding to float32 the second term pays for */
+export function scaleTolerance(value: number, gap: number): number {
+  return Math.max(1e-37, Math.abs(value) * (2e-6 + 2 ** -23 * gap));
+}
+
+/**
+ * The bound of semantics.md: a value within K·2^-23 of the sum of the terms' magnitudes, rounded once to the dtype. The
+ * found value must lie between the roundings of both ends, so that an error that crosses a rounding boundary is allowed
+ * its full step, and overflow to infinity exactly where it can happen.
+ */
+export function compareReduce(
+  place: Place,
+  found: ArrayOf<FloatDType>,
+  expected: ExpectedReduce,
+): Difference[] {
+  const { values, magnitudes, shape, topK, dtype } = expected;
+  const wrongLength = compareLength(place, found.length, values.length);
+  if (wrongLength) return [wrongLength];
+  const format = FLOAT_FORMATS[dtype];
+  const decoded = decode(dtype, found);
+  const bounds = (i: number) => {
+    // Float32 products in the subnormal range round by up to 2^-150 each, however small they are.
+    const error = magnitudes[i] * topK * 2 ** -23 + (topK + 1) * 2 ** -150;
+    return [roundTo(format, values[i] - error), roundTo(format, values[i] + error)];
+  };
+  const differs = (i: number) => {
+    if (!Number.isFinite(values[i])) return !Object.is(decoded[i], values[i]);
+    const [low, high] = bounds(i);
+    return !(decoded[i] >= low && decoded[i] <= high);
+  };
+  return collect(place, shape, values.length, differs, (i) => {
+    const shown = Number.isFinite(values[i]) ? `${values[i]}, rounded: ${bounds(i).join(' to ')}` : values[i];
+    return { expected: `${shown}`, found: formatElement(dtype, found, i) };
+  });
+}
+
+/** Paddle rounds its running sum after every choice: K roundings of the dtype, and one each of its and our result. */
+export function compareGoldenReduce(
+  place: Place,
+  found: ArrayOf<FloatDType>,
+  golden: HostTensor<FloatDType>,
+  expected: ExpectedReduce,
+): Difference[] {
+  const { magnitudes, shape, topK, dtype } = expected;
+  const wrongLength = compareLength(place, found.length, golden.data.length);
+  if (wrongLength) return [wrongLength];
+  const format = FLOAT_FORMATS[dtype];
+  const a = decode(dtype, found);
+  const b = decode(dtype, golden.data);
+  const tolerance = (i: number) =>
+    (topK + 2) * Math.max(unitRoundoff(format) * magnitudes[i], smallestSubnormal(format) / 2);
+  const differs = (i: number) => !Object.is(a[i], b[i]) && !(Math.abs(a[i] - b[i]) <= tolerance(i));
+  return collect(place, shape, a.length, differs, (i) => ({
+    expected: `${formatElement(dtype, golden.data, i)} ± ${tolerance(i).toExponential(2)}`,
+    found: formatElement(dtype, found, i),
+  }));
+}
+
+/** Paddle's own scales are float32 too and pay for the same rounding of max − g. */
+export function compareGoldenScales(
+  place: Place,
+  found: Float32Array<ArrayBuffer>,
+  golden: HostTensor<'float32'>,
+  gaps: Float64Array,
+): Difference[] {
+  const scales = { values: Float64Array.from(golden.data), gaps, exact: false };
+  return compareScales(place, found, scales, golden.shape);
+}
+
+export function formatElement(dtype: DType, data: ArrayOf<DType>, index: number): string {
+  const value = data[index];
+  if (dtype !== 'float32' && dtype !== 'float16' && dtype !== 'bfloat16') return String(value);
+  const element = data.slice(index, index + 1) as ArrayOf<FloatDType>;
+  const [number] = decode(dtype, element);
+  const digits = element.BYTES_PER_ELEMENT * 2;
+  const bits = digits === 8 ? new Uint32Array(element.buffer)[0] : element[0];
+  return `${Object.is(number, -0) ? '-0' : number} (0x${bits.toString(16).padStart(digits, '0')})`;
+}
+
+function compareLength(place: Place, found: number, expected: number): Difference | undefined {
+  if (found === expected) return undefined;
+  return wholeDifference(place, `${expected} elements`, `${found} elements`);
+}
+
+function collect(
+  place: Place,
+  shape: readonly number[],
+  length: number,
+  differs: (i: number) => boolean,
+  show: (i: number) => { expected: string; found: string },
+): Difference[] {
+  const first: number[] = [];
+  let count = 0;
+  for (let i = 0; i < length; i++) {
+    if (!differs(i)) continue;
+    count += 1;
+    if (first.length < SHOWN) first.push(i);
+  }
+  return first.map((i) => ({ ...place, index: unravel(i, shape), ...show(i), count }));
+}
+
+/** The multi-dimensional index of a row-major position. */
+function unravel(position: number, shape: readonly number[]): number[] {
+  let rest = position;
+  return [...shape]
+    .reverse()
+    .map((size) => {
+      const index = rest % size;
+      rest = Math.floor(rest / size);
+      return index;
+    })
+    .reverse();
+}

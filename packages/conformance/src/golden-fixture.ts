@@ -1,0 +1,165 @@
+import { type DType, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
+import { elementCount, type HostTensor } from './host-tensor.js';
+import type { ReduceInput, RoutingMode } from './oracle.js';
+import { readSafetensors, type SafetensorsFile } from './safetensors.js';
+
+/** One call of Paddle's moe_dispatch, its outputs, and calls of moe_reduce on the same routing (fixtures/README.md). */
+export interface GoldenFixture {
+  readonly x: HostTensor;
+  readonly gating: HostTensor<'float32'>;
+  readonly mode: RoutingMode;
+  /** Paddle's `token_nums_per_expert`, which is the inclusive prefix sum [E]. */
+  readonly prefixSum: HostTensor<'int64'>;
+  readonly permuteIndicesPerToken: HostTensor<'int32'>;
+  readonly expertScalesFloat: HostTensor<'float32'>;
+  readonly topKIndices: HostTensor<'int32'>;
+  readonly permuteInput: HostTensor | undefined;
+  /** SHA-256 of the bytes of permute_input, in hexadecimal. */
+  readonly permuteInputSha256: string | undefined;
+  readonly reduces: readonly GoldenReduce[];
+}
+
+export interface GoldenReduce {
+  /** `reduce0`, `reduce1`, … */
+  readonly name: string;
+  readonly input: ReduceInput;
+  readonly output: HostTensor<FloatDType>;
+}
+
+/** A readable file that is not a fixture of the known form. */
+export class FixtureError extends Error {
+  override readonly name = 'FixtureError';
+}
+
+/** @throws SafetensorsError, FixtureError */
+export function parseGolden(bytes: Uint8Array, file: string): GoldenFixture {
+  const reader = new FixtureReader(readSafetensors(bytes, file), file);
+  const op = reader.metadata('op');
+  if (op !== 'moe_dispatch') throw reader.error(`op is '${op}', expected 'moe_dispatch'`);
+  const { tensors, metadata } = reader.content;
+  const routing = {
+    permuteIndicesPerToken: reader.tensor('permute_indices_per_token', 'int32'),
+    expertScalesFloat: reader.tensor('expert_scales_float', 'float32'),
+    topKIndices: reader.tensor('top_k_indices', 'int32'),
+  };
+  return {
+    ...routing,
+    x: tensors.get('x') ?? generateX(reader),
+    gating: reader.tensor('gating_output', 'float32'),
+    mode: {
+      moeTopk: Number(reader.metadata('moe_topk')),
+      groupMoe: reader.flag('group_moe'),
+      topkOnlyMode: reader.flag('topk_only_mode'),
+    },
+    prefixSum: reader.tensor('token_nums_per_expert', 'int64'),
+    permuteInput: tensors.get('permute_input'),
+    permuteInputSha256: metadata.get('permute_input_sha256'),
+    reduces: [...metadata.keys()]
+      .filter((key) => /^reduce\d+$/.test(key))
+      .sort()
+      .map((name) => parseReduce(reader, name, routing)),
+  };
+}
+
+function parseReduce(
+  reader: FixtureReader,
+  name: string,
+  routing: Pick<ReduceInput, 'permuteIndicesPerToken' | 'expertScalesFloat' | 'topKIndices'>,
+): GoldenReduce {
+  const options = reader.json(name);
+  const { norm_topk_prob: norm, routed_scaling_factor: factor, bias } = options;
+  if (typeof norm !== 'boolean' || typeof factor !== 'number' || typeof bias !== 'boolean') {
+    const expected = 'norm_topk_prob (boolean), routed_scaling_factor (number) and bias (boolean)';
+    throw reader.error(`metadata ${name} must have ${expected}`);
+  }
+  const ffnOut = reader.floatTensor(`${name}.ffn_out`);
+  return {
+    name,
+    input: {
+      ...routing,
+      ffnOut,
+      normTopkProb: norm,
+      routedScalingFactor: factor,
+      ...(bias ? { ffn2Bias: reader.tensor(`${name}.ffn2_bias`, ffnOut.dtype) } : {}),
+    },
+    output: reader.tensor(`${name}.output`, ffnOut.dtype),
+  };
+}
+
+/** What is taken out of a file, with errors that name it. */
+class FixtureReader {
+  readonly content: SafetensorsFile;
+  private readonly file: string;
+
+  constructor(content: SafetensorsFile, file: string) {
+    this.content = content;
+    this.file = file;
+  }
+
+  error(message: string): FixtureError {
+    return new FixtureError(`${this.file}: ${message}`);
+  }
+
+  tensor<D extends DType>(name: string, dtype: D): HostTensor<D> {
+    const tensor = this.content.tensors.get(name);
+    if (tensor === undefined) throw this.error(`tensor '${name}' is missing`);
+    if (tensor.dtype !== dtype) throw this.error(`tensor '${name}' is ${tensor.dtype}, expected ${dtype}`);
+    return tensor as HostTensor as HostTensor<D>;
+  }
+
+  floatTensor(name: string): HostTensor<FloatDType> {
+    const dtype = this.content.tensors.get(name)?.dtype;
+    return this.tensor(name, dtype === 'float16' || dtype === 'bfloat16' ? dtype : 'float32');
+  }
+
+  metadata(key: string): string {
+    const value = this.content.metadata.get(key);
+    if (value === undefined) throw this.error(`metadata '${key}' is missing`);
+    return value;
+  }
+
+  flag(key: string): boolean {
+    const value = this.metadata(key);
+    if (value === 'true' || value === 'false') return value === 'true';
+    throw this.error(`metadata '${key}' is '${value}', expected 'true' or 'false'`);
+  }
+
+  json(key: string): Record<string, unknown> {
+    try {
+      const value: unknown = JSON.parse(this.metadata(key));
+      if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
+    } catch (error) {
+      if (error instanceof FixtureError) throw error;
+    }
+    throw this.error(`metadata '${key}' is not a JSON object`);
+  }
+}
+
+const FORMULA = 'x[i] = float32(((i * M) mod 2^32) >> 8) / 2^24, i row-major';
+/** No fixture needs more; a hostile one must not fill the memory. */
+const MAX_GENERATED = 2 ** 27;
+
+/** x of a file that holds only its formula. The 16-bit types round its values, which have 24 bits. */
+function generateX(reader: FixtureReader): HostTensor {
+  if (!reader.content.metadata.has('x_generator')) {
+    throw reader.error("neither tensor 'x' nor metadata 'x_generator' is there");
+  }
+  const { shape, dtype, formula, M } = reader.json('x_generator');
+  if (formula !== FORMULA)
+    throw reader.error(`x_generator: unknown formula '${formula}', known is '${FORMULA}'`);
+  if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
+    throw reader.error('x_generator: shape is not an array of sizes');
+  }
+  if (elementCount(shape) > MAX_GENERATED) {
+    throw reader.error(`x_generator: more than ${MAX_GENERATED} elements`);
+  }
+  if (!Number.isSafeInteger(M)) throw reader.error('x_generator: M is not an integer');
+  const data = new Float32Array(elementCount(shape));
+  for (let i = 0; i < data.length; i++) data[i] = (Math.imul(i, M as number) >>> 8) / 2 ** 24;
+  if (dtype === 'float32') return { data, shape, dtype };
+  const words = new Uint16Array(data.length);
+  if (dtype === 'float16') float32ToFloat16(data, words);
+  else if (dtype === 'bfloat16') float32ToBfloat16(data, words);
+  else throw reader.error(`x_generator: unknown dtype '${dtype}'`);
+  return { data: words, shape, dtype };
+}

@@ -1,0 +1,22 @@
+import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
+
+/** A tensor in plain memory: what a case uploads, and what it expects back. */
+export interface HostTensor<D extends DType = DType> {
+  readonly data: ArrayOf<D>;
+  readonly shape: readonly number[];
+  readonly dtype: D;
+}
+
+export function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The bytes of a typed array, shared with it. */
+export function bytesOf(data: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** A tensor of zeros. */
+export function hostTensor<D extends DType>(dtype: D, shape: readonly number[]): HostTensor<D> {
+  return { data: new DTYPES[dtype].ArrayType(elementCount(shape)), shape, dtype };
+}

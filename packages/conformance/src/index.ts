@@ -1,0 +1,13 @@
+export type { Difference } from './compare.js';
+export { type FixtureSource, packageFixtures } from './fixtures.js';
+export type { HostTensor } from './host-tensor.js';
+export { type NativeMemory, typedArrayMemory } from './native-memory.js';
+export {
+  type CaseResult,
+  type CaseStatus,
+  type ConformanceOptions,
+  type ConformanceReport,
+  NoCaseError,
+  runConformance,
+} from './run.js';
+export { readSafetensors, SafetensorsError, type SafetensorsFile, writeSafetensors } from './safetensors.js';

@@ -1,0 +1,26 @@
+import { type ArrayOf, type Backend, DTYPES, type DType, type Tensor } from '@moe-dispatch/core';
+
+/** How the suite makes memory of the kind that `backend.wrap` borrows: a typed array, a GPU buffer, a pointer. */
+export interface NativeMemory {
+  /** Memory that holds exactly these elements. */
+  make(data: ArrayOf<DType>, dtype: DType): unknown;
+  /** The elements that it holds now. */
+  read(native: unknown, dtype: DType, elements: number): ArrayOf<DType> | Promise<ArrayOf<DType>>;
+}
+
+/** Typed arrays: what a backend on the CPU wraps. */
+export const typedArrayMemory: NativeMemory = {
+  make: (data) => data.slice(),
+  read: (native) => (native as ArrayOf<DType>).slice(),
+};
+
+/** typedArrayMemory where the backend wraps typed arrays, undefined where it does not. */
+export function detectNativeMemory(backend: Backend): NativeMemory | undefined {
+  const memory = new DTYPES.float32.ArrayType(1);
+  try {
+    (backend as Backend<Tensor, unknown>).wrap(memory, [1], 'float32').dispose();
+    return typedArrayMemory;
+  } catch {
+    return undefined;
+  }
+}

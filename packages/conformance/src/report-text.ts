@@ -1,0 +1,34 @@
+import type { Difference } from './compare.js';
+import type { CaseResult, ConformanceReport } from './run.js';
+
+/** A failed case in words: every difference, or what was thrown. */
+export function formatFailure(result: CaseResult): string {
+  const { id, error, differences } = result;
+  const lines = [`FAILED ${id}`];
+  if (error) lines.push(`  threw ${error.name}${error.code ? ` ${error.code}` : ''}: ${error.message}`);
+  for (const difference of differences) lines.push(`  ${formatDifference(difference)}`);
+  return lines.join('\n');
+}
+
+function formatDifference({ case: label, tensor, index, expected, found, count }: Difference): string {
+  const element = index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;
+  const wrong = index.length > 0 ? ` (${count} wrong in all)` : '';
+  return `${label}: ${element}: expected ${expected}, found ${found}${wrong}`;
+}
+
+/** The end of a run: what was not claimed, and the totals. */
+export function formatTotals({ backend, totals, cases }: ConformanceReport): string {
+  const lines: string[] = [];
+  for (const { id, reason } of cases) if (reason !== undefined) lines.push(`not claimed ${id}: ${reason}`);
+  const seconds = cases.reduce((sum, { ms }) => sum + ms, 0) / 1000;
+  const notClaimed = totals.notClaimed > 0 ? `, ${totals.notClaimed} not claimed` : '';
+  lines.push(`${backend.name} (${backend.device}), ${seconds.toFixed(1)} s`);
+  lines.push(`${totals.passed} passed, ${totals.failed} failed${notClaimed}`);
+  return lines.join('\n');
+}
+
+/** The options of `moe-conformance run` that repeat one case. */
+export function repeatOptions(id: string): string {
+  const random = /^random\/seed=(\d+)$/.exec(id);
+  return `${random ? `--seed ${random[1]} --random 1 ` : ''}--filter ${id}`;
+}

@@ -1,0 +1,133 @@
+import { describe, expect, it } from 'vitest';
+import { FixtureError, parseGolden } from '../src/golden-fixture.js';
+import type { HostTensor } from '../src/host-tensor.js';
+import { packageFixtures, readSafetensors, runConformance, writeSafetensors } from '../src/index.js';
+import { reference } from './reference-backend.js';
+
+async function changed(
+  name: string,
+  change: (tensors: Map<string, HostTensor>, metadata: Map<string, string>) => void,
+): Promise<Uint8Array> {
+  const { tensors, metadata } = readSafetensors(await packageFixtures.load(name), name);
+  const [newTensors, newMetadata] = [new Map(tensors), new Map(metadata)];
+  change(newTensors, newMetadata);
+  return writeSafetensors(newTensors, newMetadata);
+}
+
+describe('parseGolden', () => {
+  it('makes x by its formula', async () => {
+    const { x, mode } = parseGolden(await packageFixtures.load('doc-example-softmax'), 'doc');
+    expect(mode).toEqual({ moeTopk: 6, groupMoe: false, topkOnlyMode: false });
+    expect(x).toMatchObject({ shape: [1280, 768], dtype: 'float32' });
+    // (2654435761 >> 8) / 2^24 and (2 · 2654435761 mod 2^32 >> 8) / 2^24
+    expect([...x.data.slice(0, 3)]).toEqual([0, 10368889 / 2 ** 24, 3960563 / 2 ** 24]);
+  });
+
+  const bad: [string, string, (t: Map<string, HostTensor>, m: Map<string, string>) => void, string][] = [
+    ['another operation', 'softmax-e8-k2-f32', (_, m) => m.set('op', 'moe_combine'), "op is 'moe_combine'"],
+    ['no gating', 'softmax-e8-k2-f32', (t) => t.delete('gating_output'), "'gating_output' is missing"],
+    ['no topk', 'softmax-e8-k2-f32', (_, m) => m.delete('moe_topk'), "'moe_topk' is missing"],
+    ['no x at all', 'softmax-e8-k2-f32', (t) => t.delete('x'), "neither tensor 'x'"],
+    ['a bad flag', 'softmax-e8-k2-f32', (_, m) => m.set('group_moe', 'True'), "is 'True'"],
+    [
+      'a bad reduce',
+      'softmax-e8-k2-f32',
+      (_, m) => m.set('reduce0', '{"bias":1}'),
+      'metadata reduce0 must have',
+    ],
+    ['reduce not JSON', 'softmax-e8-k2-f32', (_, m) => m.set('reduce0', '{'), 'not a JSON object'],
+    [
+      'no reduce output',
+      'softmax-e8-k2-f32',
+      (t) => t.delete('reduce1.output'),
+      "'reduce1.output' is missing",
+    ],
+    [
+      'an unknown formula',
+      'doc-example-softmax',
+      (_, m) => m.set('x_generator', '{"shape":[1280,1],"dtype":"float32","formula":"x[i] = i","M":1}'),
+      "unknown formula 'x[i] = i'",
+    ],
+    [
+      'a hostile size',
+      'doc-example-softmax',
+      (_, m) => m.set('x_generator', m.get('x_generator')!.replace('768', '9000000000')),
+      'more than',
+    ],
+    [
+      'an unknown dtype',
+      'doc-example-softmax',
+      (_, m) => m.set('x_generator', m.get('x_generator')!.replace('"dtype": "float32"', '"dtype": "int4"')),
+      "unknown dtype 'int4'",
+    ],
+  ];
+  it.each(bad)('refuses: %s', async (_, name, change, message) => {
+    const bytes = await changed(name, change);
+    expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(FixtureError);
+    expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(message);
+    expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(/^f\.safetensors: /);
+  });
+});
+
+describe('golden cases', () => {
+  /** What a correct backend is told about a changed fixture. */
+  async function run(name: string, change: Parameters<typeof changed>[1]) {
+    const bytes = await changed(name, change);
+    const report = await runConformance(reference(), {
+      fixtures: { names: ['changed'], load: async () => bytes },
+      filter: 'golden/changed',
+    });
+    return report.cases[0];
+  }
+  const copy = (tensors: Map<string, HostTensor>, name: string) => {
+    const tensor = tensors.get(name)!;
+    const fresh = { ...tensor, data: tensor.data.slice() } as HostTensor;
+    tensors.set(name, fresh);
+    return fresh.data;
+  };
+
+  it.each([
+    ['top_k_indices', 'topKIndices', 1],
+    ['permute_indices_per_token', 'permuteIndicesPerToken', 1],
+    ['token_nums_per_expert', 'expertOffsets[1:]', 1n],
+    ['expert_scales_float', 'expertScalesFloat', 1e-5],
+    ['reduce0.output', 'output', 1e-3],
+  ] as const)("compare with Paddle's %s", async (name, tensor, by) => {
+    const result = await run('softmax-e8-k2-f32', (tensors) => {
+      const data = copy(tensors, name) as unknown as (number | bigint)[];
+      data[0] = (data[0] as number) + (by as number);
+    });
+    // A changed scale is an input of moe_reduce too, whose fixture no longer fits it.
+    expect(result.differences[0]).toMatchObject({ tensor, count: 1 });
+    expect(result.differences[0].case).toContain("against Paddle's output");
+  });
+
+  it('compare rows and their hash', async () => {
+    const rows = await run('softmax-e8-k2-f32', (tensors) => {
+      (copy(tensors, 'permute_input') as Float32Array)[17] += 1;
+    });
+    expect(rows.differences).toMatchObject([{ tensor: 'permuteInput', index: [1, 1], count: 1 }]);
+    const hash = await run('doc-example-softmax', (_, metadata) => {
+      metadata.set('permute_input_sha256', '0'.repeat(64));
+    });
+    expect(hash.differences).toMatchObject([{ tensor: 'SHA-256 of permuteInput', expected: '0'.repeat(64) }]);
+  });
+
+  it('take x of 16 bits from the formula', async () => {
+    const result = await run('doc-example-softmax', (_, metadata) => {
+      const generator = metadata.get('x_generator')!.replace('"dtype": "float32"', '"dtype": "bfloat16"');
+      metadata.set('x_generator', generator);
+      metadata.delete('permute_input_sha256');
+    });
+    expect(result.status).toBe('passed');
+  });
+
+  it('fail on a file that is not safetensors', async () => {
+    const report = await runConformance(reference(), {
+      fixtures: { names: ['broken'], load: async () => new Uint8Array(20).fill(1) },
+      filter: 'golden/',
+    });
+    expect(report.cases[0]).toMatchObject({ status: 'failed', error: { name: 'SafetensorsError' } });
+    expect(report.cases[0].error?.message).toContain('broken.safetensors, byte 0');
+  });
+});

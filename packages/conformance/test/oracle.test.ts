@@ -1,0 +1,151 @@
+import { describe, expect, it } from 'vitest';
+import { decode, FLOAT_FORMATS, roundTo } from '../src/float-formats.js';
+import type { HostTensor } from '../src/host-tensor.js';
+import { expectDispatch, expectPlan, expectReduce, expectRouting } from '../src/oracle.js';
+
+const f32 = (shape: number[], ...values: number[]): HostTensor<'float32'> => ({
+  data: Float32Array.from(values),
+  shape,
+  dtype: 'float32',
+});
+const i32 = (shape: number[], ...values: number[]): HostTensor<'int32'> => ({
+  data: Int32Array.from(values),
+  shape,
+  dtype: 'int32',
+});
+
+/* All expectations here are computed by hand. */
+
+describe('expectRouting', () => {
+  const gating = f32([2, 4], 0, Math.log(2), Math.log(4), 0, 1, 3, 3, -Infinity);
+
+  it('softmax: ranks by value, ties by expert', () => {
+    const { topKIndices, scales } = expectRouting(gating, { moeTopk: 2 });
+    expect([...topKIndices.data]).toEqual([2, 1, 1, 2]);
+    expect(scales.values[0]).toBeCloseTo(4 / 8, 6);
+    expect(scales.values[1]).toBeCloseTo(2 / 8, 6);
+    expect(scales.values[2]).toBeCloseTo(1 / (2 + Math.exp(-2)), 12);
+    expect([...scales.gaps].map((gap) => gap.toFixed(3))).toEqual(['0.000', '0.693', '0.000', '0.000']);
+  });
+
+  it('group: choice k is the best of group k, with its own softmax', () => {
+    const { topKIndices, scales } = expectRouting(gating, { moeTopk: 2, groupMoe: true });
+    expect([...topKIndices.data]).toEqual([1, 2, 1, 2]);
+    expect(scales.values[0]).toBeCloseTo(2 / 3, 6);
+    expect(scales.values[1]).toBeCloseTo(4 / 5, 6);
+    expect(scales.values[3]).toBe(1);
+  });
+
+  it('topk_only_mode wins over group_moe and keeps the cleaned values', () => {
+    const special = f32([1, 4], Number.NaN, -0, Infinity, -Infinity);
+    const { topKIndices, scales } = expectRouting(special, {
+      moeTopk: 4,
+      groupMoe: true,
+      topkOnlyMode: true,
+    });
+    expect([...topKIndices.data]).toEqual([2, 1, 0, 3]);
+    expect([...scales.values]).toEqual([
+      3.4028234663852886e38, -0, -3.4028234663852886e38, -3.4028234663852886e38,
+    ]);
+    expect(scales.exact).toBe(true);
+  });
+
+  it('all masked: equal shares', () => {
+    const masked = f32([1, 4], -Infinity, Number.NaN, -Infinity, -Infinity);
+    expect([...expectRouting(masked, { moeTopk: 2 }).scales.values]).toEqual([0.25, 0.25]);
+    const grouped = expectRouting(masked, { moeTopk: 2, groupMoe: true });
+    expect([...grouped.topKIndices.data]).toEqual([0, 2]);
+    expect([...grouped.scales.values]).toEqual([0.5, 0.5]);
+  });
+});
+
+describe('expectPlan', () => {
+  it('sorts by expert, then token, then choice', () => {
+    const plan = expectPlan(i32([3, 2], 2, 0, 0, 0, 2, 1), 4);
+    expect([...plan.tokenNumsPerExpert.data]).toEqual([3n, 1n, 2n, 0n]);
+    expect([...plan.expertOffsets.data]).toEqual([0, 3, 4, 6, 6]);
+    // [K, T]: first choices of tokens 0, 1, 2, then the second ones.
+    expect([...plan.permuteIndicesPerToken.data]).toEqual([4, 1, 5, 0, 2, 3]);
+  });
+});
+
+describe('expectDispatch', () => {
+  it('copies rows to where the plan says', () => {
+    const gating = f32([1, 2, 2], 1, 0, 0, 1);
+    const { permuteInput } = expectDispatch(f32([1, 2, 2], 1, 2, 3, 4), gating, { moeTopk: 2 });
+    expect(permuteInput).toEqual(f32([4, 2], 1, 2, 3, 4, 1, 2, 3, 4));
+  });
+});
+
+describe('expectReduce', () => {
+  const input = {
+    ffnOut: f32([4, 1], 1, 2, 3, 4),
+    expertScalesFloat: f32([2, 2], 0.5, 0.25, 1, -1),
+    permuteIndicesPerToken: i32([2, 2], 0, 3, 2, 1),
+    topKIndices: i32([2, 2], 0, 1, 1, 0),
+  };
+
+  it('sums scaled rows', () => {
+    const { values, magnitudes } = expectReduce(input);
+    expect([...values]).toEqual([0.5 * 1 + 0.25 * 3, 4 - 2]);
+    expect([...magnitudes]).toEqual([1.25, 6]);
+  });
+
+  it('adds the bias, normalises and multiplies; no weight gives 0', () => {
+    const options = { ffn2Bias: f32([2, 1, 1], 10, 20), normTopkProb: true, routedScalingFactor: 3 };
+    const { values } = expectReduce({ ...input, ...options });
+    expect(values[0]).toBeCloseTo((3 * (0.5 * 11 + 0.25 * 23)) / 0.75, 12);
+    expect(values[1]).toBe(0);
+  });
+
+  it('leaves out rows and experts out of range', () => {
+    const outside = { ...input, permuteIndicesPerToken: i32([2, 2], 0, -1, 9, 1) };
+    expect([...expectReduce(outside).values]).toEqual([0.5, -2]);
+    const experts = { ...input, topKIndices: i32([2, 2], 0, 2, 1, -1), ffn2Bias: f32([2, 1], 0, 0) };
+    expect([...expectReduce(experts).values]).toEqual([0.5, 4]);
+  });
+});
+
+describe('float formats', () => {
+  const { float16, bfloat16, float32 } = FLOAT_FORMATS;
+
+  it('round to nearest, ties to even', () => {
+    expect([2049, 2051, 2049.1].map((v) => roundTo(float16, v))).toEqual([2048, 2052, 2050]);
+    expect([65504, 65519.99, 65520, -1e9].map((v) => roundTo(float16, v))).toEqual([
+      65504,
+      65504,
+      Infinity,
+      -Infinity,
+    ]);
+    expect([2 ** -24, 2 ** -25, 1.5 * 2 ** -25].map((v) => roundTo(float16, v))).toEqual([
+      2 ** -24,
+      0,
+      2 ** -24,
+    ]);
+    expect([257, 259].map((v) => roundTo(bfloat16, v))).toEqual([256, 260]);
+    for (const v of [0.1, 1e-45, 3e-40, 1e38, 3.4028235677973366e38, -7e-46]) {
+      expect(roundTo(float32, v)).toBe(Math.fround(v));
+    }
+  });
+
+  it('decode every kind of word', () => {
+    const words = [0x0000, 0x8000, 0x0001, 0x3c00, 0xc000, 0x7bff, 0x7c00, 0xfc00, 0x7e01];
+    expect([...decode('float16', Uint16Array.from(words))]).toEqual([
+      0,
+      -0,
+      2 ** -24,
+      1,
+      -2,
+      65504,
+      Infinity,
+      -Infinity,
+      Number.NaN,
+    ]);
+    expect([...decode('bfloat16', Uint16Array.of(0x3f80, 0x0001, 0xff80, 0x7fc0))]).toEqual([
+      1,
+      2 ** -133,
+      -Infinity,
+      Number.NaN,
+    ]);
+  });
+});
