@@ -34,12 +34,24 @@ struct Loaded {
   }
 };
 
+const Loaded& load_once() {
+  static const Loaded loaded;
+  return loaded;
+}
+
 }  // namespace
 
 const Api* load_api(LoadFailure& failure) {
-  static const Loaded loaded;
+  const Loaded& loaded = load_once();
   failure = loaded.failure;
   return failure.reason == LoadFailure::kNone ? &loaded.api : nullptr;
+}
+
+int driver_version() {
+  const Api& api = load_once().api;
+  int version = 0;
+  if (api.driverGetVersion != nullptr) api.driverGetVersion(&version);
+  return version;
 }
 
 }  // namespace cuda

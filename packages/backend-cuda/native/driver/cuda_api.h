@@ -17,7 +17,6 @@ namespace cuda {
   F(deviceGetName, "cuDeviceGetName", (char*, int, Device))                                                \
   F(deviceGetAttribute, "cuDeviceGetAttribute", (int*, DeviceAttribute, Device))                           \
   F(deviceTotalMem, "cuDeviceTotalMem_v2", (size_t*, Device))                                              \
-  F(deviceGetDefaultMemPool, "cuDeviceGetDefaultMemPool", (MemoryPool*, Device))                           \
   F(devicePrimaryCtxRetain, "cuDevicePrimaryCtxRetain", (Context*, Device))                                \
   F(devicePrimaryCtxRelease, "cuDevicePrimaryCtxRelease_v2", (Device))                                     \
   F(ctxPushCurrent, "cuCtxPushCurrent_v2", (Context))                                                      \
@@ -31,19 +30,23 @@ namespace cuda {
   F(streamDestroy, "cuStreamDestroy_v2", (Stream))                                                         \
   F(streamSynchronize, "cuStreamSynchronize", (Stream))                                                    \
   F(streamWaitEvent, "cuStreamWaitEvent", (Stream, Event, unsigned))                                       \
-  F(streamGetCtx, "cuStreamGetCtx", (Stream, Context*))                                                    \
+  F(streamIsCapturing, "cuStreamIsCapturing", (Stream, CaptureStatus*))                                    \
   F(eventCreate, "cuEventCreate", (Event*, unsigned))                                                      \
   F(eventDestroy, "cuEventDestroy_v2", (Event))                                                            \
   F(eventRecord, "cuEventRecord", (Event, Stream))                                                         \
   F(eventSynchronize, "cuEventSynchronize", (Event))                                                       \
-  F(memAllocAsync, "cuMemAllocAsync", (DevicePtr*, size_t, Stream))                                        \
+  F(memAllocAsync, "cuMemAllocFromPoolAsync", (DevicePtr*, size_t, MemoryPool, Stream))                    \
   F(memFreeAsync, "cuMemFreeAsync", (DevicePtr, Stream))                                                   \
+  F(memPoolCreate, "cuMemPoolCreate", (MemoryPool*, const MemoryPoolProperties*))                          \
+  F(memPoolDestroy, "cuMemPoolDestroy", (MemoryPool))                                                      \
   F(memPoolSetAttribute, "cuMemPoolSetAttribute", (MemoryPool, MemoryPoolAttribute, void*))                \
   F(memPoolGetAttribute, "cuMemPoolGetAttribute", (MemoryPool, MemoryPoolAttribute, void*))                \
   F(memPoolTrimTo, "cuMemPoolTrimTo", (MemoryPool, size_t))                                                \
   F(memHostAlloc, "cuMemHostAlloc", (void**, size_t, unsigned))                                            \
   F(memFreeHost, "cuMemFreeHost", (void*))                                                                 \
   F(memcpyHtoDAsync, "cuMemcpyHtoDAsync_v2", (DevicePtr, const void*, size_t, Stream))                     \
+  F(memcpyDtoDAsync, "cuMemcpyDtoDAsync_v2", (DevicePtr, DevicePtr, size_t, Stream))                       \
+  F(memsetD8Async, "cuMemsetD8Async", (DevicePtr, unsigned char, size_t, Stream))                          \
   F(memcpyDtoHAsync, "cuMemcpyDtoHAsync_v2", (void*, DevicePtr, size_t, Stream))
 
 struct Api {
@@ -63,5 +66,8 @@ struct LoadFailure {
 
 /** Loads the driver's library once for the process. Null where there is none, or it lacks a function. */
 const Api* load_api(LoadFailure& failure);
+
+/** CUDA's version as the driver states it (13000 for 13.0), even of one that lacks a function; 0 where unknown. */
+int driver_version();
 
 }  // namespace cuda

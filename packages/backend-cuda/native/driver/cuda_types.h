@@ -24,7 +24,6 @@ constexpr Result kErrorDeinitialized = 4;
 constexpr Result kErrorNoDevice = 100;
 constexpr Result kErrorInvalidDevice = 101;
 constexpr Result kErrorNoBinaryForGpu = 209;
-constexpr Result kErrorNotReady = 600;
 
 enum DeviceAttribute : int {
   kMultiprocessorCount = 16,
@@ -36,8 +35,20 @@ enum DeviceAttribute : int {
 
 enum FunctionAttribute : int { kMaxDynamicSharedSizeBytes = 8 };
 enum MemoryPoolAttribute : int { kReleaseThreshold = 4, kReservedCurrent = 5, kUsedCurrent = 7 };
+enum CaptureStatus : int { kNotCapturing = 0 };
 enum EventFlags : unsigned { kEventDisableTiming = 2 };
 enum StreamFlags : unsigned { kStreamNonBlocking = 1 };
+
+/** What a memory pool is made of: pinned allocations on a device. */
+struct MemoryPoolProperties {
+  int allocationType = 1;
+  int handleTypes = 0;
+  int locationType = 1;
+  int locationId = 0;
+  void* securityAttributes = nullptr;
+  size_t maxSize = 0;
+  unsigned char reserved[56] = {};
+};
 
 struct LaunchAttribute {
   int id;

@@ -79,12 +79,20 @@ struct PlaceArgs {
 };
 
 /** The whole dispatch of a few tokens in one kernel. */
-struct SmallArgs {
+struct DecodeArgs {
   RouteArgs route;
-  TileArgs tile;
-  PlanArgs plan;
   CopyArgs copy;
+  int64_t* counts;   // [experts]
+  int32_t* offsets;  // [experts + 1]
+  int32_t* map;      // [topK, tokens]
+  uint32_t experts;
+  uint32_t tokens;
+  uint32_t topK;
 };
+
+/** A warp holds a pair in each lane. */
+constexpr uint32_t kMaxDecodePairs = 32;
+constexpr uint32_t kDecodeWarps = 4;
 
 struct ReduceArgs {
   const void* ffn;      // [topK · tokens, hidden]

@@ -29,13 +29,7 @@ __device__ __forceinline__ Vector load_once(const char* address) {
 
 template <class Vector>
 __device__ __forceinline__ void store_once(char* address, Vector value) {
-#if defined(MOE_STORE) && MOE_STORE == 1
-  *reinterpret_cast<Vector*>(address) = value;
-#elif defined(MOE_STORE) && MOE_STORE == 2
-  __stwt(reinterpret_cast<Vector*>(address), value);
-#else
   __stcs(reinterpret_cast<Vector*>(address), value);
-#endif
 }
 
 /** One step of a unit: DEPTH vectors a lane, in registers. */

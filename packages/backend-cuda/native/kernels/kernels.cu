@@ -1,10 +1,9 @@
-// Everything the backend launches, in one module. The host finds a kernel by its name (launch/kernel-names.h).
-#include "bulk-kernels.cuh"
+// Everything the backend launches, in one module. The host finds a kernel by its name (launch/).
+#include "decode.cuh"
 #include "place.cuh"
 #include "rank.cuh"
 #include "reduce.cuh"
 #include "route.cuh"
-#include "small.cuh"
 #include "wide.cuh"
 
 using namespace moe;
@@ -13,15 +12,15 @@ extern __shared__ __align__(128) char sharedMemory[];
 
 #define KERNEL extern "C" __global__ void
 
-#define ROUTING(LANES, VALUES)                                                                             \
-  KERNEL __launch_bounds__(256) route_##LANES##x##VALUES(const __grid_constant__ RouteArgs a) {            \
-    route_all<LANES, VALUES>(a);                                                                           \
-  }                                                                                                        \
-  KERNEL __launch_bounds__(1024) route_tile_##LANES##x##VALUES(const __grid_constant__ RouteTileArgs a) {  \
-    route_tile<LANES, VALUES>(a, sharedMemory);                                                            \
-  }                                                                                                        \
-  KERNEL __launch_bounds__(1024) dispatch_small_##LANES##x##VALUES(const __grid_constant__ SmallArgs a) {  \
-    dispatch_small<LANES, VALUES, uint4, 4>(a, sharedMemory);                                              \
+#define ROUTING(LANES, VALUES)                                                                            \
+  KERNEL __launch_bounds__(256) route_##LANES##x##VALUES(const __grid_constant__ RouteArgs a) {           \
+    route_all<LANES, VALUES>(a);                                                                          \
+  }                                                                                                       \
+  KERNEL __launch_bounds__(1024) route_tile_##LANES##x##VALUES(const __grid_constant__ RouteTileArgs a) { \
+    route_tile<LANES, VALUES>(a, sharedMemory);                                                           \
+  }                                                                                                       \
+  KERNEL __launch_bounds__(128) decode_##LANES##x##VALUES(const __grid_constant__ DecodeArgs a) {         \
+    dispatch_decode<LANES, VALUES>(a);                                                                    \
   }
 
 ROUTING(4, 4)
@@ -39,49 +38,34 @@ KERNEL __launch_bounds__(1024) place_tiles(const __grid_constant__ PlanArgs a) {
   place_pairs(a, reinterpret_cast<uint32_t*>(sharedMemory));
 }
 
-#define COPYING(NAME, VECTOR, DEPTH)                                                                 \
-  KERNEL __launch_bounds__(1024) place_rows_##NAME(const __grid_constant__ PlaceArgs a) {            \
-    place_rows<VECTOR, DEPTH>(a, reinterpret_cast<uint32_t*>(sharedMemory));                         \
+#define PERMUTING(NAME, VECTOR, DEPTH)                                                        \
+  KERNEL __launch_bounds__(256) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) {  \
+    permute_rows<VECTOR, DEPTH>(a);                                                           \
+  }
+#define COPYING(NAME, VECTOR)                                                             \
+  KERNEL __launch_bounds__(1024) place_rows_##NAME(const __grid_constant__ PlaceArgs a) { \
+    place_rows<VECTOR, 4>(a, reinterpret_cast<uint32_t*>(sharedMemory));                  \
+  }                                                                                       \
+  PERMUTING(NAME, VECTOR, 4)
+
+COPYING(16, uint4)
+COPYING(8, uint2)
+COPYING(4, uint32_t)
+COPYING(2, uint16_t)
+COPYING(1, uint8_t)
+PERMUTING(16_deep, uint4, 8)
+
+#define REDUCING(NAME, FLOAT, COUNT)                                                                 \
+  KERNEL __launch_bounds__(128) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
+    reduce_rows<FLOAT, COUNT, false>(a);                                                             \
   }                                                                                                  \
-  KERNEL __launch_bounds__(1024) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) {        \
-    permute_rows<VECTOR, DEPTH>(a);                                                                  \
+  KERNEL __launch_bounds__(128) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
+    reduce_rows<FLOAT, COUNT, true>(a);                                                              \
   }
 
-COPYING(16x2, uint4, 2)
-COPYING(16x4, uint4, 4)
-COPYING(16x8, uint4, 8)
-COPYING(8, uint2, 4)
-COPYING(4, uint32_t, 4)
-COPYING(2, uint16_t, 4)
-COPYING(1, uint8_t, 4)
-
-KERNEL __launch_bounds__(1024) place_rows_bulk(const __grid_constant__ PlaceArgs a, uint32_t stages) {
-#if __CUDA_ARCH__ >= 900
-  moe::place_rows_bulk(a, sharedMemory, stages);
-#endif
-}
-KERNEL __launch_bounds__(1024) permute_rows_bulk(const __grid_constant__ PermuteArgs a, uint32_t stages) {
-#if __CUDA_ARCH__ >= 900
-  moe::permute_rows_bulk(a, sharedMemory, stages);
-#endif
-}
-
-#define REDUCING(NAME, FLOAT, COUNT, COLUMNS, BATCH)                                                                    \
-  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT##x##COLUMNS##x##BATCH(const __grid_constant__ ReduceArgs a) {   \
-    reduce_rows<FLOAT, COUNT, COLUMNS, BATCH, false>(a);                                                                \
-  }                                                                                                                     \
-  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT##x##COLUMNS##x##BATCH##_bias(                                   \
-      const __grid_constant__ ReduceArgs a) {                                                                           \
-    reduce_rows<FLOAT, COUNT, COLUMNS, BATCH, true>(a);                                                                 \
-  }
-#define REDUCING_ALL(NAME, FLOAT, COUNT) \
-  REDUCING(NAME, FLOAT, COUNT, 4, 2)     \
-  REDUCING(NAME, FLOAT, COUNT, 2, 4)     \
-  REDUCING(NAME, FLOAT, COUNT, 1, 8)     \
-  REDUCING(NAME, FLOAT, COUNT, 1, 2)     \
-  REDUCING(NAME, FLOAT, COUNT, 2, 8)     \
-  REDUCING(NAME, FLOAT, 1, 1, 8)
-
-REDUCING_ALL(float32, float, 4)
-REDUCING_ALL(float16, __half, 8)
-REDUCING_ALL(bfloat16, __nv_bfloat16, 8)
+REDUCING(float32, float, 4)
+REDUCING(float32, float, 1)
+REDUCING(float16, __half, 8)
+REDUCING(float16, __half, 1)
+REDUCING(bfloat16, __nv_bfloat16, 8)
+REDUCING(bfloat16, __nv_bfloat16, 1)

@@ -67,51 +67,47 @@ __device__ __forceinline__ double sum_scales(const ReduceArgs& a, uint32_t token
   return sum;
 }
 
-/** Adds the choices that the warp's lanes hold to the sums of COLUMNS words a lane, BATCH rows in flight. */
-template <class Float, int COUNT, int COLUMNS, int BATCH, bool BIAS>
+/** Rows whose loads are in flight together. More of them cost registers, so warps, and were slower. */
+constexpr int kBatch = 2;
+
+/** Adds the choices that the warp's lanes hold to the sums of a word a lane. */
+template <class Float, int COUNT, bool BIAS>
 __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& mine, uint32_t choices, uint64_t element,
-                                            uint64_t end, float (&sums)[COLUMNS][COUNT]) {
+                                            bool inside, float (&sums)[COUNT]) {
   using Pack = Elements<Float, COUNT>;
+  using Raw = typename Pack::Raw;
   const Float* const ffn = static_cast<const Float*>(a.ffn);
   const Float* const bias = static_cast<const Float*>(a.bias);
-  for (uint32_t first = 0; first < choices; first += BATCH) {
-    Pack rows[BATCH][COLUMNS];
-    Pack biases[BIAS ? BATCH : 1][COLUMNS];
+  for (uint32_t first = 0; first < choices; first += kBatch) {
+    Pack rows[kBatch];
+    Pack biases[kBatch];
+    bool counts[kBatch];
 #pragma unroll
-    for (int b = 0; b < BATCH; b++) {
+    for (int b = 0; b < kBatch; b++) {
       const uint32_t row = __shfl_sync(kFullMask, mine.row, first + b);
       const uint32_t expert = BIAS ? __shfl_sync(kFullMask, mine.expert, first + b) : 0;
-#pragma unroll
-      for (int c = 0; c < COLUMNS; c++) {
-        const uint64_t at = element + c * 32 * COUNT;
-        if (row != kNoRow && first + b < choices && at < end) {
-          rows[b][c].raw = __ldcs(reinterpret_cast<const typename Pack::Raw*>(ffn + row * a.hidden + at));
-          if (BIAS) biases[b][c].raw = *reinterpret_cast<const typename Pack::Raw*>(bias + expert * a.hidden + at);
-        }
-      }
+      counts[b] = row != kNoRow && first + b < choices && inside;
+      if (!counts[b]) continue;
+      rows[b].raw = __ldcs(reinterpret_cast<const Raw*>(ffn + row * a.hidden + element));
+      if (BIAS) biases[b].raw = *reinterpret_cast<const Raw*>(bias + expert * a.hidden + element);
     }
 #pragma unroll
-    for (int b = 0; b < BATCH; b++) {
-      const uint32_t row = __shfl_sync(kFullMask, mine.row, first + b);
+    for (int b = 0; b < kBatch; b++) {
       const float weight = __shfl_sync(kFullMask, mine.weight, first + b);
-      if (row == kNoRow || first + b >= choices) continue;
+      if (!counts[b]) continue;
 #pragma unroll
-      for (int c = 0; c < COLUMNS; c++) {
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) {
-          float value = widen(rows[b][c].values[i]);
-          if (BIAS) value += widen(biases[b][c].values[i]);
-          sums[c][i] = fmaf(weight, value, sums[c][i]);
-        }
+      for (int i = 0; i < COUNT; i++) {
+        float value = widen(rows[b].values[i]);
+        if (BIAS) value += widen(biases[b].values[i]);
+        sums[i] = fmaf(weight, value, sums[i]);
       }
     }
   }
 }
 
-template <class Float, int COUNT, int COLUMNS, int BATCH, bool BIAS>
+template <class Float, int COUNT, bool BIAS>
 __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
   using Pack = Elements<Float, COUNT>;
-  constexpr uint32_t kStep = COLUMNS * 32 * COUNT;
   grid_wait();
   grid_trigger();
   const uint64_t units = static_cast<uint64_t>(a.tokens) * a.parts;
@@ -122,22 +118,18 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
     const uint64_t end = min(begin + static_cast<uint64_t>(a.partVectors) * COUNT, a.hidden);
     const double norm = a.normalise ? sum_scales(a, token) : 1.0;
     Choice mine = load_choice(a, token, lane_id(), norm);
-    for (uint64_t step = begin; step < end; step += kStep) {
+    for (uint64_t step = begin; step < end; step += 32 * COUNT) {
       const uint64_t element = step + lane_id() * COUNT;
-      float sums[COLUMNS][COUNT] = {};
+      float sums[COUNT] = {};
       for (uint32_t first = 0; first < a.topK; first += 32) {
         if (a.topK > 32) mine = load_choice(a, token, first + lane_id(), norm);
-        add_choices<Float, COUNT, COLUMNS, BATCH, BIAS>(a, mine, min(a.topK - first, 32u), element, end, sums);
+        add_choices<Float, COUNT, BIAS>(a, mine, min(a.topK - first, 32u), element, element < end, sums);
       }
+      if (element >= end) continue;
+      Pack pack;
 #pragma unroll
-      for (int c = 0; c < COLUMNS; c++) {
-        const uint64_t at = element + c * 32 * COUNT;
-        if (at >= end) continue;
-        Pack pack;
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(sums[c][i]);
-        __stcs(reinterpret_cast<typename Pack::Raw*>(static_cast<Float*>(a.out) + token * a.hidden + at), pack.raw);
-      }
+      for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(sums[i]);
+      __stcs(reinterpret_cast<typename Pack::Raw*>(static_cast<Float*>(a.out) + token * a.hidden + element), pack.raw);
     }
   }
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <stdexcept>
 #include <string>
+#include <unordered_map>
 
 #include "../driver/cuda_api.h"
 
@@ -20,7 +21,9 @@ struct Device {
   cuda::Module module = nullptr;
   uint32_t multiprocessors = 0;
   uint32_t computeCapability = 0;  // 90 for 9.0
-  uint32_t maxSharedBytes = 0;
+  uint32_t maxSharedBytes = 0;     // of a block
+  /** Those found so far. */
+  mutable std::unordered_map<std::string, cuda::Function> kernels;
 
   void check(cuda::Result result, const char* call) const {
     if (result != cuda::kSuccess) throw CudaError(*api, result, call);
@@ -41,9 +44,9 @@ struct Launch {
 
 /** Fills in what does not change with the device; the current context must be the device's. */
 void describe_device(Device& device);
-/** Finds a kernel and lets it use `sharedBytes`. Throws CudaError. */
-cuda::Function find_kernel(const Device& device, const std::string& name, uint32_t sharedBytes);
-/** Launches with `args` (up to two parameters). Throws CudaError. */
-void launch(const Device& device, const Launch& how, cuda::Stream stream, const void* args, const void* second = nullptr);
+/** Finds a kernel, loads it now and lets it use all shared memory, so that launching allocates nothing. Throws CudaError. */
+cuda::Function find_kernel(const Device& device, const std::string& name);
+/** Throws CudaError. */
+void launch(const Device& device, const Launch& how, cuda::Stream stream, const void* args);
 
 }  // namespace moe

@@ -1,4 +1,4 @@
-// Which kernels a dispatch of given sizes launches, and how.
+// Which kernels the stages and the whole of a dispatch launch for given sizes, and how.
 #pragma once
 #include "../kernels/args.h"
 #include "device.h"
@@ -15,38 +15,36 @@ struct DispatchSizes {
   uint64_t rowBytes;
 };
 
-enum class Path { kChoose, kSmall, kFused, kStages };
-enum class CopyKind { kChoose, kVector, kBulk };
-
-/** Overrides for benchmarks; 0 leaves the choice to plan_dispatch. */
-struct Tuning {
-  Path path = Path::kChoose;
-  CopyKind copy = CopyKind::kChoose;
-  uint32_t tileTokens = 0;
-  uint32_t rankWarps = 0;
-  uint32_t copyWarps = 0;
-  uint32_t copyBlocks = 0;  // for each multiprocessor, or each tile
-  uint32_t depth = 0;
-  uint32_t partBytes = 0;
-  uint32_t noOverlap = 0;
+struct DispatchPointers {
+  cuda::DevicePtr x, gating;
+  cuda::DevicePtr permuteInput, counts, offsets, map, scales, indices;
+  cuda::DevicePtr workspace;
 };
 
+/** Choosing experts. */
 struct RoutePlan {
   Launch launch;
   uint32_t rows, width, picks, groups, scalesAreGating;
 };
 
+/** Ranking the pairs of tiles, then placing them. Workspace: the tiles' histograms, then the ranked pairs. */
 struct TilePlan {
-  Launch rank;   // of choices in memory; absent where routing ranks
+  Launch rank;
   Launch place;  // absent where copying places
   uint32_t tiles, tileTokens, passPairs, blocksPerTile;
+  uint64_t histogramBytes, workspaceBytes;
 };
 
 struct CopyPlan {
   Launch launch;
   uint32_t parts, partBytes;
-  uint32_t stages;  // of bulk copies; 0 for others
 };
+
+/**
+ * kDecode: one kernel. kFused: ranking, then copying that places for itself. kStages: ranking, placing, copying.
+ * The first kernel of the last two routes as well where a row fits into the registers of a warp.
+ */
+enum class Path { kDecode, kFused, kStages };
 
 /** Everything about a dispatch that does not depend on addresses. */
 struct DispatchPlan {
@@ -55,28 +53,19 @@ struct DispatchPlan {
   RoutePlan route;
   TilePlan tile;
   CopyPlan copy;
-  /** Workspace: the tiles' histograms, then the ranked pairs. */
-  uint64_t histogramBytes, workspaceBytes;
-};
-
-struct DispatchPointers {
-  cuda::DevicePtr x, gating;
-  cuda::DevicePtr permuteInput, counts, offsets, map, scales, indices;
-  cuda::DevicePtr workspace;
 };
 
 /** @param alignment of x and permuteInput: 16, or the largest power of two below that divides both addresses. */
-DispatchPlan plan_dispatch(const Device& device, const DispatchSizes& sizes, uint32_t alignment, const Tuning& = {});
+DispatchPlan plan_dispatch(const Device& device, const DispatchSizes& sizes, uint32_t alignment);
 void run_dispatch(const Device& device, const DispatchPlan& plan, const DispatchPointers& at, cuda::Stream stream);
 
-/** Parts, for measuring. */
-void run_rank_only(const Device& device, const DispatchPlan& plan, const DispatchPointers& at, cuda::Stream stream);
-void run_plan_only(const Device& device, const DispatchPlan& plan, const DispatchPointers& at, cuda::Stream stream);
-
-/** The stages alone. */
-RoutePlan plan_route(const Device& device, const DispatchSizes& sizes, const Tuning& = {});
+/** The stages alone. Their sizes have at least one token. */
+RoutePlan plan_route(const Device& device, const DispatchSizes& sizes);
 void run_route(const Device& device, const RoutePlan& plan, const DispatchPointers& at, cuda::Stream stream);
-CopyPlan plan_permute(const Device& device, const DispatchSizes& sizes, uint32_t alignment, const Tuning& = {});
+TilePlan plan_places(const Device& device, const DispatchSizes& sizes);
+void run_places(const Device& device, const TilePlan& plan, const DispatchSizes& sizes, const DispatchPointers& at,
+                cuda::Stream stream);
+CopyPlan plan_permute(const Device& device, const DispatchSizes& sizes, uint32_t alignment);
 void run_permute(const Device& device, const CopyPlan& plan, const DispatchSizes& sizes, const DispatchPointers& at,
                  cuda::Stream stream);
 

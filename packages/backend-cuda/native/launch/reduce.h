@@ -7,6 +7,7 @@ namespace moe {
 
 enum class Float { kFloat32, kFloat16, kBfloat16 };
 
+/** At least one token and one element a row. */
 struct ReduceSizes {
   Float dtype;
   uint32_t tokens;
@@ -21,14 +22,6 @@ struct ReducePointers {
   cuda::DevicePtr ffn, scales, map, indices, bias, out;
 };
 
-struct ReduceTuning {
-  const char* shape = nullptr;
-  uint32_t warps = 0;
-  uint32_t partSteps = 0;
-  uint32_t noOverlap = 0;
-};
-
-void run_reduce(const Device& device, const ReduceSizes& sizes, const ReducePointers& at, cuda::Stream stream,
-                const ReduceTuning& = {});
+void run_reduce(const Device& device, const ReduceSizes& sizes, const ReducePointers& at, cuda::Stream stream);
 
 }  // namespace moe
