@@ -66,7 +66,7 @@ void write(const Napi::CallbackInfo& info) {
 
 Napi::Value read(const Napi::CallbackInfo& info) {
   const size_t bytes = size(info[1]);
-  const auto buffer = Napi::ArrayBuffer::New(info.Env(), bytes);
+  auto buffer = Napi::ArrayBuffer::New(info.Env(), bytes);
   call(info.Env(), "cuCtxSynchronize");
   if (bytes > 0) call(info.Env(), "cuMemcpyDtoH_v2", buffer.Data(), (DevicePtr)handle(info[0]), bytes);
   return buffer;
