@@ -21,7 +21,7 @@ const { error, stderr } = await asc.main(
     '--optimizeLevel',
     '3',
     '--shrinkLevel',
-    '0',
+    '2',
     '--converge',
     '--noAssert',
     '--initialMemory',

@@ -5,7 +5,7 @@ import type { CpuTensor } from './tensor.js';
 /** Up to this many bytes, a loop over words is quicker than a call that copies the row. */
 const SHORT_ROW = 1024;
 /** Where x stays in the cache and the result does not, writing the result in order is quicker: measured limits. */
-const CACHED_SOURCE = 16 * 2 ** 20;
+const CACHED_SOURCE = 8 * 2 ** 20;
 const CACHED_RESULT = 12 * 2 ** 20;
 
 /** Scratch of permuteRows: which token's row each row of the result is. */

@@ -1,5 +1,6 @@
 export type { Difference } from './compare.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
+export { type GoldenFixture, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';
 export { type NativeMemory, typedArrayMemory } from './native-memory.js';
 export {

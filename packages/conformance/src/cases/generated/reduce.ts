@@ -58,7 +58,12 @@ function sizeCases(dtype: FloatDType): ConformanceCase[] {
     { tokens: 2, hidden: 4099, numExperts: 8, topK: 2 },
   ];
   // Implementations take several choices at once: every number of choices up to a dozen, and none left over.
-  const choices = Array.from({ length: 12 }, (_, i) => ({ tokens: 3, hidden: 20, numExperts: 16, topK: i + 1 }));
+  const choices = Array.from({ length: 12 }, (_, i) => ({
+    tokens: 3,
+    hidden: 20,
+    numExperts: 16,
+    topK: i + 1,
+  }));
   return [...sizes, ...choices].flatMap((size) => [
     sizeCase(dtype, size, true),
     sizeCase(dtype, size, false),

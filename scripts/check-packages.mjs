@@ -1,0 +1,74 @@
+// What `pnpm check` asks of the packages: their tarballs are sound, core + backend-cpu stay small, what is generated is
+// up to date, and the changesets can be released.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+import { pack, publicPackages } from './pack.mjs';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Core and the backend in one minified bundle, in bytes of gzip. */
+const SIZE_LIMITS = { 'backend-cpu': 12 * 1024 };
+
+const failures = [];
+const folder = mkdtempSync(join(tmpdir(), 'moe-check-'));
+try {
+  for (const { name, folder: source } of publicPackages()) checkTarball(name, source);
+  for (const [backend, limit] of Object.entries(SIZE_LIMITS)) await checkSize(backend, limit);
+  check('generated WebAssembly', 'node', 'packages/backend-cpu/scripts/build-wasm.mjs', '--check');
+  checkChangesets();
+} finally {
+  rmSync(folder, { recursive: true });
+}
+if (failures.length > 0) console.log(`\n${failures.length} checks failed: ${failures.join('; ')}`);
+process.exitCode = failures.length > 0 ? 1 : 0;
+
+function checkTarball(name, source) {
+  const tarball = pack(source, folder);
+  check(`${name}: publint`, 'publint', 'run', tarball, '--strict');
+  check(`${name}: types`, 'attw', tarball, '--profile', 'esm-only');
+}
+
+async function checkSize(backend, limit) {
+  const dist = (name) => join(ROOT, 'packages', name, 'dist', 'index.js');
+  const contents = `export * from '${dist('core')}'; export * from '${dist(backend)}';`;
+  const options = { bundle: true, minify: true, format: 'esm', write: false, logLevel: 'error' };
+  const alias = { '@moe-dispatch/core': dist('core') };
+  const { outputFiles } = await build({ ...options, alias, stdin: { contents, resolveDir: ROOT } });
+  const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
+  report(`core + ${backend}: ${bytes} bytes gzip, at most ${limit}`, bytes <= limit);
+}
+
+/** Against main where there is one: a shallow clone of one commit has nothing to compare with. */
+function checkChangesets() {
+  try {
+    run('git', 'rev-parse', '--verify', '--quiet', 'main');
+  } catch {
+    console.log('not checked: changesets, because this clone has no branch main');
+    return;
+  }
+  check('changesets', 'changeset', 'status');
+}
+
+function check(what, command, ...args) {
+  try {
+    run(command, ...args);
+    report(what, true);
+  } catch (error) {
+    console.log(`${error.stdout ?? ''}${error.stderr ?? error.message}`);
+    report(what, false);
+  }
+}
+
+/** pnpm puts the commands of node_modules/.bin on the path. */
+function run(command, ...args) {
+  execFileSync(command, args, { cwd: ROOT, stdio: 'pipe' });
+}
+
+function report(what, ok) {
+  console.log(`${ok ? 'ok' : 'FAILED'}: ${what}`);
+  if (!ok) failures.push(what);
+}

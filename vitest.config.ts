@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+
+// One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
+export default defineConfig({
+  test: {
+    // GPU objects live in one process; worker threads would share it.
+    pool: 'forks',
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'cpu',
+          include: [
+            'packages/{core,backend-cpu,conformance}/test/**/*.test.ts',
+            'apps/*/test/**/*.test.ts',
+            'examples/*/*.test.ts',
+            'tests/**/*.test.ts',
+          ],
+          exclude: ['**/node_modules/**', '**/*.deno.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'deno',
+          include: ['tests/**/*.deno.test.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
