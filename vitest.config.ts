@@ -1,5 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
+/** Compiling and long runs on a GPU take their time. */
+const cudaProject = (name: string, include: string) => ({
+  extends: true as const,
+  test: { name, include: [include], testTimeout: 600_000, hookTimeout: 120_000 },
+});
+
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
 export default defineConfig({
   test: {
@@ -12,6 +18,7 @@ export default defineConfig({
           name: 'cpu',
           include: [
             'packages/{core,backend-cpu,conformance}/test/**/*.test.ts',
+            'packages/backend-cuda/test/artefact.test.ts',
             'apps/*/test/**/*.test.ts',
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
@@ -30,6 +37,9 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       },
+      cudaProject('cuda-host', 'packages/backend-cuda/test/host/*.test.ts'),
+      cudaProject('cuda', 'packages/backend-cuda/test/gpu/*.test.ts'),
+      cudaProject('nvcc', 'packages/backend-cuda/test/nvcc.test.ts'),
     ],
   },
 });

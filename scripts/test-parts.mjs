@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 /**
  * The parts of the test run. Each is a project of vitest.config.ts of the same name; `missing` gives the reason why this
@@ -9,6 +11,9 @@ import { createRequire } from 'node:module';
 export const parts = [
   { name: 'cpu', missing: () => undefined },
   { name: 'deno', missing: missingDeno },
+  { name: 'cuda-host', missing: missingAddon },
+  { name: 'cuda', missing: missingGpu },
+  { name: 'nvcc', missing: missingNvcc },
 ];
 
 /** The names in MOE_REQUIRE, such as "cpu,deno": these parts may not be missing. */
@@ -32,5 +37,33 @@ function missingDeno() {
       .trim()
       .split('\n');
     return `the npm package 'deno' has no binary that runs here: ${reason}`;
+  }
+}
+
+/** The build makes the addon where there is a C++ compiler. */
+function missingAddon() {
+  const addon = new URL('../packages/backend-cuda-linux-x64/moe-dispatch-cuda.node', import.meta.url);
+  if (existsSync(addon)) return undefined;
+  return 'the CUDA addon is not built, for want of a C++ compiler or of Linux on x64';
+}
+
+function missingGpu() {
+  const noAddon = missingAddon();
+  if (noAddon !== undefined) return noAddon;
+  const command = fileURLToPath(
+    new URL('../packages/backend-cuda/bin/moe-dispatch-cuda.js', import.meta.url),
+  );
+  const { obstacle } = JSON.parse(
+    execFileSync(process.execPath, [command, 'inspect', '--json'], { encoding: 'utf8' }),
+  );
+  return obstacle && `${obstacle.reason}: ${obstacle.message}`;
+}
+
+function missingNvcc() {
+  try {
+    execFileSync('nvcc', ['--version'], { stdio: 'pipe' });
+    return undefined;
+  } catch {
+    return 'there is no nvcc to compile the CUDA kernels anew';
   }
 }
