@@ -58,7 +58,13 @@ async function build(target, folders) {
   const require = createRequire(import.meta.url);
   const headers = [require('node-api-headers').include_dir, require('node-addon-api').include_dir];
   const flags = ['-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror'];
-  const defines = ['-DNAPI_VERSION=8', '-DNAPI_CPP_EXCEPTIONS', '-DNODE_ADDON_API_DISABLE_DEPRECATED'];
+  const defines = [
+    '-DNAPI_VERSION=8',
+    '-DNAPI_CPP_EXCEPTIONS',
+    '-DNODE_ADDON_API_DISABLE_DEPRECATED',
+    // A Worker that is being terminated takes no exceptions any more.
+    '-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS',
+  ];
   if (sanitizer) flags.push(`-fsanitize=${sanitizer}`, '-g');
   const objects = join(PACKAGE, 'build', sanitizer || 'plain');
   mkdirSync(objects, { recursive: true });

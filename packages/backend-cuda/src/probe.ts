@@ -15,7 +15,8 @@ const TIMEOUT_MS = 60_000;
  */
 export async function probeDriver(): Promise<Probe> {
   loadAddon();
-  const child = fileURLToPath(new URL('./probe-child.js', import.meta.url));
+  // From dist, also where this file is run from src.
+  const child = fileURLToPath(new URL('../dist/probe-child.js', import.meta.url));
   try {
     const options = { timeout: TIMEOUT_MS, killSignal: 'SIGKILL' as const };
     const { stdout } = await promisify(execFile)(process.execPath, [child], options);

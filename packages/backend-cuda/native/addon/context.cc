@@ -1,5 +1,7 @@
 #include "context.h"
 
+#include "../launch/reduce.h"
+
 namespace moe {
 
 Context::Current::Current(const Context& context) : api_(*context.device_.api) {
@@ -29,6 +31,7 @@ void Context::create(int ordinal, const void* image) {
   const Current current(*this);
   describe_device(device_);
   device_.check(api.moduleLoadData(&device_.module, image), "cuModuleLoadData");
+  load_reduce(device_);
   device_.check(api.streamCreate(&own_, cuda::kStreamNonBlocking), "cuStreamCreate");
   device_.check(api.eventCreate(&order_, cuda::kEventDisableTiming), "cuEventCreate");
   // A pool of its own: the device's default pool is shared with the process's other users of CUDA.

@@ -122,7 +122,12 @@ void Reader::copy_chunks(const Job& job) {
 void Reader::on_done(napi_env env, napi_value, void*, void* data) {
   const std::unique_ptr<Job> job(static_cast<Job*>(data));
   // Without an environment JavaScript has ended: stop() has let go of the rest.
-  if (env != nullptr) job->reader->settle(env, *job);
+  if (env == nullptr) return;
+  try {
+    job->reader->settle(env, *job);
+  } catch (const Napi::Error&) {
+    // A Worker that is being terminated: there is nobody to tell.
+  }
 }
 
 void Reader::settle(napi_env env, Job& job) {

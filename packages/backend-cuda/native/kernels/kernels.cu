@@ -38,8 +38,9 @@ KERNEL __launch_bounds__(1024) place_tiles(const __grid_constant__ PlanArgs a) {
   place_pairs(a, reinterpret_cast<uint32_t*>(sharedMemory));
 }
 
+// Launched with fewer threads: the bound keeps them to 64 registers, without which too few warps are resident.
 #define PERMUTING(NAME, VECTOR, DEPTH)                                                        \
-  KERNEL __launch_bounds__(256) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) {  \
+  KERNEL __launch_bounds__(1024) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) {  \
     permute_rows<VECTOR, DEPTH>(a);                                                           \
   }
 #define COPYING(NAME, VECTOR)                                                             \
@@ -56,10 +57,10 @@ COPYING(1, uint8_t)
 PERMUTING(16_deep, uint4, 8)
 
 #define REDUCING(NAME, FLOAT, COUNT)                                                                 \
-  KERNEL __launch_bounds__(128) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
+  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
     reduce_rows<FLOAT, COUNT, false>(a);                                                             \
   }                                                                                                  \
-  KERNEL __launch_bounds__(128) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
+  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
     reduce_rows<FLOAT, COUNT, true>(a);                                                              \
   }
 

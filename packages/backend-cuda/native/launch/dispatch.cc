@@ -13,6 +13,9 @@ constexpr uint64_t kLargeOutput = 256ull << 20;
 /** Rows of up to this are read by a warp in one go by the deep copy kernel. */
 constexpr uint64_t kDeepRow = 4096;
 constexpr uint32_t kDeepTokens = 4096;
+/** Few tokens with rows from here on keep more warps of a block busy. */
+constexpr uint64_t kLongRow = 8192;
+constexpr uint32_t kFewTokens = 256;
 
 CopyArgs copy_args(const CopyPlan& plan, const DispatchSizes& s, const DispatchPointers& at) {
   return {reinterpret_cast<const char*>(at.x), reinterpret_cast<char*>(at.permuteInput), s.rowBytes, plan.parts,
@@ -59,7 +62,7 @@ void plan_fused(const Device& device, DispatchPlan& plan, uint32_t alignment) {
   TilePlan& tile = plan.tile;
   const uint32_t vector = vector_bytes(s, alignment);
   cut_rows(plan.copy, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
-  const uint32_t warps = output_bytes(s) >= kLargeOutput ? 32 : 8;
+  const uint32_t warps = output_bytes(s) >= kLargeOutput ? 32 : s.rowBytes >= kLongRow && s.tokens <= kFewTokens ? 16 : 8;
   const uint64_t fill = ceil_div(device.multiprocessors * 2, tile.tiles);
   const uint64_t useful = ceil_div(static_cast<uint64_t>(tile.tileTokens) * plan.copy.parts, warps);
   tile.blocksPerTile = static_cast<uint32_t>(std::max<uint64_t>(1, std::min(fill, useful)));

@@ -22,6 +22,8 @@ struct ReducePointers {
   cuda::DevicePtr ffn, scales, map, indices, bias, out;
 };
 
+/** Loads all kernels of it, so that the first call can be captured. Throws CudaError. */
+void load_reduce(const Device& device);
 void run_reduce(const Device& device, const ReduceSizes& sizes, const ReducePointers& at, cuda::Stream stream);
 
 }  // namespace moe

@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildFakeDriver } from '../support/fake-driver.js';
 
+const PACKAGE = fileURLToPath(new URL('../../', import.meta.url));
 const CREATE = fileURLToPath(new URL('../support/create-cuda.mjs', import.meta.url));
 const INSPECT = fileURLToPath(new URL('../../bin/moe-dispatch-cuda.js', import.meta.url));
 
@@ -35,6 +36,35 @@ describe('creating the backend', () => {
 
   it('works with a driver and a device', () => {
     expect(create(driver.folder, '').info).toMatchObject({ name: 'cuda', device: 'Fake GPU, ordinal 0' });
+  });
+
+  it('says so where there is no driver', () => {
+    // A file in front of a driver that this machine may have.
+    writeFileSync(join(noDriver, 'libcuda.so.1'), 'no library');
+    const error = create(noDriver, '');
+    expect(error).toMatchObject({ ...unavailable, reason: 'no-driver' });
+    expect(error.found).toContain('libcuda.so.1');
+  });
+
+  it('says so where the platform package is not installed', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'moe-no-addon-'));
+    try {
+      for (const part of ['dist', 'fatbin', 'package.json']) {
+        cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
+      }
+      mkdirSync(join(folder, 'node_modules/@moe-dispatch'), { recursive: true });
+      symlinkSync(join(PACKAGE, '../core'), join(folder, 'node_modules/@moe-dispatch/core'));
+      const script = `import { cuda } from '${join(folder, 'dist/index.js')}';
+        await cuda().create().catch(({ reason, expected }) => console.log(JSON.stringify({ reason, expected })));`;
+      const args = ['--input-type=module', '-e', script];
+      // pnpm's commands let modules of the workspace be found from everywhere.
+      const env = { ...process.env, NODE_PATH: '' };
+      const error = JSON.parse(execFileSync(process.execPath, args, { env, encoding: 'utf8' }));
+      expect(error.reason).toBe('no-platform-package');
+      expect(error.expected).toContain('@moe-dispatch/backend-cuda-linux-x64');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 
   it('names the function that an old driver lacks', () => {
