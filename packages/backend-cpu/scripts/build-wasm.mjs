@@ -21,7 +21,7 @@ const { error, stderr } = await asc.main(
     '--optimizeLevel',
     '3',
     '--shrinkLevel',
-    '2',
+    '0',
     '--converge',
     '--noAssert',
     '--initialMemory',

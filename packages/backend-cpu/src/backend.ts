@@ -3,16 +3,19 @@ import {
   Backend,
   type BackendInfo,
   checkArrayType,
+  type DispatchCall,
   DTYPES,
   type DType,
-  InvalidArgumentError,
+  invalid,
   type PermuteCall,
   type PlanCall,
   type PrepareCall,
   type ReduceCall,
+  ResourceError,
   type RouteCall,
 } from '@moe-dispatch/core';
 import { Block } from './block.js';
+import { checkPermutation } from './check-indices.js';
 import { MemoryPool } from './memory-pool.js';
 import { PermuteScratch, permuteRows } from './permute.js';
 import { planDispatch } from './plan.js';
@@ -21,15 +24,17 @@ import { ReduceScratch, reduceTokens } from './reduce.js';
 import { routeTokens } from './route.js';
 import type { SimdRouter } from './simd-route.js';
 import { CpuTensor } from './tensor.js';
-import { MAX_EXPERTS } from './top-k.js';
 import { Workspace } from './workspace.js';
+
+/** Beyond it, choosing many of a token's experts would take seconds. */
+const MAX_EXPERTS = 2 ** 16;
 
 /** Token dispatch in plain JavaScript. Every operation is done when it returns. */
 export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   override readonly info: BackendInfo;
   private readonly router: SimdRouter | null;
   private readonly pool = new MemoryPool();
-  private workspace = new Workspace(0);
+  private workspace = new Workspace(0, false);
   private reduceScratch = new ReduceScratch(0, 0);
   private readonly permuteScratch = new PermuteScratch();
 
@@ -46,7 +51,14 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   }
 
   override allocate(shape: readonly number[], dtype: DType, byteLength: number): CpuTensor {
-    return new CpuTensor(this, shape, dtype, byteLength, this.pool.acquire(byteLength), false);
+    const block = this.pool.acquire(byteLength);
+    try {
+      block.view(dtype);
+    } catch (cause) {
+      this.pool.release(block);
+      throw beyondEngine(shape, dtype, cause);
+    }
+    return new CpuTensor(this, shape, dtype, byteLength, block, false);
   }
 
   override upload(tensor: CpuTensor, data: ArrayOf<DType>): void {
@@ -63,13 +75,18 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
     const { ArrayType } = DTYPES[dtype];
     checkArrayType('native', native, dtype);
     if (native.byteLength < byteLength) {
-      throw new InvalidArgumentError('BUFFER_TOO_SMALL', {
-        argument: 'native',
-        found: `a ${ArrayType.name} of ${native.byteLength} bytes`,
-        expected: `at least ${byteLength} bytes for shape [${shape.join(', ')}] of ${dtype}`,
-      });
+      throw invalid(
+        'BUFFER_TOO_SMALL',
+        'native',
+        `a ${ArrayType.name} of ${native.byteLength} bytes`,
+        `at least ${byteLength} bytes for shape [${shape.join(', ')}] of ${dtype}`,
+      );
     }
-    const block = new Block(native.buffer, native.byteOffset, native.byteLength);
+    // An empty array can have lost its memory, and needs none.
+    const block =
+      byteLength === 0
+        ? new Block(new ArrayBuffer(0), 0, 0)
+        : new Block(native.buffer, native.byteOffset, native.byteLength);
     return new CpuTensor(this, shape, dtype, byteLength, block, true);
   }
 
@@ -78,7 +95,7 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   }
 
   override shutdown(): void {
-    this.pool.clear();
+    this.pool.close();
   }
 
   override route(call: RouteCall<CpuTensor>): void {
@@ -90,7 +107,12 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   }
 
   override permute(call: PermuteCall<CpuTensor>): void {
+    checkPermutation(call.permuteIndicesPerToken, this.permuteScratch);
     permuteRows(call, this.permuteScratch);
+  }
+
+  override dispatch(call: DispatchCall<CpuTensor>): void {
+    this.dispatchWith(call, this.workspaceFor(call.numExperts), this.permuteScratch);
   }
 
   override reduce(call: ReduceCall<CpuTensor>): void {
@@ -102,10 +124,16 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   }
 
   override prepare(call: PrepareCall): CpuPreparedDispatch {
-    return new CpuPreparedDispatch(this, call);
+    return new CpuPreparedDispatch(this, call, this.newWorkspace(call.numExperts));
   }
 
-  routeWith(call: RouteCall<CpuTensor>, workspace: Workspace): void {
+  dispatchWith(call: DispatchCall<CpuTensor>, workspace: Workspace, scratch: PermuteScratch): void {
+    this.routeWith(call, workspace);
+    planDispatch(call, workspace);
+    permuteRows(call, scratch);
+  }
+
+  private routeWith(call: RouteCall<CpuTensor>, workspace: Workspace): void {
     if (this.router === null) routeTokens(call, workspace);
     else this.router.route(call);
   }
@@ -116,7 +144,20 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
   }
 
   private workspaceFor(numExperts: number): Workspace {
-    if (this.workspace.numExperts !== numExperts) this.workspace = new Workspace(numExperts);
+    if (this.workspace.numExperts !== numExperts) this.workspace = this.newWorkspace(numExperts);
     return this.workspace;
   }
+
+  private newWorkspace(numExperts: number): Workspace {
+    return new Workspace(numExperts, this.router === null);
+  }
+}
+
+function beyondEngine(shape: readonly number[], dtype: DType, cause: unknown): ResourceError {
+  return new ResourceError('LIMIT_EXCEEDED', {
+    argument: 'shape',
+    found: `[${shape.join(', ')}]`,
+    expected: `what this JavaScript engine allows a ${DTYPES[dtype].ArrayType.name}`,
+    cause,
+  });
 }

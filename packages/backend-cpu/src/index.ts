@@ -1,4 +1,4 @@
-import type { BackendFactory } from '@moe-dispatch/core';
+import { type BackendFactory, checkBoolean, checkObject } from '@moe-dispatch/core';
 import { CpuBackend } from './backend.js';
 import { SimdRouter } from './simd-route.js';
 
@@ -13,6 +13,8 @@ export interface CpuOptions {
 
 /** The CPU backend, for selectBackend. It works wherever JavaScript runs; `info.device` says how it routes. */
 export function cpu(options: CpuOptions = {}): BackendFactory<CpuBackend> {
+  checkObject('options', options);
   const { simd = true } = options;
+  checkBoolean('simd', simd);
   return { name: 'cpu', create: async () => new CpuBackend(simd ? await SimdRouter.create() : null) };
 }

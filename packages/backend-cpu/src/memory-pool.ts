@@ -1,14 +1,16 @@
-import { ResourceError } from '@moe-dispatch/core';
 import { Block } from './block.js';
+import { allocated } from './scratch.js';
 
 /**
  * Keeps the memory of disposed tensors for the next ones: fresh memory costs several times the dispatch itself,
- * in page faults. What it keeps and what is live never exceed the most that was ever live.
+ * in page faults. What it keeps and what is live never exceed twice the most that was ever live: enough to go to
+ * and fro between two sizes.
  */
 export class MemoryPool {
   private readonly free = new Map<number, Block[]>();
   private pooled = 0;
   private live = 0;
+  private closed = false;
   private peak = 0;
 
   get pooledBytes(): number {
@@ -20,7 +22,7 @@ export class MemoryPool {
     const capacity = blockSize(byteLength);
     let block = this.free.get(capacity)?.pop();
     if (block === undefined) {
-      this.makeRoom(capacity);
+      if (this.live + this.pooled + capacity > 2 * Math.max(this.peak, this.live + capacity)) this.clear();
       block = this.allocate(capacity);
     } else {
       this.pooled -= capacity;
@@ -33,29 +35,22 @@ export class MemoryPool {
   release(block: Block): void {
     const { capacity } = block;
     this.live -= capacity;
+    if (this.closed) return;
     this.pooled += capacity;
     const blocks = this.free.get(capacity);
     if (blocks === undefined) this.free.set(capacity, [block]);
     else blocks.push(block);
   }
 
-  clear(): void {
-    this.free.clear();
-    this.pooled = 0;
+  /** Drops what is pooled, and from now on what is released. */
+  close(): void {
+    this.closed = true;
+    this.clear();
   }
 
-  /** Drops pooled blocks, largest first, until a new one fits under the peak. */
-  private makeRoom(capacity: number): void {
-    const limit = Math.max(this.peak, this.live + capacity);
-    if (this.live + this.pooled + capacity <= limit) return;
-    for (const size of [...this.free.keys()].sort((a, b) => b - a)) {
-      const blocks = this.free.get(size)!;
-      while (blocks.length > 0 && this.live + this.pooled + capacity > limit) {
-        blocks.pop();
-        this.pooled -= size;
-      }
-      if (blocks.length === 0) this.free.delete(size);
-    }
+  private clear(): void {
+    this.free.clear();
+    this.pooled = 0;
   }
 
   private allocate(capacity: number): Block {
@@ -64,16 +59,7 @@ export class MemoryPool {
     } catch {
       this.clear();
     }
-    try {
-      return newBlock(capacity);
-    } catch (cause) {
-      throw new ResourceError('OUT_OF_MEMORY', {
-        argument: 'shape',
-        found: `a request of ${capacity} bytes, with ${this.live} bytes in live tensors`,
-        expected: 'a size that this JavaScript engine can still allocate',
-        cause,
-      });
-    }
+    return allocated(`${capacity} bytes, with ${this.live} in live tensors`, () => newBlock(capacity));
   }
 }
 

@@ -1,5 +1,5 @@
-import type { DType, PermuteCall } from '@moe-dispatch/core';
-import { checkIndices } from './check-indices.js';
+import type { PermuteCall } from '@moe-dispatch/core';
+import { scratchArray } from './scratch.js';
 import type { CpuTensor } from './tensor.js';
 
 /** Up to this many bytes, a loop over words is quicker than a call that copies the row. */
@@ -8,29 +8,28 @@ const SHORT_ROW = 1024;
 const CACHED_SOURCE = 8 * 2 ** 20;
 const CACHED_RESULT = 12 * 2 ** 20;
 
-/** Scratch of permuteRows: which token's row each row of the result is. */
+/** Scratch of permuteRows: a number for each row of the result. */
 export class PermuteScratch {
-  private tokens = new Int32Array(0);
+  private numbers = new Int32Array(0);
 
-  tokenOfRow(rows: number): Int32Array {
-    if (this.tokens.length < rows) this.tokens = new Int32Array(rows);
-    return this.tokens;
+  reserve(rows: number): Int32Array {
+    if (this.numbers.length < rows) this.numbers = scratchArray(Int32Array, rows);
+    return this.numbers;
   }
 
   get byteLength(): number {
-    return this.tokens.byteLength;
+    return this.numbers.byteLength;
   }
 }
 
-/** Copies each token's row to its K places. */
+/** Copies each token's row to its K places; permuteIndicesPerToken must be a permutation. */
 export function permuteRows(call: PermuteCall<CpuTensor>, scratch: PermuteScratch): void {
   const { x, tokens, topK, hidden } = call;
   const rows = call.permuteIndicesPerToken.array as Int32Array;
-  checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens);
   const rowBytes = hidden * x.array.BYTES_PER_ELEMENT;
   if (rowBytes === 0) return;
   if (rowBytes <= SHORT_ROW) copyShortRows(call, rows, rowBytes);
-  else if (writesInOrder(call, rowBytes)) gatherRows(call, rows, scratch.tokenOfRow(topK * tokens));
+  else if (writesInOrder(call, rowBytes)) gatherRows(call, rows, scratch.reserve(topK * tokens));
   else scatterRows(call, rows);
 }
 
@@ -57,12 +56,8 @@ function gatherRows(call: PermuteCall<CpuTensor>, rows: Int32Array, tokenOfRow: 
   const target = call.permuteInput.array as Int32Array;
   const views = rowViews(x, tokens, hidden);
   const count = topK * tokens;
-  // A caller's own plan may leave rows out; those stay as they are.
-  tokenOfRow.fill(-1, 0, count);
   for (let i = 0; i < count; i++) tokenOfRow[rows[i]] = i % tokens;
-  for (let row = 0; row < count; row++) {
-    if (tokenOfRow[row] >= 0) target.set(views[tokenOfRow[row]], row * hidden);
-  }
+  for (let row = 0; row < count; row++) target.set(views[tokenOfRow[row]], row * hidden);
 }
 
 function rowViews(x: CpuTensor, tokens: number, hidden: number): Int32Array[] {
@@ -73,62 +68,32 @@ function rowViews(x: CpuTensor, tokens: number, hidden: number): Int32Array[] {
   return views;
 }
 
+/** Copies word by word, four places at a time: one read serves four writes. */
 function copyShortRows(call: PermuteCall<CpuTensor>, rows: Int32Array, rowBytes: number): void {
-  const { x, permuteInput } = call;
-  const wordType = widestWord(rowBytes, x, permuteInput);
+  const { x, permuteInput, tokens, topK } = call;
+  const wordType = (rowBytes | x.byteOffset | permuteInput.byteOffset) % 4 === 0 ? 'int32' : x.dtype;
   const source = x.block.view(wordType) as Int32Array;
   const target = permuteInput.block.view(wordType) as Int32Array;
-  const copy = wordCopiers[source.BYTES_PER_ELEMENT];
-  copy(source, target, rows, call.tokens, call.topK, rowBytes / source.BYTES_PER_ELEMENT);
-}
-
-type WordCopier = (
-  source: Int32Array,
-  target: Int32Array,
-  rows: Int32Array,
-  tokens: number,
-  topK: number,
-  words: number,
-) => void;
-
-/** A function for each word size: one that met several array types would be compiled for none. */
-const wordCopiers: Record<number, WordCopier> = {
-  1: makeWordCopier(),
-  2: makeWordCopier(),
-  4: makeWordCopier(),
-  8: makeWordCopier(),
-};
-
-/** Copies word by word, four places at a time: one read serves four writes. */
-function makeWordCopier(): WordCopier {
-  return (source, target, rows, tokens, topK, words) => {
-    for (let token = 0; token < tokens; token++) {
-      const from = token * words;
-      let k = 0;
-      for (; k + 4 <= topK; k += 4) {
-        const a = rows[k * tokens + token] * words;
-        const b = rows[(k + 1) * tokens + token] * words;
-        const c = rows[(k + 2) * tokens + token] * words;
-        const d = rows[(k + 3) * tokens + token] * words;
-        for (let i = 0; i < words; i++) {
-          const word = source[from + i];
-          target[a + i] = word;
-          target[b + i] = word;
-          target[c + i] = word;
-          target[d + i] = word;
-        }
-      }
-      for (; k < topK; k++) {
-        const a = rows[k * tokens + token] * words;
-        for (let i = 0; i < words; i++) target[a + i] = source[from + i];
+  const words = rowBytes / source.BYTES_PER_ELEMENT;
+  for (let token = 0; token < tokens; token++) {
+    const from = token * words;
+    let k = 0;
+    for (; k + 4 <= topK; k += 4) {
+      const a = rows[k * tokens + token] * words;
+      const b = rows[(k + 1) * tokens + token] * words;
+      const c = rows[(k + 2) * tokens + token] * words;
+      const d = rows[(k + 3) * tokens + token] * words;
+      for (let i = 0; i < words; i++) {
+        const word = source[from + i];
+        target[a + i] = word;
+        target[b + i] = word;
+        target[c + i] = word;
+        target[d + i] = word;
       }
     }
-  };
-}
-
-/** The widest integer type of which rows and both tensors consist. */
-function widestWord(rowBytes: number, x: CpuTensor, permuteInput: CpuTensor): DType {
-  const aligned = rowBytes | x.byteOffset | permuteInput.byteOffset;
-  if (aligned % 8 === 0) return 'int64';
-  return aligned % 4 === 0 ? 'int32' : x.dtype;
+    for (; k < topK; k++) {
+      const a = rows[k * tokens + token] * words;
+      for (let i = 0; i < words; i++) target[a + i] = source[from + i];
+    }
+  }
 }

@@ -1,36 +1,33 @@
 import { type DispatchCall, DTYPES, type PrepareCall, PreparedDispatch } from '@moe-dispatch/core';
 import type { CpuBackend } from './backend.js';
-import { PermuteScratch, permuteRows, writesInOrder } from './permute.js';
-import { planDispatch } from './plan.js';
+import { PermuteScratch, writesInOrder } from './permute.js';
 import type { CpuTensor } from './tensor.js';
-import { Workspace } from './workspace.js';
+import type { Workspace } from './workspace.js';
 
-/** moeDispatch with scratch memory of its own. */
+/**
+ * moeDispatch with scratch memory of its own. The first run with an x of long rows makes a view of each row, which
+ * stays with x's memory; every later run with that memory allocates nothing.
+ */
 export class CpuPreparedDispatch extends PreparedDispatch<CpuTensor> {
   override readonly workspaceBytes: number;
   private readonly cpu: CpuBackend;
-  private workspace: Workspace | null;
-  private permuteScratch: PermuteScratch | null;
+  private scratch: { workspace: Workspace; permute: PermuteScratch } | null;
 
-  constructor(backend: CpuBackend, call: PrepareCall) {
+  constructor(backend: CpuBackend, call: PrepareCall, workspace: Workspace) {
     super(backend, call);
     this.cpu = backend;
-    this.workspace = new Workspace(call.numExperts);
-    this.permuteScratch = new PermuteScratch();
-    if (writesInOrder(call, call.hidden * DTYPES[call.dtype].bytes)) {
-      this.permuteScratch.tokenOfRow(call.topK * call.tokens);
-    }
-    this.workspaceBytes = this.workspace.byteLength + this.permuteScratch.byteLength;
+    const permute = new PermuteScratch();
+    if (writesInOrder(call, call.hidden * DTYPES[call.dtype].bytes)) permute.reserve(call.topK * call.tokens);
+    this.scratch = { workspace, permute };
+    this.workspaceBytes = workspace.byteLength + permute.byteLength;
   }
 
   protected override execute(call: DispatchCall<CpuTensor>): void {
-    this.cpu.routeWith(call, this.workspace!);
-    planDispatch(call, this.workspace!);
-    permuteRows(call, this.permuteScratch!);
+    const { workspace, permute } = this.scratch!;
+    this.cpu.dispatchWith(call, workspace, permute);
   }
 
   protected override release(): void {
-    this.workspace = null;
-    this.permuteScratch = null;
+    this.scratch = null;
   }
 }

@@ -7,6 +7,7 @@ import {
   type ReduceCall,
 } from '@moe-dispatch/core';
 import { checkIndices } from './check-indices.js';
+import { scratchArray } from './scratch.js';
 import type { CpuTensor } from './tensor.js';
 import * as float32Rows from './weighted-sum.js';
 import * as wordRows from './weighted-sum-16.js';
@@ -26,11 +27,11 @@ export class ReduceScratch {
   constructor(topK: number, hidden: number) {
     this.topK = topK;
     this.hidden = hidden;
-    this.weights = new Float32Array(topK);
+    this.weights = scratchArray(Float32Array, topK);
     this.starts = new Array<number>(topK).fill(0);
-    this.sums = new Float32Array(hidden);
+    this.sums = scratchArray(Float32Array, hidden);
     this.sumBits = new Int32Array(this.sums.buffer);
-    this.words = new Uint16Array(hidden);
+    this.words = scratchArray(Uint16Array, hidden);
   }
 }
 
@@ -46,12 +47,11 @@ export function reduceTokens(call: ReduceCall<CpuTensor>, scratch: ReduceScratch
     checkIndices('topKIndices', call.topKIndices.array as Int32Array, tokens * topK, call.numExperts);
   }
   const target = output.array as Uint16Array;
-  const addRows = output.dtype === 'float32' ? addFloat32Rows : addWordRows;
   for (let token = 0; token < tokens; token++) {
     scratch.sums.fill(0);
     if (setWeights(call, token, scratch.weights)) {
       for (let k = 0; k < topK; k++) scratch.starts[k] = rows[k * tokens + token] * hidden;
-      addRows(call, token, scratch);
+      addTokenRows(call, token, scratch);
     }
     target.set(roundSums(output.dtype, scratch) as Uint16Array, token * hidden);
   }
@@ -75,47 +75,27 @@ function setWeights(call: ReduceCall<CpuTensor>, token: number, weights: Float32
   return true;
 }
 
-function addFloat32Rows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
-  const { hidden, topK } = call;
-  const source = call.ffnOut.array as Float32Array;
-  const bias = call.ffn2Bias?.array as Float32Array | undefined;
+function addTokenRows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
+  const { hidden, topK, ffnOut } = call;
   const { starts, weights, sums } = scratch;
-  const far = source.length > INT32_ELEMENTS;
+  const { addRows, addRow, addBiasedRow } = ffnOut.dtype === 'float32' ? float32Rows : wordRows;
+  const values = tableOf(ffnOut.dtype);
+  // Each of the two takes its own kind of array.
+  const source = ffnOut.array as never;
+  const bias = call.ffn2Bias?.array as never;
+  const far = ffnOut.array.length > INT32_ELEMENTS;
   if (bias === undefined && !far) {
-    float32Rows.addRows(sums, source, starts, weights, hidden);
+    addRows(sums, values, source, starts, weights);
     return;
   }
+  const experts = call.topKIndices.array as Int32Array;
   for (let k = 0; k < topK; k++) {
-    const rows = far ? source.subarray(starts[k], starts[k] + hidden) : source;
+    const end = starts[k] + hidden;
+    const rows = far ? ((ffnOut.array as Uint16Array).subarray(starts[k], end) as never) : source;
     const start = far ? 0 : starts[k];
-    if (bias === undefined) float32Rows.addRow(sums, rows, start, weights[k], hidden);
-    else float32Rows.addBiasedRow(sums, rows, start, bias, biasStart(call, token, k), weights[k], hidden);
+    if (bias === undefined) addRow(sums, values, rows, start, weights[k]);
+    else addBiasedRow(sums, values, rows, start, bias, experts[token * topK + k] * hidden, weights[k]);
   }
-}
-
-/** addFloat32Rows for 16-bit words. */
-function addWordRows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
-  const { hidden, topK } = call;
-  const source = call.ffnOut.array as Uint16Array;
-  const bias = call.ffn2Bias?.array as Uint16Array | undefined;
-  const values = call.ffnOut.dtype === 'float16' ? float16Values() : bfloat16Values();
-  const { starts, weights, sums } = scratch;
-  const far = source.length > INT32_ELEMENTS;
-  if (bias === undefined && !far) {
-    wordRows.addRows(sums, values, source, starts, weights, hidden);
-    return;
-  }
-  for (let k = 0; k < topK; k++) {
-    const rows = far ? source.subarray(starts[k], starts[k] + hidden) : source;
-    const start = far ? 0 : starts[k];
-    if (bias === undefined) wordRows.addRow(sums, values, rows, start, weights[k], hidden);
-    else
-      wordRows.addBiasedRow(sums, values, rows, start, bias, biasStart(call, token, k), weights[k], hidden);
-  }
-}
-
-function biasStart(call: ReduceCall<CpuTensor>, token: number, k: number): number {
-  return (call.topKIndices.array as Int32Array)[token * call.topK + k] * call.hidden;
 }
 
 /** The sums in the output's dtype, rounded once. */
@@ -127,14 +107,15 @@ function roundSums(dtype: DType, scratch: ReduceScratch): Float32Array | Uint16A
   return words;
 }
 
-const float16Values = tableOf(float16ToFloat32);
-const bfloat16Values = tableOf(bfloat16ToFloat32);
+const tables = new Map<DType, Float32Array>();
 
-/** The values of all 65,536 words, made on first use. */
-function tableOf(widen: (words: Uint16Array) => Float32Array): () => Float32Array {
-  let table: Float32Array | undefined;
-  return () => {
-    table ??= widen(Uint16Array.from({ length: 65536 }, (_, word) => word));
-    return table;
-  };
+/** The values of all words of a 16-bit type, made on first use; nothing for float32. */
+function tableOf(dtype: DType): Float32Array {
+  let table = tables.get(dtype);
+  if (table === undefined) {
+    const words = Uint16Array.from({ length: dtype === 'float32' ? 0 : 65536 }, (_, word) => word);
+    table = dtype === 'float16' ? float16ToFloat32(words) : bfloat16ToFloat32(words);
+    tables.set(dtype, table);
+  }
+  return table;
 }

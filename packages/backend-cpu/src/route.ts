@@ -1,5 +1,4 @@
 import type { RouteCall } from '@moe-dispatch/core';
-import { expNonPositive } from './exp.js';
 import { numberFromRow, rowsToRoute } from './routing-rows.js';
 import type { CpuTensor } from './tensor.js';
 import { selectTop } from './top-k.js';
@@ -13,14 +12,17 @@ export function routeTokens(call: RouteCall<CpuTensor>, workspace: Workspace): v
   const experts = call.topKIndices.array as Int32Array;
   const scales = call.expertScalesFloat.array as Float32Array;
   const { rows, columns, picks } = rowsToRoute(call);
-  const { values, topExperts, topValues } = workspace;
+  const { values, topExperts } = workspace;
+  const keys = workspace.sortKeys.subarray(0, columns);
   for (let row = 0; row < rows; row++) {
     clean(gating, row * columns, columns, values);
-    selectTop(columns, picks, workspace);
-    if (call.routing !== 'topk-only') softmax(topValues, picks, sumExp(values, columns, topValues[0]));
+    selectTop(keys, picks, workspace);
+    const max = values[topExperts[0]];
+    const sum = call.routing === 'topk-only' ? 0 : sumExp(values, columns, max);
     for (let k = 0; k < picks; k++) {
+      const value = values[topExperts[k]];
       experts[row * picks + k] = topExperts[k];
-      scales[row * picks + k] = topValues[k];
+      scales[row * picks + k] = call.routing === 'topk-only' ? value : Math.exp(value - max) / sum;
     }
   }
   if (call.routing === 'group') numberFromRow(call, columns);
@@ -37,12 +39,6 @@ function clean(gating: Float32Array, first: number, count: number, values: Float
 
 function sumExp(values: Float64Array, count: number, max: number): number {
   let sum = 0;
-  for (let i = 0; i < count; i++) sum += expNonPositive(values[i] - max);
+  for (let i = 0; i < count; i++) sum += Math.exp(values[i] - max);
   return sum;
-}
-
-/** @param values the chosen ones, the largest first. */
-function softmax(values: Float64Array, count: number, sum: number): void {
-  const max = values[0];
-  for (let i = 0; i < count; i++) values[i] = expNonPositive(values[i] - max) / sum;
 }

@@ -51,7 +51,7 @@ export class SimdRouter {
     const { rows, columns, picks } = rowsToRoute(call);
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const values = 0;
-    const gating = values + aligned(columns) + aligned(columns / BLOCK);
+    const gating = values + aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
     const experts = gating + aligned(chunk * columns);
     const scales = experts + aligned(chunk * picks);
     this.reserve(4 * (scales + aligned(chunk * picks)));

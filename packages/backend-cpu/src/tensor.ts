@@ -4,6 +4,7 @@ import type { Block } from './block.js';
 
 /** A tensor in JavaScript memory. */
 export class CpuTensor extends Tensor {
+  declare readonly tensorClass?: CpuTensor;
   /** The tensor's elements first, then perhaps spare room: a pooled block can be larger. For kernels. */
   readonly array: ArrayOf<DType>;
   readonly block: Block;

@@ -2,7 +2,7 @@ const { fround } = Math;
 
 /**
  * ./weighted-sum.ts for rows of 16-bit words.
- * @param values the float32 value of each 16-bit word.
+ * @param values the value of each of the 65,536 words
  */
 export function addRows(
   sums: Float32Array,
@@ -10,16 +10,15 @@ export function addRows(
   source: Uint16Array,
   starts: readonly number[],
   weights: Float32Array,
-  hidden: number,
 ): void {
   const count = starts.length;
   let k = 0;
-  for (; k + 8 <= count; k += 8) addEight(sums, values, source, starts, weights, k, hidden);
-  for (; k + 4 <= count; k += 4) addFour(sums, values, source, starts, weights, k, hidden);
-  for (; k < count; k++) addRow(sums, values, source, starts[k], weights[k], hidden);
+  for (; k + 8 <= count; k += 8) addEight(sums, values, source, starts, weights, k);
+  for (; k + 2 <= count; k += 2) addTwo(sums, values, source, starts, weights, k);
+  for (; k < count; k++) addRow(sums, values, source, starts[k], weights[k]);
 }
 
-/** Adds one weighted row after its bias. */
+/** Adds one row after its bias. */
 export function addBiasedRow(
   sums: Float32Array,
   values: Float32Array,
@@ -28,11 +27,22 @@ export function addBiasedRow(
   bias: Uint16Array,
   biasStart: number,
   weight: number,
-  hidden: number,
 ): void {
-  for (let i = 0; i < hidden; i++) {
+  for (let i = 0; i < sums.length; i++) {
     const value = fround(values[source[start + i]] + values[bias[biasStart + i]]);
     sums[i] = fround(sums[i] + fround(weight * value));
+  }
+}
+
+export function addRow(
+  sums: Float32Array,
+  values: Float32Array,
+  source: Uint16Array,
+  start: number,
+  weight: number,
+): void {
+  for (let i = 0; i < sums.length; i++) {
+    sums[i] = fround(sums[i] + fround(weight * values[source[start + i]]));
   }
 }
 
@@ -43,7 +53,6 @@ function addEight(
   starts: readonly number[],
   weights: Float32Array,
   k: number,
-  hidden: number,
 ): void {
   const a = starts[k];
   const b = starts[k + 1];
@@ -61,7 +70,7 @@ function addEight(
   const wf = weights[k + 5];
   const wg = weights[k + 6];
   const wh = weights[k + 7];
-  for (let i = 0; i < hidden; i++) {
+  for (let i = 0; i < sums.length; i++) {
     let sum = sums[i];
     sum = fround(sum + fround(wa * values[source[a + i]]));
     sum = fround(sum + fround(wb * values[source[b + i]]));
@@ -75,43 +84,22 @@ function addEight(
   }
 }
 
-function addFour(
+function addTwo(
   sums: Float32Array,
   values: Float32Array,
   source: Uint16Array,
   starts: readonly number[],
   weights: Float32Array,
   k: number,
-  hidden: number,
 ): void {
   const a = starts[k];
   const b = starts[k + 1];
-  const c = starts[k + 2];
-  const d = starts[k + 3];
   const wa = weights[k];
   const wb = weights[k + 1];
-  const wc = weights[k + 2];
-  const wd = weights[k + 3];
-  for (let i = 0; i < hidden; i++) {
+  for (let i = 0; i < sums.length; i++) {
     let sum = sums[i];
     sum = fround(sum + fround(wa * values[source[a + i]]));
     sum = fround(sum + fround(wb * values[source[b + i]]));
-    sum = fround(sum + fround(wc * values[source[c + i]]));
-    sum = fround(sum + fround(wd * values[source[d + i]]));
     sums[i] = sum;
-  }
-}
-
-/** Adds one weighted row. */
-export function addRow(
-  sums: Float32Array,
-  values: Float32Array,
-  source: Uint16Array,
-  start: number,
-  weight: number,
-  hidden: number,
-): void {
-  for (let i = 0; i < hidden; i++) {
-    sums[i] = fround(sums[i] + fround(weight * values[source[start + i]]));
   }
 }

@@ -1,30 +1,27 @@
+import { scratchArray } from './scratch.js';
+
 /** Scratch for routing and planning over `numExperts` experts; one serves any number of tokens. */
 export class Workspace {
   readonly numExperts: number;
-  /** A token's cleaned gating values. */
+  /** The next free row of each expert. */
+  readonly nextRow: Int32Array;
+  /** A token's cleaned gating values. This and what follows is empty where WebAssembly routes. */
   readonly values: Float64Array;
-  /** A token's best values so far, best first, and their experts. */
-  readonly topValues: Float64Array;
+  /** A token's choices, best first. */
   readonly topExperts: Int32Array;
   /** Keys to sort a token's experts by. */
   readonly sortKeys: Float64Array;
-  /** The next free row of each expert. */
-  readonly nextRow: Int32Array;
 
-  constructor(numExperts: number) {
+  constructor(numExperts: number, routes: boolean) {
     this.numExperts = numExperts;
-    this.values = new Float64Array(numExperts);
-    this.topValues = new Float64Array(numExperts);
-    this.topExperts = new Int32Array(numExperts);
-    this.sortKeys = new Float64Array(numExperts);
-    this.nextRow = new Int32Array(numExperts);
+    this.nextRow = scratchArray(Int32Array, numExperts);
+    const routed = routes ? numExperts : 0;
+    this.values = scratchArray(Float64Array, routed);
+    this.topExperts = scratchArray(Int32Array, routed);
+    this.sortKeys = scratchArray(Float64Array, routed);
   }
 
   get byteLength(): number {
-    const { values, topValues, topExperts, sortKeys, nextRow } = this;
-    return [values, topValues, topExperts, sortKeys, nextRow].reduce(
-      (sum, array) => sum + array.byteLength,
-      0,
-    );
+    return this.nextRow.byteLength + 5 * this.topExperts.byteLength;
   }
 }

@@ -33,6 +33,16 @@ describe('MemoryPool', () => {
     expect(pool.pooledBytes).toBe(0);
   });
 
+  it('keeps both of two sizes that take turns', () => {
+    const pool = new MemoryPool();
+    const large = pool.acquire(1e6);
+    pool.release(large);
+    const little = pool.acquire(1000);
+    pool.release(little);
+    expect(pool.acquire(1e6)).toBe(large);
+    expect(pool.acquire(1000)).toBe(little);
+  });
+
   it.each([0, 1, 63, 64, 65, 511, 513, 1000, 4097, 1e6 + 1, 2 ** 31 - 1])(
     'wastes at most an eighth, or 64 bytes: %i',
     (byteLength) => {
@@ -42,7 +52,7 @@ describe('MemoryPool', () => {
     },
   );
 
-  it('never keeps and lends more than was ever live', () => {
+  it('never keeps and lends more than twice what was ever live', () => {
     const pool = new MemoryPool();
     const live: ReturnType<MemoryPool['acquire']>[] = [];
     let liveBytes = 0;
@@ -59,7 +69,7 @@ describe('MemoryPool', () => {
         pool.release(block);
       }
       peak = Math.max(peak, liveBytes);
-      expect(liveBytes + pool.pooledBytes).toBeLessThanOrEqual(peak);
+      expect(liveBytes + pool.pooledBytes).toBeLessThanOrEqual(2 * peak);
     }
     expect(pool.pooledBytes).toBeGreaterThan(0);
   });
@@ -103,7 +113,7 @@ describe('CpuBackend', () => {
   it('frees memory that no engine has as a typed error, and works on', async () => {
     const backend = await selectBackend([cpu()]);
     expect(() => backend.empty([2 ** 46], 'float32')).toThrow(
-      expect.objectContaining({ code: 'OUT_OF_MEMORY', argument: 'shape' }),
+      expect.objectContaining({ code: 'OUT_OF_MEMORY', argument: 'memory' }),
     );
     expect(backend.memory()).toEqual({ liveTensors: 0, liveBytes: 0, pooledBytes: 0 });
     expect(await backend.tensor(new Float32Array([1]), [1], 'float32').read()).toEqual(new Float32Array([1]));

@@ -13,7 +13,8 @@ const BLOCK_BYTES: usize = 64;
  * @param gating the rows, with a block to spare after the last.
  * @param experts takes `tokens` × `topK` int32.
  * @param scales takes as many float32.
- * @param values scratch for one row in whole blocks, then a float32 for each block, rounded up to 4 blocks.
+ * @param values scratch: one row in whole blocks, `topK` values in whole blocks, and a float32 for each block of the
+ *   row, rounded up to 4.
  */
 export function route(
   gating: usize,
@@ -26,17 +27,22 @@ export function route(
   softmax: bool,
 ): void {
   const blocks: i32 = (numExperts + 15) >> 4;
-  const blockMaxima = values + (<usize>blocks) * BLOCK_BYTES;
+  const tops = values + (<usize>blocks) * BLOCK_BYTES;
+  const blockMaxima = tops + (<usize>((topK + 15) >> 4)) * BLOCK_BYTES;
   for (let token = 0; token < tokens; token++) {
     loadRow(gating, numExperts, blocks, values, blockMaxima);
-    for (let k = 0; k < topK; k++) {
-      const at = (<usize>k) << 2;
-      store<i32>(experts + at, takeBest(blocks, values, blockMaxima, scales + at));
+    for (let place = blockMaxima - BLOCK_BYTES; place < blockMaxima; place += 16) v128.store(place, nothing());
+    const end = (<usize>topK) << 2;
+    for (let at: usize = 0; at < end; at += 4) {
+      store<i32>(experts + at, takeBest(blocks, values, blockMaxima, tops + at));
     }
-    if (softmax) scaleTop(scales, topK, values, blocks);
+    const sum: f64 = softmax ? sumExp(values, blockMaxima, load<f32>(tops)) : 1;
+    for (let at: usize = 0; at < end; at += 4) {
+      store<f32>(scales + at, <f32>(<f64>load<f32>(tops + at) / sum));
+    }
     gating += (<usize>numExperts) << 2;
-    experts += (<usize>topK) << 2;
-    scales += (<usize>topK) << 2;
+    experts += end;
+    scales += end;
   }
 }
 
@@ -121,35 +127,23 @@ function largest(value: v128): v128 {
   return f32x4.pmax(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
 }
 
-/** Turns the chosen values into their softmax over the row; `values` has all the others. */
-function scaleTop(tops: usize, topK: i32, values: usize, blocks: i32): void {
-  const max = f32x4.splat(load<f32>(tops));
+/** Turns each value from `start` to `end` into exp(value − max); returns their sum. */
+function sumExp(start: usize, end: usize, max: f32): f64 {
+  const shift = f32x4.splat(max);
   let even = f64x2.splat(0);
   let odd = f64x2.splat(0);
-  const end = values + (<usize>blocks) * BLOCK_BYTES;
-  for (let place = values; place < end; place += BLOCK_BYTES) {
-    const low = f32x4.add(expOf(place, max), expOf(place + 16, max));
-    const high = f32x4.add(expOf(place + 32, max), expOf(place + 48, max));
-    const terms = f32x4.add(low, high);
+  for (let block = start; block < end; block += BLOCK_BYTES) {
+    let terms = f32x4.splat(0);
+    for (let i: usize = 0; i < BLOCK_BYTES; i += 16) {
+      const term = exp(f32x4.sub(v128.load(block + i), shift));
+      v128.store(block + i, term);
+      terms = f32x4.add(terms, term);
+    }
     even = f64x2.add(even, f64x2.promote_low_f32x4(terms));
     odd = f64x2.add(odd, f64x2.promote_low_f32x4(i8x16.shuffle(terms, terms, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
   }
   const both = f64x2.add(even, odd);
-  let sum = f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
-  for (let k = 0; k < topK; k++) {
-    const place = tops + ((<usize>k) << 2);
-    const term = f32x4.extract_lane(exp(f32x4.sub(v128.load32_splat(place), max)), 0);
-    store<f32>(place, term);
-    sum += term;
-  }
-  for (let k = 0; k < topK; k++) {
-    const place = tops + ((<usize>k) << 2);
-    store<f32>(place, <f32>(<f64>load<f32>(place) / sum));
-  }
-}
-
-function expOf(place: usize, max: v128): v128 {
-  return exp(f32x4.sub(v128.load(place), max));
+  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
 }
 
 /**

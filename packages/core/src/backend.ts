@@ -1,6 +1,6 @@
 import { checkShape, elementCount } from './checks/shape.js';
 import { type ArrayOf, checkArrayType, checkDType, DTYPES, type DType, type TensorData } from './dtypes.js';
-import { DisposedError, InvalidArgumentError, ResourceError } from './errors.js';
+import { disposedError, hasBrand, invalid, ResourceError } from './errors.js';
 import type {
   DispatchCall,
   Kernels,
@@ -12,7 +12,7 @@ import type {
 } from './kernels.js';
 import type { PreparedDispatch } from './prepared-dispatch.js';
 import type { SkippedBackend } from './select-backend.js';
-import type { Tensor } from './tensor.js';
+import { disposeSymbol, type Tensor, type WithDType } from './tensor.js';
 
 // A registered symbol, so that backends built on another copy of core are recognised too.
 const BACKEND_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.backend') as never;
@@ -75,45 +75,47 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
    * @throws InvalidArgumentError INVALID_ARGUMENT, INVALID_SHAPE, UNSUPPORTED_DTYPE; ResourceError
    *   LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
-  tensor(data: TensorData, shape: readonly number[], dtype: DType): T {
-    const byteLength = this.checkNewTensor(shape, dtype);
-    const values = checkData(data, dtype, elementCount(shape));
-    const tensor = this.allocate([...shape], dtype, byteLength);
+  tensor<D extends DType>(data: TensorData, shape: readonly number[], dtype: D): WithDType<T, D> {
+    const sizes = this.checkNewTensor(shape, dtype);
+    const values = checkData(data, dtype, elementCount(sizes));
+    const tensor = this.allocate(sizes, dtype, byteLengthOf(sizes, dtype));
     this.upload(tensor, values);
-    return tensor;
+    return tensor as never;
   }
 
   /** A new tensor of undefined content, to be an operation's `out`. Throws as `tensor` does. */
-  empty(shape: readonly number[], dtype: DType): T {
-    const byteLength = this.checkNewTensor(shape, dtype);
-    return this.allocate([...shape], dtype, byteLength);
+  empty<D extends DType>(shape: readonly number[], dtype: D): WithDType<T, D> {
+    const sizes = this.checkNewTensor(shape, dtype);
+    return this.allocate(sizes, dtype, byteLengthOf(sizes, dtype)) as never;
   }
 
   /**
    * Makes a tensor of memory that the caller owns, without a copy; disposing the tensor never frees it.
    * @throws as `tensor` does, and BUFFER_TOO_SMALL where `native` does not hold the shape.
    */
-  wrap(native: N, shape: readonly number[], dtype: DType, options?: O): T {
-    const byteLength = this.checkNewTensor(shape, dtype);
-    return this.adopt(native, [...shape], dtype, byteLength, options);
+  wrap<D extends DType>(native: N, shape: readonly number[], dtype: D, options?: O): WithDType<T, D> {
+    const sizes = this.checkNewTensor(shape, dtype);
+    return this.adopt(native, sizes, dtype, byteLengthOf(sizes, dtype), options) as never;
   }
 
   memory(): MemoryUsage {
     return { liveTensors: this.liveTensors, liveBytes: this.liveBytes, pooledBytes: this.pooledBytes() };
   }
 
-  /** Frees everything the backend holds. Its tensors can no longer be used. Doing it twice is harmless. */
+  /** Frees the memory that the backend keeps. Its tensors can no longer be used. Doing it twice is harmless. */
   dispose(): void {
     if (this.isDisposed) return;
     this.isDisposed = true;
     this.shutdown();
   }
 
+  [disposeSymbol](): void {
+    this.dispose();
+  }
+
   /** Throws BACKEND_DISPOSED after `dispose()`. A backend that can lose its device extends it. */
   checkUsable(): void {
-    if (!this.isDisposed) return;
-    const found = `the disposed backend '${this.info.name}'`;
-    throw new DisposedError('BACKEND_DISPOSED', { argument: 'backend', found, expected: 'a live backend' });
+    if (this.isDisposed) throw disposedError('BACKEND_DISPOSED', 'backend', `backend '${this.info.name}'`);
   }
 
   // ---- The contract with backend authors: core calls these, users do not. ----
@@ -157,22 +159,18 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
     if (!tensor.borrowed) this.liveBytes -= tensor.byteLength;
   }
 
-  private checkNewTensor(shape: readonly number[], dtype: DType): number {
+  /** @returns a copy of the shape */
+  private checkNewTensor(shape: readonly number[], dtype: DType): number[] {
     this.checkUsable();
     checkDType('dtype', dtype, this.info.dtypes);
-    checkShape('shape', shape);
-    const byteLength = elementCount(shape) * DTYPES[dtype].bytes;
-    checkLimit('shape', 'maxTensorBytes', byteLength, this);
-    return byteLength;
+    const sizes = checkShape('shape', shape);
+    checkLimit('shape', 'maxTensorBytes', byteLengthOf(sizes, dtype), this);
+    return sizes;
   }
 }
 
 export function isBackend(value: unknown): value is Backend {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    (value as { [BACKEND_BRAND]?: unknown })[BACKEND_BRAND] === true
-  );
+  return hasBrand(value, BACKEND_BRAND);
 }
 
 /** Throws LIMIT_EXCEEDED, naming the limit, the request and the maximum. */
@@ -182,34 +180,31 @@ export function checkLimit(
   request: number,
   backend: Backend,
 ): void {
-  const { info } = backend;
-  const maximum = limit === 'maxTensorBytes' ? info.limits.maxTensorBytes : info.limits.maxExperts;
-  if (request > maximum) throw overLimit(argument, limit, request, maximum, info);
+  const { limits } = backend.info;
+  const maximum = limit === 'maxTensorBytes' ? limits.maxTensorBytes : limits.maxExperts;
+  if (request > maximum) throw overLimit(argument, limit, request, maximum);
 }
 
-function overLimit(
-  argument: string,
-  limit: string,
-  request: number,
-  maximum: number,
-  info: BackendInfo,
-): ResourceError {
+function overLimit(argument: string, limit: string, request: number, maximum: number): ResourceError {
   return new ResourceError('LIMIT_EXCEEDED', {
     argument,
     found: `a request of ${request}`,
-    expected: `at most ${limit} = ${maximum} (backend ${info.name}, ${info.device})`,
+    expected: `at most ${limit} = ${maximum}`,
   });
+}
+
+function byteLengthOf(shape: readonly number[], dtype: DType): number {
+  return elementCount(shape) * DTYPES[dtype].bytes;
 }
 
 /** Checks `data` against dtype and element count; gives it as the dtype's own array, on the same memory. */
 function checkData(data: TensorData, dtype: DType, elements: number): ArrayOf<DType> {
   checkArrayType('data', data, dtype);
   const { ArrayType } = DTYPES[dtype];
-  const values = new ArrayType(data.buffer, data.byteOffset, data.byteLength / DTYPES[dtype].bytes);
-  if (values.length === elements) return values;
-  throw new InvalidArgumentError('INVALID_SHAPE', {
-    argument: 'data',
-    found: `${values.length} elements`,
-    expected: `${elements} elements, as the shape says`,
-  });
+  const length = data.byteLength / DTYPES[dtype].bytes;
+  // An empty array can have lost its memory.
+  if (length === elements) {
+    return length === 0 ? new ArrayType(0) : new ArrayType(data.buffer, data.byteOffset, length);
+  }
+  throw invalid('INVALID_SHAPE', 'data', `${length} elements`, `${elements} elements, as the shape says`);
 }

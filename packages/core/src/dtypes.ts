@@ -1,4 +1,4 @@
-import { describe, InvalidArgumentError } from './errors.js';
+import { describe, invalid } from './errors.js';
 
 /**
  * Element types. `float16` and `bfloat16` travel as raw 16-bit words, the float8 types as raw bytes.
@@ -65,24 +65,25 @@ export const FLOAT_DTYPES: readonly FloatDType[] = ['float32', 'float16', 'bfloa
 /** Throws UNSUPPORTED_DTYPE unless `dtype` is one of `supported`. */
 export function checkDType(argument: string, dtype: unknown, supported: readonly DType[]): void {
   if ((supported as readonly unknown[]).includes(dtype)) return;
-  throw new InvalidArgumentError('UNSUPPORTED_DTYPE', {
+  throw invalid(
+    'UNSUPPORTED_DTYPE',
     argument,
-    found: describe(dtype),
-    expected: supported.length === 1 ? supported[0] : `one of ${supported.join(', ')}`,
-  });
+    describe(dtype),
+    supported.length === 1 ? supported[0] : `one of ${supported.join(', ')}`,
+  );
 }
+
+/** The engine's own name for a typed array, of any realm; undefined for everything else. */
+const arrayTag = Object.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)?.get as (this: unknown) => string | undefined;
 
 /** Throws INVALID_ARGUMENT unless `value` is the typed array of `dtype`, or a `Float16Array` for float16. */
 export function checkArrayType(argument: string, value: unknown, dtype: DType): void {
   const { name } = DTYPES[dtype].ArrayType;
-  // The tag, because an array of another realm is as good.
-  const kind = ArrayBuffer.isView(value) ? Object.prototype.toString.call(value).slice(8, -1) : undefined;
+  const kind = arrayTag.call(value);
   if (kind === name || (dtype === 'float16' && kind === 'Float16Array')) return;
-  const conversion = dtype === 'float16' ? 'float32ToFloat16' : 'float32ToBfloat16';
-  throw new InvalidArgumentError('INVALID_ARGUMENT', {
-    argument,
-    found: describe(value),
-    expected: `a ${name} for ${dtype}`,
-    ...(name === 'Uint16Array' && { hint: `${conversion}() converts float32 values` }),
-  });
+  const words = name === 'Uint16Array' ? ' of raw words' : '';
+  throw invalid('INVALID_ARGUMENT', argument, describe(value), `a ${name} for ${dtype}${words}`);
 }

@@ -26,8 +26,6 @@ export interface ErrorDetails {
   argument: string;
   found: string;
   expected: string;
-  /** What to do about it, where that is not obvious from `expected`. */
-  hint?: string;
   cause?: unknown;
 }
 
@@ -43,8 +41,8 @@ export class MoeDispatchError extends Error {
   readonly expected: string;
 
   constructor(code: ErrorCode, details: ErrorDetails) {
-    const { argument, found, expected, hint, cause } = details;
-    const message = `${argument}: expected ${expected}, found ${found}${hint === undefined ? '' : `. ${hint}`}`;
+    const { argument, found, expected, cause } = details;
+    const message = `${argument}: expected ${expected}, found ${found}`;
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.argument = argument;
@@ -62,9 +60,23 @@ export class InvalidArgumentError extends MoeDispatchError {
   override readonly name: string = 'InvalidArgumentError';
 }
 
+/** An InvalidArgumentError; a function because there are so many of them. */
+export function invalid(
+  code: ErrorCode,
+  argument: string,
+  found: string,
+  expected: string,
+): InvalidArgumentError {
+  return new InvalidArgumentError(code, { argument, found, expected });
+}
+
 /** A tensor, prepared dispatch or backend that was used after `dispose()`. */
 export class DisposedError extends MoeDispatchError {
   override readonly name: string = 'DisposedError';
+}
+
+export function disposedError(code: ErrorCode, argument: string, what: string): DisposedError {
+  return new DisposedError(code, { argument, found: `a disposed ${what}`, expected: 'a live one' });
 }
 
 /** A valid request that this device or engine cannot hold: over a limit it declares, or out of memory. */
@@ -94,11 +106,28 @@ export class DeviceError extends MoeDispatchError {
 
 /** Whether `value` is an error of this library, of this copy of core or any other in the process. */
 export function isMoeDispatchError(value: unknown): value is MoeDispatchError {
-  return typeof value === 'object' && value !== null && ERROR_BRAND in value;
+  return hasBrand(value, ERROR_BRAND);
 }
 
-/** Shows a value in an error message: short, and without calling anything the value brought along. */
+/** Whether a prototype of `value` carries the brand. */
+export function hasBrand(value: unknown, brand: symbol): boolean {
+  try {
+    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[brand] === true;
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** Shows a value in an error message, in a few words, whatever code of its own the value brings along. */
 export function describe(value: unknown): string {
+  try {
+    return describeSafely(value);
+  } catch {
+    return 'an object';
+  }
+}
+
+function describeSafely(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'function') return 'a function';

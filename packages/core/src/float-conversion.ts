@@ -1,4 +1,5 @@
-import { describe, InvalidArgumentError } from './errors.js';
+import { checkArrayType } from './dtypes.js';
+import { invalid } from './errors.js';
 
 /*
  * Conversions between float32 and the 16-bit types, on bits throughout: an engine may change a NaN's payload, or
@@ -45,59 +46,52 @@ export function bitsFromFloat16(half: number): number {
 }
 
 /** Rounds float32 values to bfloat16 words. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
-export function float32ToBfloat16(
-  values: Float32Array,
-  target = new Uint16Array(values.length),
-): Uint16Array {
-  const bits = checkArrays(values, Float32Array, target, Uint16Array);
-  for (let i = 0; i < bits.length; i++) target[i] = bfloat16FromBits(bits[i]);
-  return target;
+export function float32ToBfloat16(values: Float32Array, target?: Uint16Array): Uint16Array {
+  return round(values, target, bfloat16FromBits);
 }
 
 /** Rounds float32 values to float16 words. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
-export function float32ToFloat16(values: Float32Array, target = new Uint16Array(values.length)): Uint16Array {
-  const bits = checkArrays(values, Float32Array, target, Uint16Array);
-  for (let i = 0; i < bits.length; i++) target[i] = float16FromBits(bits[i]);
-  return target;
+export function float32ToFloat16(values: Float32Array, target?: Uint16Array): Uint16Array {
+  return round(values, target, float16FromBits);
 }
 
 /** Widens bfloat16 words, exactly. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
-export function bfloat16ToFloat32(words: Uint16Array, target = new Float32Array(words.length)): Float32Array {
-  const bits = checkArrays(words, Uint16Array, target, Float32Array);
-  for (let i = 0; i < words.length; i++) bits[i] = words[i] << 16;
-  return target;
+export function bfloat16ToFloat32(words: Uint16Array, target?: Float32Array): Float32Array {
+  return widen(words, target, (word) => word << 16);
 }
 
 /** Widens float16 words, exactly. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
-export function float16ToFloat32(words: Uint16Array, target = new Float32Array(words.length)): Float32Array {
-  const bits = checkArrays(words, Uint16Array, target, Float32Array);
-  for (let i = 0; i < words.length; i++) bits[i] = bitsFromFloat16(words[i]);
-  return target;
+export function float16ToFloat32(words: Uint16Array, target?: Float32Array): Float32Array {
+  return widen(words, target, bitsFromFloat16);
 }
 
-type Arrays = typeof Float32Array | typeof Uint16Array;
-
-/** Checks both arrays; returns the bits of the float32 one. */
-function checkArrays(source: unknown, Source: Arrays, target: unknown, Target: Arrays): Uint32Array {
-  checkArray('values', source, Source);
-  checkArray('target', target, Target);
-  if (target.length < source.length) {
-    throw new InvalidArgumentError('BUFFER_TOO_SMALL', {
-      argument: 'target',
-      found: `${target.length} elements`,
-      expected: `at least ${source.length} elements`,
-    });
-  }
-  const floats = source instanceof Float32Array ? source : target;
-  return new Uint32Array(floats.buffer, floats.byteOffset, source.length);
+function round(values: Float32Array, target: Uint16Array | undefined, convert: Conversion): Uint16Array {
+  checkArrayType('values', values, 'float32');
+  const words = target ?? new Uint16Array(values.length);
+  checkArrayType('target', words, 'bfloat16');
+  checkLength(words, values.length);
+  const bits = bitsOf(values, values.length);
+  for (let i = 0; i < bits.length; i++) words[i] = convert(bits[i]);
+  return words;
 }
 
-function checkArray(
-  argument: string,
-  value: unknown,
-  Kind: Arrays,
-): asserts value is Float32Array | Uint16Array {
-  if (value instanceof Kind) return;
-  const expected = `a ${Kind.name}`;
-  throw new InvalidArgumentError('INVALID_ARGUMENT', { argument, found: describe(value), expected });
+function widen(words: Uint16Array, target: Float32Array | undefined, convert: Conversion): Float32Array {
+  checkArrayType('words', words, 'bfloat16');
+  const values = target ?? new Float32Array(words.length);
+  checkArrayType('target', values, 'float32');
+  checkLength(values, words.length);
+  const bits = bitsOf(values, words.length);
+  for (let i = 0; i < bits.length; i++) bits[i] = convert(words[i]);
+  return values;
+}
+
+type Conversion = (bits: number) => number;
+
+function bitsOf(values: Float32Array, length: number): Uint32Array {
+  return length === 0 ? new Uint32Array(0) : new Uint32Array(values.buffer, values.byteOffset, length);
+}
+
+function checkLength(target: Float32Array | Uint16Array, length: number): void {
+  if (target.length >= length) return;
+  throw invalid('BUFFER_TOO_SMALL', 'target', `${target.length} elements`, `at least ${length} elements`);
 }

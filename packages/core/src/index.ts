@@ -6,6 +6,7 @@ export {
   type MemoryUsage,
 } from './backend.js';
 export type { RoutingOptions } from './checks/routing.js';
+export { checkBoolean, checkObject } from './checks/values.js';
 export {
   type ArrayOf,
   checkArrayType,
@@ -22,6 +23,7 @@ export {
   type ErrorCode,
   type ErrorDetails,
   InvalidArgumentError,
+  invalid,
   isMoeDispatchError,
   MoeDispatchError,
   ResourceError,
@@ -56,4 +58,4 @@ export {
 export { permuteRows, planDispatch, routeTokens } from './operations/stages.js';
 export { PreparedDispatch } from './prepared-dispatch.js';
 export { type BackendFactory, type SkippedBackend, selectBackend } from './select-backend.js';
-export { checkTensor, isTensor, Tensor, type WithDType } from './tensor.js';
+export { checkTensor, isTensor, Tensor, type TensorClass, type WithDType } from './tensor.js';

@@ -1,12 +1,13 @@
 import type { Backend } from './backend.js';
 import { checkGating, checkSameTokens } from './checks/inputs.js';
 import { invalidShape, tokenCount, width } from './checks/shape.js';
+import { checkObject } from './checks/values.js';
 import { checkDType } from './dtypes.js';
-import { DisposedError } from './errors.js';
+import { disposedError } from './errors.js';
 import type { DispatchCall, PrepareCall } from './kernels.js';
 import { fillOutputs } from './operations/moe-dispatch.js';
-import { checkOut, type DispatchTensors, type Out } from './operations/outputs.js';
-import { checkTensor, type Tensor } from './tensor.js';
+import { DISPATCH_OUTPUTS, type DispatchTensors, type Out, unset } from './operations/outputs.js';
+import { checkTensor, disposeSymbol, type Tensor } from './tensor.js';
 
 /**
  * moeDispatch for one fixed size, everything it needs made ahead: see prepareDispatch. A backend derives from
@@ -20,7 +21,7 @@ export abstract class PreparedDispatch<T extends Tensor = Tensor> {
   private readonly backend: Backend<T>;
   private readonly call: DispatchCall<T>;
   private readonly dtype: readonly [PrepareCall['dtype']];
-  private readonly overlapScratch: Tensor[] = [];
+  private readonly overlapScratch: (Tensor | undefined)[] = [];
   private isDisposed = false;
 
   constructor(backend: Backend<T>, spec: PrepareCall) {
@@ -37,8 +38,12 @@ export abstract class PreparedDispatch<T extends Tensor = Tensor> {
    * @param out a tensor for each result of moeDispatch; none may overlap an input or another.
    * @throws InvalidArgumentError, DisposedError.
    */
-  run(x: T, gatingOutput: T, out: Out<DispatchTensors<T>, T>): void {
-    this.execute(this.check(x, gatingOutput, out));
+  run(x: Tensor, gatingOutput: Tensor, out: Out<DispatchTensors<Tensor>, Tensor>): void {
+    try {
+      this.execute(this.check(x, gatingOutput, out));
+    } finally {
+      this.forget();
+    }
   }
 
   /** Frees the workspace. Doing it twice is harmless; running afterwards throws PREPARED_DISPOSED. */
@@ -48,17 +53,22 @@ export abstract class PreparedDispatch<T extends Tensor = Tensor> {
     this.release();
   }
 
+  [disposeSymbol](): void {
+    this.dispose();
+  }
+
   /** Issues the work of a checked call. The object is used again by the next call: keep nothing of it. */
   protected abstract execute(call: DispatchCall<T>): void;
   protected abstract release(): void;
 
   /** Checks a run's arguments, for `run` and for what a backend adds beside it. */
-  protected check(x: T, gatingOutput: T, out: Out<DispatchTensors<T>, T>): DispatchCall<T> {
+  protected check(
+    x: Tensor,
+    gatingOutput: Tensor,
+    out: Out<DispatchTensors<Tensor>, Tensor>,
+  ): DispatchCall<T> {
     const { call, backend } = this;
-    if (this.isDisposed) {
-      const found = 'a disposed prepared dispatch';
-      throw new DisposedError('PREPARED_DISPOSED', { argument: 'this', found, expected: 'a live one' });
-    }
+    if (this.isDisposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared dispatch');
     checkTensor('x', x, backend as unknown as Backend);
     checkDType('x', x.dtype, this.dtype);
     if (width(x) !== call.hidden) throw invalidShape('x', x, `rows of ${call.hidden} elements, as prepared`);
@@ -68,10 +78,19 @@ export abstract class PreparedDispatch<T extends Tensor = Tensor> {
     if (width(gatingOutput) !== call.numExperts) {
       throw invalidShape('gatingOutput', gatingOutput, `${call.numExperts} experts, as prepared`);
     }
-    if (out === undefined) checkOut(out);
-    call.x = x;
-    call.gating = gatingOutput;
+    checkObject('out', out, 'an object of tensors, named as in the result');
+    call.x = x as T;
+    call.gating = gatingOutput as T;
     fillOutputs(call, backend, out, this.overlapScratch);
     return call;
+  }
+
+  /** Lets go of a run's tensors, which may be disposed or collected before the next. */
+  protected forget(): void {
+    const { call } = this;
+    call.x = unset;
+    call.gating = unset;
+    for (const name of DISPATCH_OUTPUTS) call[name] = unset;
+    this.overlapScratch.fill(undefined);
   }
 }

@@ -1,6 +1,5 @@
 import { type Backend, isBackend } from './backend.js';
-import { checkObject } from './checks/routing.js';
-import { BackendUnavailableError, describe, InvalidArgumentError } from './errors.js';
+import { BackendUnavailableError, describe, invalid } from './errors.js';
 
 /** Makes a backend when asked: what `cpu()`, `webgpu()` and `cuda()` return. */
 export interface BackendFactory<B = Backend> {
@@ -53,14 +52,15 @@ export async function selectBackend<const F extends readonly BackendFactory<unkn
 function checkFactories(factories: unknown): void {
   if (!Array.isArray(factories) || factories.length === 0) {
     const found = Array.isArray(factories) ? 'an empty array' : describe(factories);
-    const expected = 'an array of backend factories, such as [cpu()]';
-    throw new InvalidArgumentError('INVALID_ARGUMENT', { argument: 'factories', found, expected });
+    throw invalid('INVALID_ARGUMENT', 'factories', found, 'an array of backend factories, such as [cpu()]');
   }
-  for (let i = 0; i < factories.length; i++) {
-    const argument = `factories[${i}]`;
-    const expected = 'a backend factory, such as cpu()';
-    checkObject(argument, factories[i], expected);
-    if (typeof factories[i].create === 'function' && typeof factories[i].name === 'string') continue;
-    throw new InvalidArgumentError('INVALID_ARGUMENT', { argument, found: describe(factories[i]), expected });
-  }
+  factories.forEach((factory, i) => {
+    if (typeof factory?.create === 'function' && typeof factory.name === 'string') return;
+    throw invalid(
+      'INVALID_ARGUMENT',
+      `factories[${i}]`,
+      describe(factory),
+      'a backend factory, such as cpu()',
+    );
+  });
 }

@@ -1,16 +1,19 @@
 import type { Backend } from './backend.js';
 import { type ArrayOf, DTYPES, type DType } from './dtypes.js';
-import { DisposedError, describe, InvalidArgumentError } from './errors.js';
+import { describe, disposedError, hasBrand, type InvalidArgumentError, invalid } from './errors.js';
 
 // Registered symbols, so that tensors made by another copy of core in the same process are recognised.
 const TENSOR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.tensor') as never;
 
 // Engines without explicit resource management lack Symbol.dispose; this is the key that helpers fall back to.
-const disposeSymbol: typeof Symbol.dispose = (Symbol.dispose ??
+export const disposeSymbol: typeof Symbol.dispose = (Symbol.dispose ??
   Symbol.for('Symbol.dispose')) as typeof Symbol.dispose;
 
-/** Narrows a tensor type to one dtype, so that `read()` is typed. */
-export type WithDType<T extends Tensor, D extends DType> = T & { readonly dtype: D };
+/** A backend's tensor class, whatever dtype `T` was narrowed to. */
+export type TensorClass<T extends Tensor> = NonNullable<T['tensorClass']>;
+
+/** A tensor of `T`'s class and one dtype, so that `read()` is typed. */
+export type WithDType<T extends Tensor, D extends DType> = TensorClass<T> & { readonly dtype: D };
 
 /**
  * A dense row-major array in a backend's memory.
@@ -27,6 +30,8 @@ export abstract class Tensor {
   readonly byteLength: number;
   /** Whether the memory belongs to the caller (`backend.wrap`) and is never freed here. */
   readonly borrowed: boolean;
+  /** For types alone, no value at run time: a backend's tensor class names itself here (TensorClass). */
+  declare readonly tensorClass?: Tensor;
   private isDisposed = false;
 
   constructor(
@@ -37,7 +42,7 @@ export abstract class Tensor {
     borrowed: boolean,
   ) {
     this.backend = backend;
-    this.shape = shape;
+    this.shape = Object.freeze(shape);
     this.dtype = dtype;
     this.byteLength = byteLength;
     this.borrowed = borrowed;
@@ -88,11 +93,7 @@ export abstract class Tensor {
 }
 
 export function isTensor(value: unknown): value is Tensor {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    (value as { [TENSOR_BRAND]?: unknown })[TENSOR_BRAND] === true
-  );
+  return hasBrand(value, TENSOR_BRAND);
 }
 
 /**
@@ -101,37 +102,30 @@ export function isTensor(value: unknown): value is Tensor {
  */
 export function checkTensor(argument: string, value: unknown, backend?: Backend): asserts value is Tensor {
   if (!isTensor(value)) {
-    throw new InvalidArgumentError('INVALID_ARGUMENT', {
-      argument,
-      found: describe(value),
-      expected: 'a Tensor',
-      hint: 'backend.tensor(data, shape, dtype) makes one',
-    });
+    throw invalid('INVALID_ARGUMENT', argument, describe(value), 'a tensor, as backend.tensor() gives');
   }
-  if (value.disposed) {
-    throw new DisposedError('TENSOR_DISPOSED', {
-      argument,
-      found: 'a disposed tensor',
-      expected: 'a live tensor',
-    });
-  }
+  if (value.disposed) throw disposedError('TENSOR_DISPOSED', argument, 'tensor');
   if (backend !== undefined && value.backend !== backend) throw wrongBackend(argument, value, backend);
   value.backend.checkUsable();
   if (value.capacity < value.byteLength) {
-    throw new InvalidArgumentError('BUFFER_TOO_SMALL', {
+    throw invalid(
+      'BUFFER_TOO_SMALL',
       argument,
-      found: `memory of ${value.capacity} bytes`,
-      expected: `at least ${value.byteLength} bytes for shape [${value.shape.join(', ')}] of ${value.dtype}`,
-    });
+      `memory of ${value.capacity} bytes`,
+      `at least ${value.byteLength} bytes for shape [${value.shape.join(', ')}] of ${value.dtype}`,
+    );
   }
 }
 
 function wrongBackend(argument: string, tensor: Tensor, backend: Backend): InvalidArgumentError {
-  const { name, device } = tensor.backend.info;
-  return new InvalidArgumentError('WRONG_BACKEND', {
+  return invalid(
+    'WRONG_BACKEND',
     argument,
-    found: `a tensor of another backend or device (${name}, ${device})`,
-    expected: `a tensor of the backend that the call's first tensor belongs to (${backend.info.name}, ${backend.info.device})`,
-    hint: 'read() it there and make it anew with backend.tensor()',
-  });
+    `a tensor of another backend or device: ${nameOf(tensor.backend)}`,
+    `a tensor of ${nameOf(backend)}, as the first of the call`,
+  );
+}
+
+function nameOf({ info }: Backend): string {
+  return `${info.name} (${info.device})`;
 }

@@ -6,20 +6,20 @@ import {
   MoeDispatchError,
   moeDispatch,
 } from '../src/index.js';
-import { StubBackend } from './stub-backend.js';
+import { StubBackend, type StubTensor } from './stub-backend.js';
 
 const details = { argument: 'x', found: 'a', expected: 'b' };
 
 describe('errors', () => {
   it('carry code, argument, found and expected, and say them', () => {
-    const error = new InvalidArgumentError('INVALID_SHAPE', { ...details, hint: 'Try c', cause: 1 });
+    const error = new InvalidArgumentError('INVALID_SHAPE', { ...details, cause: 1 });
     expect(error).toMatchObject({
       ...details,
       code: 'INVALID_SHAPE',
       name: 'InvalidArgumentError',
       cause: 1,
     });
-    expect(error.message).toBe('x: expected b, found a. Try c');
+    expect(error.message).toBe('x: expected b, found a');
     expect(error).toBeInstanceOf(MoeDispatchError);
     expect(error).toBeInstanceOf(Error);
   });
@@ -44,7 +44,7 @@ describe('errors', () => {
   ])('describe %s without calling it', (value, found) => {
     const backend = new StubBackend();
     const gating = backend.empty([1, 8], 'float32');
-    expect(() => moeDispatch(value as never, gating, { moeTopk: 1 })).toThrow(`found ${found}`);
+    expect(() => moeDispatch(value as StubTensor, gating, { moeTopk: 1 })).toThrow(`found ${found}`);
   });
 });
 

@@ -90,6 +90,8 @@ describe('arguments', () => {
 
   it.each([
     ['values', 'INVALID_ARGUMENT', () => float32ToFloat16([1] as never)],
+    ['values', 'INVALID_ARGUMENT', () => float32ToBfloat16(null as never)],
+    ['words', 'INVALID_ARGUMENT', () => bfloat16ToFloat32({ length: -1 } as never)],
     ['target', 'INVALID_ARGUMENT', () => float16ToFloat32(new Uint16Array(1), new Float64Array(1) as never)],
     ['target', 'BUFFER_TOO_SMALL', () => float32ToFloat16(new Float32Array(2), new Uint16Array(1))],
   ])('names %s in %s', (argument, code, call) => {

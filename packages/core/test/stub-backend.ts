@@ -2,6 +2,7 @@ import { Backend, type BackendInfo, DTYPES, type DType, PreparedDispatch, Tensor
 
 /** Memory that only has a name and a range. */
 export class StubTensor extends Tensor {
+  declare readonly tensorClass?: StubTensor;
   override readonly memory: unknown = {};
   override readonly byteOffset = 0;
   override readonly capacity = this.byteLength;

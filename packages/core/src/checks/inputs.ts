@@ -1,6 +1,6 @@
 import type { Backend } from '../backend.js';
 import { checkDType, type DType } from '../dtypes.js';
-import { InvalidArgumentError } from '../errors.js';
+import { invalid } from '../errors.js';
 import { checkTensor, type Tensor } from '../tensor.js';
 import { invalidShape, tokenCount, width } from './shape.js';
 
@@ -23,9 +23,10 @@ export function checkSameTokens(
   other: string,
 ): void {
   if (tokens === expected) return;
-  throw new InvalidArgumentError('TOKEN_COUNT_MISMATCH', {
+  throw invalid(
+    'TOKEN_COUNT_MISMATCH',
     argument,
-    found: `${tokens} tokens, shape [${tensor.shape.join(', ')}]`,
-    expected: `${expected} tokens, as ${other} has`,
-  });
+    `${tokens} tokens, shape [${tensor.shape.join(', ')}]`,
+    `${expected} tokens, as ${other} has`,
+  );
 }

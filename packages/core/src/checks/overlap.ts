@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from '../errors.js';
+import { invalid } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 
 /**
@@ -18,17 +18,8 @@ export function checkOverlap(names: readonly string[], tensors: readonly Tensor[
         byteLength > 0 &&
         other.byteLength > 0
       ) {
-        throw overlapError(names[i], output, names[j], other);
+        throw invalid('BUFFER_OVERLAP', names[i], `bytes that ${names[j]} uses too`, 'memory of its own');
       }
     }
   }
-}
-
-function overlapError(name: string, output: Tensor, otherName: string, other: Tensor): InvalidArgumentError {
-  const range = (t: Tensor) => `bytes ${t.byteOffset} to ${t.byteOffset + t.byteLength}`;
-  return new InvalidArgumentError('BUFFER_OVERLAP', {
-    argument: name,
-    found: `${range(output)} of the memory in which ${otherName} has ${range(other)}`,
-    expected: `memory that ${otherName} does not use`,
-  });
 }

@@ -1,6 +1,7 @@
 import { type Backend, checkLimit } from '../backend.js';
-import { describe, InvalidArgumentError } from '../errors.js';
+import { describe, invalid } from '../errors.js';
 import type { Routing } from '../kernels.js';
+import { checkBoolean, checkObject } from './values.js';
 
 /** Rows of the permuted tensor and all int32 indices stay below this. */
 const MAX_ROWS = 2 ** 31;
@@ -15,6 +16,12 @@ export interface RoutingOptions {
   topkOnlyMode?: boolean;
 }
 
+/** What the options say, each read once. */
+export interface CheckedRouting {
+  routing: Routing;
+  topK: number;
+}
+
 /**
  * Checks the options against the sizes and says which routing they mean.
  * Codes: INVALID_ARGUMENT, INVALID_TOP_K, EXPERTS_NOT_DIVISIBLE, TOO_MANY_ROWS, LIMIT_EXCEEDED.
@@ -24,61 +31,43 @@ export function checkRouting(
   tokens: number,
   numExperts: number,
   backend: Backend,
-): Routing {
+  expertsArgument = 'gatingOutput',
+): CheckedRouting {
   checkObject('options', options);
   const { moeTopk, groupMoe = false, topkOnlyMode = false } = options;
   checkBoolean('groupMoe', groupMoe);
   checkBoolean('topkOnlyMode', topkOnlyMode);
   checkTopK('moeTopk', moeTopk, numExperts);
   if (groupMoe && numExperts % moeTopk !== 0) {
-    throw new InvalidArgumentError('EXPERTS_NOT_DIVISIBLE', {
-      argument: 'moeTopk',
-      found: `${numExperts} experts in ${moeTopk} groups`,
-      expected: 'a number of experts that moeTopk divides, with groupMoe',
-    });
+    throw invalid(
+      'EXPERTS_NOT_DIVISIBLE',
+      'moeTopk',
+      `${numExperts} experts in ${moeTopk} groups`,
+      'a number of experts that moeTopk divides, with groupMoe',
+    );
   }
   checkRows('moeTopk', moeTopk, tokens);
-  checkExperts('gatingOutput', numExperts, backend);
-  if (topkOnlyMode) return 'topk-only';
-  return groupMoe ? 'group' : 'softmax';
-}
-
-export function checkObject(
-  argument: string,
-  value: unknown,
-  expected = 'an object',
-): asserts value is object {
-  if (typeof value === 'object' && value !== null) return;
-  throw new InvalidArgumentError('INVALID_ARGUMENT', { argument, found: describe(value), expected });
-}
-
-export function checkBoolean(argument: string, value: unknown): void {
-  if (typeof value === 'boolean') return;
-  throw new InvalidArgumentError('INVALID_ARGUMENT', {
-    argument,
-    found: describe(value),
-    expected: 'a boolean',
-  });
+  checkLimit(expertsArgument, 'maxExperts', numExperts, backend);
+  const routing = topkOnlyMode ? 'topk-only' : groupMoe ? 'group' : 'softmax';
+  return { routing, topK: moeTopk };
 }
 
 export function checkRows(argument: string, topK: number, tokens: number): void {
   if (topK * tokens < MAX_ROWS) return;
-  throw new InvalidArgumentError('TOO_MANY_ROWS', {
+  throw invalid(
+    'TOO_MANY_ROWS',
     argument,
-    found: `${topK} choices × ${tokens} tokens = ${topK * tokens} rows`,
-    expected: 'fewer than 2^31 rows, because indices are int32',
-  });
-}
-
-export function checkExperts(argument: string, numExperts: number, backend: Backend): void {
-  checkLimit(argument, 'maxExperts', numExperts, backend);
+    `${topK} choices × ${tokens} tokens = ${topK * tokens} rows`,
+    'fewer than 2^31 rows, because indices are int32',
+  );
 }
 
 export function checkTopK(argument: string, topK: unknown, numExperts: number): void {
   if (Number.isInteger(topK) && (topK as number) >= 1 && (topK as number) <= numExperts) return;
-  throw new InvalidArgumentError('INVALID_TOP_K', {
+  throw invalid(
+    'INVALID_TOP_K',
     argument,
-    found: describe(topK),
-    expected: `an integer from 1 to the number of experts, ${numExperts}`,
-  });
+    describe(topK),
+    `an integer from 1 to the number of experts, ${numExperts}`,
+  );
 }

@@ -1,4 +1,4 @@
-import { describe, InvalidArgumentError } from '../errors.js';
+import { describe, type InvalidArgumentError, invalid } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 
 /** Elements in a tensor of this shape. */
@@ -8,29 +8,30 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
-/** Throws INVALID_SHAPE unless `shape` is an array of 1 to 4 non-negative integers with a countable product. */
-export function checkShape(argument: string, shape: unknown): void {
-  const valid =
-    Array.isArray(shape) &&
+/**
+ * Throws INVALID_SHAPE unless `shape` is an array of 1 to 4 non-negative integers with a countable product.
+ * @returns a copy, which alone is safe to use: the caller's array may change
+ */
+export function checkShape(argument: string, value: unknown): number[] {
+  // Array.from fills holes, and adding 0 makes −0 an ordinary 0.
+  const shape = Array.isArray(value)
+    ? Array.from(value, (size) => (typeof size === 'number' ? size + 0 : -1))
+    : [];
+  const countable = shape.reduce((product, size) => product * Math.max(size, 1), 1) < 2 ** 50;
+  if (
     shape.length >= 1 &&
     shape.length <= 4 &&
-    shape.every((size) => Number.isSafeInteger(size) && size >= 0) &&
-    shape.reduce((product: number, size: number) => product * Math.max(size, 1), 1) <=
-      Number.MAX_SAFE_INTEGER / 8;
-  if (valid) return;
-  throw new InvalidArgumentError('INVALID_SHAPE', {
-    argument,
-    found: Array.isArray(shape) ? `[${shape.map(describe).join(', ')}]` : describe(shape),
-    expected: 'an array of 1 to 4 non-negative integers',
-  });
+    countable &&
+    shape.every((size) => Number.isInteger(size) && size >= 0)
+  ) {
+    return shape;
+  }
+  const found = Array.isArray(value) ? `[${Array.from(value, describe).join(', ')}]` : describe(value);
+  throw invalid('INVALID_SHAPE', argument, found, 'an array of 1 to 4 non-negative integers');
 }
 
 export function invalidShape(argument: string, tensor: Tensor, expected: string): InvalidArgumentError {
-  return new InvalidArgumentError('INVALID_SHAPE', {
-    argument,
-    found: `shape [${tensor.shape.join(', ')}]`,
-    expected,
-  });
+  return invalid('INVALID_SHAPE', argument, `shape [${tensor.shape.join(', ')}]`, expected);
 }
 
 /** Throws INVALID_SHAPE unless the tensor's shape is [rows, columns], or [rows] where `columns` is undefined. */
@@ -52,11 +53,4 @@ export function tokenCount(argument: string, tensor: Tensor): number {
 /** The size of a tensor's last dimension. */
 export function width(tensor: Tensor): number {
   return tensor.shape[tensor.shape.length - 1];
-}
-
-/** Throws INVALID_ARGUMENT unless `value` is an integer of at least `least`. */
-export function checkSize(argument: string, value: unknown, least: number): void {
-  if (Number.isSafeInteger(value) && (value as number) >= least) return;
-  const expected = `an integer of at least ${least}`;
-  throw new InvalidArgumentError('INVALID_ARGUMENT', { argument, found: describe(value), expected });
 }

@@ -4,7 +4,7 @@ import { checkOverlap } from '../checks/overlap.js';
 import { checkRouting, type RoutingOptions } from '../checks/routing.js';
 import { tokenCount, width } from '../checks/shape.js';
 import type { DispatchCall } from '../kernels.js';
-import { checkTensor, type Tensor, type WithDType } from '../tensor.js';
+import { checkTensor, disposeSymbol, type Tensor, type TensorClass, type WithDType } from '../tensor.js';
 import {
   checkOut,
   DISPATCH_OUTPUTS,
@@ -13,6 +13,7 @@ import {
   fillPlan,
   fillRouting,
   freeOnFailure,
+  OUT_NAMES,
   type Out,
   unset,
 } from './outputs.js';
@@ -24,15 +25,15 @@ export interface MoeDispatchOptions<T extends Tensor> extends RoutingOptions {
 
 /** The results of moeDispatch. `dispose()` disposes all six. */
 export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
-  readonly permuteInput: T;
+  readonly permuteInput: WithDType<T, T['dtype']>;
   readonly tokenNumsPerExpert: WithDType<T, 'int64'>;
   readonly expertOffsets: WithDType<T, 'int32'>;
   readonly permuteIndicesPerToken: WithDType<T, 'int32'>;
   readonly expertScalesFloat: WithDType<T, 'float32'>;
   readonly topKIndices: WithDType<T, 'int32'>;
 
-  constructor(call: DispatchCall<T>) {
-    this.permuteInput = call.permuteInput;
+  constructor(call: DispatchCall) {
+    this.permuteInput = call.permuteInput as WithDType<T, T['dtype']>;
     this.tokenNumsPerExpert = call.tokenNumsPerExpert as WithDType<T, 'int64'>;
     this.expertOffsets = call.expertOffsets as WithDType<T, 'int32'>;
     this.permuteIndicesPerToken = call.permuteIndicesPerToken as WithDType<T, 'int32'>;
@@ -48,6 +49,10 @@ export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
     this.expertScalesFloat.dispose();
     this.topKIndices.dispose();
   }
+
+  [disposeSymbol](): void {
+    this.dispose();
+  }
 }
 
 /**
@@ -61,11 +66,11 @@ export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
  */
 export function moeDispatch<T extends Tensor>(
   x: T,
-  gatingOutput: T,
+  gatingOutput: TensorClass<T>,
   options: MoeDispatchOptions<T>,
 ): DispatchResult<T> {
   const call = checkInputs(x, gatingOutput, options);
-  const backend = x.backend as Backend as Backend<T>;
+  const { backend } = x;
   const { out } = options;
   freeOnFailure(call, DISPATCH_OUTPUTS, out, () => {
     fillOutputs(call, backend, out);
@@ -78,17 +83,17 @@ export function moeDispatch<T extends Tensor>(
 export function fillOutputs<T extends Tensor>(
   call: DispatchCall<T>,
   backend: Backend<T>,
-  out: Out<DispatchTensors<T>, T> | undefined,
-  scratch: Tensor[] = [],
+  out: Out<DispatchTensors<Tensor>, Tensor> | undefined,
+  scratch: (Tensor | undefined)[] = [],
 ): void {
-  if (out !== undefined) checkOut(out);
+  checkOut(out);
   fillPermuted(call, backend, out);
   fillPlan(call, backend, out);
   fillRouting(call, backend, out);
   if (out !== undefined) checkDispatchOverlap(call, scratch);
 }
 
-function checkDispatchOverlap(call: DispatchCall, tensors: Tensor[]): void {
+function checkDispatchOverlap(call: DispatchCall, tensors: (Tensor | undefined)[]): void {
   tensors[0] = call.permuteInput;
   tensors[1] = call.tokenNumsPerExpert;
   tensors[2] = call.expertOffsets;
@@ -97,22 +102,23 @@ function checkDispatchOverlap(call: DispatchCall, tensors: Tensor[]): void {
   tensors[5] = call.topKIndices;
   tensors[6] = call.x;
   tensors[7] = call.gating;
-  checkOverlap(OVERLAP_NAMES, tensors, DISPATCH_OUTPUTS.length);
+  checkOverlap(OVERLAP_NAMES, tensors as Tensor[], DISPATCH_OUTPUTS.length);
 }
 
-const OVERLAP_NAMES = [...DISPATCH_OUTPUTS.map((name) => `out.${name}`), 'x', 'gatingOutput'];
+const OVERLAP_NAMES = [...DISPATCH_OUTPUTS.map((name) => OUT_NAMES[name]), 'x', 'gatingOutput'];
 
-function checkInputs<T extends Tensor>(x: T, gatingOutput: T, options: RoutingOptions): DispatchCall<T> {
+function checkInputs(x: Tensor, gatingOutput: Tensor, options: RoutingOptions): DispatchCall {
   checkTensor('x', x);
   const tokens = tokenCount('x', x);
   checkSameTokens('gatingOutput', gatingOutput, checkGating(gatingOutput, x.backend), tokens, 'x');
   const numExperts = width(gatingOutput);
+  const { routing, topK } = checkRouting(options, tokens, numExperts, x.backend);
   return {
-    routing: checkRouting(options, tokens, numExperts, x.backend),
+    routing,
     tokens,
     hidden: width(x),
     numExperts,
-    topK: options.moeTopk,
+    topK,
     x,
     gating: gatingOutput,
     permuteInput: unset,

@@ -1,23 +1,23 @@
-import type { Backend } from '../backend.js';
 import { checkOutput, newOutput } from '../checks/output.js';
 import { checkOverlap } from '../checks/overlap.js';
-import { checkBoolean, checkObject, checkRows } from '../checks/routing.js';
+import { checkRows } from '../checks/routing.js';
 import { checkExactShape, invalidShape } from '../checks/shape.js';
+import { checkBoolean, checkObject } from '../checks/values.js';
 import { checkDType, FLOAT_DTYPES } from '../dtypes.js';
-import { describe, InvalidArgumentError } from '../errors.js';
+import { describe, invalid } from '../errors.js';
 import type { ReduceCall } from '../kernels.js';
-import { checkTensor, type Tensor } from '../tensor.js';
+import { checkTensor, type Tensor, type TensorClass, type WithDType } from '../tensor.js';
 import { freeOnFailure, unset } from './outputs.js';
 
 export interface MoeReduceOptions<T extends Tensor> {
   /** [E, D] or [E, 1, D] of ffnOut's dtype: added to each expert's rows. Default none. */
-  ffn2Bias?: T | null;
+  ffn2Bias?: TensorClass<T> | null;
   /** Divide by the sum of the token's scales; a token whose scales sum to 0 gives 0. Default false. */
   normTopkProb?: boolean;
   /** Factor on the whole result, finite. Default 1. */
   routedScalingFactor?: number;
   /** [T, D] of ffnOut's dtype: a tensor to write the result into, instead of a new one. No input may overlap it. */
-  out?: T;
+  out?: TensorClass<T>;
 }
 
 /**
@@ -35,14 +35,14 @@ export interface MoeReduceOptions<T extends Tensor> {
  */
 export function moeReduce<T extends Tensor>(
   ffnOut: T,
-  expertScalesFloat: T,
-  permuteIndicesPerToken: T,
-  topKIndices: T,
+  expertScalesFloat: TensorClass<T>,
+  permuteIndicesPerToken: TensorClass<T>,
+  topKIndices: TensorClass<T>,
   options: MoeReduceOptions<T> = {},
-): T {
+): WithDType<T, T['dtype']> {
   checkObject('options', options);
   const call = checkRoutingInputs(ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices);
-  const backend = ffnOut.backend as Backend as Backend<T>;
+  const { backend } = ffnOut;
   const { ffn2Bias = null, normTopkProb = false, routedScalingFactor = 1, out } = options;
   checkBoolean('normTopkProb', normTopkProb);
   checkFactor(routedScalingFactor);
@@ -60,17 +60,18 @@ export function moeReduce<T extends Tensor>(
       call.output = checkOutput(backend, 'out', out, ffnOut.dtype, tokens, hidden);
       checkReduceOverlap(call);
     }
-    backend.reduce(call);
+    // An empty result needs no kernel, whatever size the choices have.
+    if (tokens * hidden > 0) backend.reduce(call);
   });
-  return call.output;
+  return call.output as WithDType<T, T['dtype']>;
 }
 
-function checkRoutingInputs<T extends Tensor>(
-  ffnOut: T,
-  expertScalesFloat: T,
-  permuteIndicesPerToken: T,
-  topKIndices: T,
-): ReduceCall<T> {
+function checkRoutingInputs(
+  ffnOut: Tensor,
+  expertScalesFloat: Tensor,
+  permuteIndicesPerToken: Tensor,
+  topKIndices: Tensor,
+): ReduceCall {
   checkTensor('ffnOut', ffnOut);
   checkTensor('expertScalesFloat', expertScalesFloat, ffnOut.backend);
   checkTensor('permuteIndicesPerToken', permuteIndicesPerToken, ffnOut.backend);
@@ -107,11 +108,7 @@ function checkRoutingInputs<T extends Tensor>(
 
 function checkFactor(value: unknown): void {
   if (typeof value === 'number' && Number.isFinite(value)) return;
-  throw new InvalidArgumentError('INVALID_ARGUMENT', {
-    argument: 'routedScalingFactor',
-    found: describe(value),
-    expected: 'a finite number',
-  });
+  throw invalid('INVALID_ARGUMENT', 'routedScalingFactor', describe(value), 'a finite number');
 }
 
 /** Checks the bias [E, D] or [E, 1, D] and returns E. */

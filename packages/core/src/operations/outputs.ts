@@ -1,8 +1,9 @@
 import type { Backend } from '../backend.js';
 import { checkOutput, newOutput } from '../checks/output.js';
-import { checkObject } from '../checks/routing.js';
+import { checkObject } from '../checks/values.js';
+import type { DType } from '../dtypes.js';
 import type { PermuteCall, PlanCall, RouteCall } from '../kernels.js';
-import type { Tensor, WithDType } from '../tensor.js';
+import type { Tensor, TensorClass, WithDType } from '../tensor.js';
 
 /** What routeTokens gives. */
 export interface RoutingTensors<T extends Tensor> {
@@ -25,11 +26,11 @@ export interface DispatchPlan<T extends Tensor> {
 /** What moeDispatch gives. */
 export interface DispatchTensors<T extends Tensor> extends RoutingTensors<T>, DispatchPlan<T> {
   /** [K·T, D] of x's dtype: rows of x grouped by expert, by token index inside an expert. */
-  readonly permuteInput: T;
+  readonly permuteInput: WithDType<T, T['dtype']>;
 }
 
 /** The caller's own tensors for results, by the names of the results. */
-export type Out<R, T extends Tensor> = { readonly [Name in keyof R]: T };
+export type Out<R, T extends Tensor> = { readonly [Name in keyof R]: TensorClass<T> };
 
 /** The results of routeTokens. */
 export const ROUTING_OUTPUTS = ['expertScalesFloat', 'topKIndices'] as const;
@@ -41,51 +42,46 @@ export const DISPATCH_OUTPUTS = ['permuteInput', ...PLAN_OUTPUTS, ...ROUTING_OUT
 /** Stands for a call's output until it is filled in. */
 export const unset = undefined as never;
 
-type AnyOut<T extends Tensor> = Partial<Out<DispatchTensors<T>, T>> | undefined;
+type AnyOut = { readonly [Name in (typeof DISPATCH_OUTPUTS)[number]]?: Tensor } | undefined;
 
 /** Gives a RouteCall its outputs: the caller's after their checks, or new ones. */
-export function fillRouting<T extends Tensor>(call: RouteCall<T>, backend: Backend<T>, out: AnyOut<T>): void {
+export function fillRouting<T extends Tensor>(call: RouteCall<T>, backend: Backend<T>, out: AnyOut): void {
   const { tokens, topK } = call;
-  call.expertScalesFloat =
-    out === undefined
-      ? newOutput(backend, 'expertScalesFloat', 'float32', tokens, topK)
-      : checkOutput(backend, 'out.expertScalesFloat', out.expertScalesFloat, 'float32', tokens, topK);
-  call.topKIndices =
-    out === undefined
-      ? newOutput(backend, 'topKIndices', 'int32', tokens, topK)
-      : checkOutput(backend, 'out.topKIndices', out.topKIndices, 'int32', tokens, topK);
+  call.expertScalesFloat = output(backend, out, 'expertScalesFloat', 'float32', tokens, topK);
+  call.topKIndices = output(backend, out, 'topKIndices', 'int32', tokens, topK);
 }
 
 /** Gives a PlanCall its outputs. */
-export function fillPlan<T extends Tensor>(call: PlanCall<T>, backend: Backend<T>, out: AnyOut<T>): void {
+export function fillPlan<T extends Tensor>(call: PlanCall<T>, backend: Backend<T>, out: AnyOut): void {
   const { tokens, topK, numExperts } = call;
-  call.tokenNumsPerExpert =
-    out === undefined
-      ? newOutput(backend, 'tokenNumsPerExpert', 'int64', numExperts)
-      : checkOutput(backend, 'out.tokenNumsPerExpert', out.tokenNumsPerExpert, 'int64', numExperts);
-  call.expertOffsets =
-    out === undefined
-      ? newOutput(backend, 'expertOffsets', 'int32', numExperts + 1)
-      : checkOutput(backend, 'out.expertOffsets', out.expertOffsets, 'int32', numExperts + 1);
-  call.permuteIndicesPerToken =
-    out === undefined
-      ? newOutput(backend, 'permuteIndicesPerToken', 'int32', topK, tokens)
-      : checkOutput(backend, 'out.permuteIndicesPerToken', out.permuteIndicesPerToken, 'int32', topK, tokens);
+  call.tokenNumsPerExpert = output(backend, out, 'tokenNumsPerExpert', 'int64', numExperts);
+  call.expertOffsets = output(backend, out, 'expertOffsets', 'int32', numExperts + 1);
+  call.permuteIndicesPerToken = output(backend, out, 'permuteIndicesPerToken', 'int32', topK, tokens);
 }
 
 /** Gives a PermuteCall its output; for x of rank 1 it has rank 1 too. */
-export function fillPermuted<T extends Tensor>(
-  call: PermuteCall<T>,
-  backend: Backend<T>,
-  out: AnyOut<T>,
-): void {
+export function fillPermuted<T extends Tensor>(call: PermuteCall<T>, backend: Backend<T>, out: AnyOut): void {
   const { tokens, topK, hidden, x } = call;
   const columns = x.shape.length === 1 ? undefined : hidden;
-  call.permuteInput =
-    out === undefined
-      ? newOutput(backend, 'permuteInput', x.dtype, topK * tokens, columns)
-      : checkOutput(backend, 'out.permuteInput', out.permuteInput, x.dtype, topK * tokens, columns);
+  call.permuteInput = output(backend, out, 'permuteInput', x.dtype, topK * tokens, columns);
 }
+
+function output<T extends Tensor>(
+  backend: Backend<T>,
+  out: AnyOut,
+  name: (typeof DISPATCH_OUTPUTS)[number],
+  dtype: DType,
+  rows: number,
+  columns?: number,
+): T {
+  if (out === undefined) return newOutput(backend, name, dtype, rows, columns);
+  return checkOutput(backend, OUT_NAMES[name], out[name], dtype, rows, columns);
+}
+
+/** How errors name the caller's tensors. */
+export const OUT_NAMES = Object.fromEntries(DISPATCH_OUTPUTS.map((name) => [name, `out.${name}`])) as {
+  readonly [Name in (typeof DISPATCH_OUTPUTS)[number]]: string;
+};
 
 /** Runs `work`; should it throw, frees the named outputs of `call`, unless they are the caller's. */
 export function freeOnFailure<Name extends string>(
@@ -102,7 +98,7 @@ export function freeOnFailure<Name extends string>(
   }
 }
 
-/** Throws INVALID_ARGUMENT unless `out` can hold tensors. */
+/** Throws INVALID_ARGUMENT unless `out` is left out or can hold tensors. */
 export function checkOut(out: unknown): void {
-  checkObject('out', out, 'an object of tensors, named as in the result');
+  if (out !== undefined) checkObject('out', out, 'an object of tensors, named as in the result');
 }

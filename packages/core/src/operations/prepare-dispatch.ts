@@ -1,8 +1,8 @@
-import { type Backend, isBackend } from '../backend.js';
-import { checkObject, checkRouting, type RoutingOptions } from '../checks/routing.js';
-import { checkSize } from '../checks/shape.js';
-import { checkDType, type DType } from '../dtypes.js';
-import { describe, InvalidArgumentError } from '../errors.js';
+import { type Backend, checkLimit, isBackend } from '../backend.js';
+import { checkRouting, type RoutingOptions } from '../checks/routing.js';
+import { checkObject, checkSize } from '../checks/values.js';
+import { checkDType, DTYPES, type DType } from '../dtypes.js';
+import { describe, invalid } from '../errors.js';
 import type { PrepareCall } from '../kernels.js';
 
 export interface PrepareDispatchOptions extends RoutingOptions {
@@ -16,33 +16,35 @@ export interface PrepareDispatchOptions extends RoutingOptions {
   dtype: DType;
 }
 
-/** What prepareDispatch asks of a backend; `P` is what that backend's `prepare` gives. */
-export interface Preparing<P> {
-  prepare(call: PrepareCall): P;
+/** What prepareDispatch asks of a backend. */
+export interface Preparing {
+  prepare(call: PrepareCall): unknown;
 }
 
 /**
  * Makes everything that moeDispatch needs for one size ahead of time, so that each run allocates nothing.
  * @returns the backend's PreparedDispatch: `workspaceBytes`, `run(x, gatingOutput, out)`, `dispose()`.
- * @throws InvalidArgumentError, ResourceError, as moeDispatch does for the same sizes.
+ * @throws InvalidArgumentError, DisposedError, ResourceError, as moeDispatch does for the same sizes.
  */
-export function prepareDispatch<P>(backend: Preparing<P>, options: PrepareDispatchOptions): P {
+export function prepareDispatch<B extends Preparing>(
+  backend: B,
+  options: PrepareDispatchOptions,
+): ReturnType<B['prepare']> {
   checkObject('options', options);
   const owner = checkBackend(backend);
-  const { tokens, hidden, numExperts, dtype, moeTopk } = options;
+  owner.checkUsable();
+  const { tokens, hidden, numExperts, dtype } = options;
   checkSize('tokens', tokens, 0);
   checkSize('hidden', hidden, 0);
   checkSize('numExperts', numExperts, 1);
   checkDType('dtype', dtype, owner.info.dtypes);
-  const routing = checkRouting(options, tokens, numExperts, owner);
-  return backend.prepare({ routing, tokens, hidden, numExperts, topK: moeTopk, dtype });
+  const { routing, topK } = checkRouting(options, tokens, numExperts, owner, 'numExperts');
+  checkLimit('tokens', 'maxTensorBytes', topK * tokens * hidden * DTYPES[dtype].bytes, owner);
+  const call: PrepareCall = { routing, tokens, hidden, numExperts, topK, dtype };
+  return backend.prepare(call) as ReturnType<B['prepare']>;
 }
 
 function checkBackend(backend: object): Backend {
   if (isBackend(backend)) return backend;
-  throw new InvalidArgumentError('INVALID_ARGUMENT', {
-    argument: 'backend',
-    found: describe(backend),
-    expected: 'a backend, as selectBackend gives',
-  });
+  throw invalid('INVALID_ARGUMENT', 'backend', describe(backend), 'a backend, as selectBackend gives');
 }

@@ -1,18 +1,12 @@
-import type { Backend } from '../backend.js';
+import { type Backend, checkLimit } from '../backend.js';
 import { checkGating, checkSameTokens } from '../checks/inputs.js';
 import { checkOverlap } from '../checks/overlap.js';
-import {
-  checkExperts,
-  checkObject,
-  checkRouting,
-  checkRows,
-  checkTopK,
-  type RoutingOptions,
-} from '../checks/routing.js';
-import { checkSize, invalidShape, tokenCount, width } from '../checks/shape.js';
+import { checkRouting, checkRows, checkTopK, type RoutingOptions } from '../checks/routing.js';
+import { invalidShape, tokenCount, width } from '../checks/shape.js';
+import { checkObject, checkSize } from '../checks/values.js';
 import { checkDType } from '../dtypes.js';
 import type { PermuteCall, PlanCall, RouteCall } from '../kernels.js';
-import { checkTensor, type Tensor } from '../tensor.js';
+import { checkTensor, type Tensor, type TensorClass, type WithDType } from '../tensor.js';
 import {
   checkOut,
   type DispatchPlan,
@@ -20,6 +14,7 @@ import {
   fillPlan,
   fillRouting,
   freeOnFailure,
+  OUT_NAMES,
   type Out,
   PLAN_OUTPUTS,
   ROUTING_OUTPUTS,
@@ -37,11 +32,11 @@ export function routeTokens<T extends Tensor>(
   options: RoutingOptions & { out?: Out<RoutingTensors<T>, T> },
 ): RoutingTensors<T> {
   const tokens = checkGating(gatingOutput);
-  const backend = gatingOutput.backend as Backend as Backend<T>;
+  const { backend } = gatingOutput;
   const numExperts = width(gatingOutput);
-  const routing = checkRouting(options, tokens, numExperts, gatingOutput.backend);
-  const { moeTopk: topK, out } = options;
-  const call: RouteCall<T> = {
+  const { routing, topK } = checkRouting(options, tokens, numExperts, backend);
+  const { out } = options;
+  const call: RouteCall = {
     routing,
     tokens,
     numExperts,
@@ -51,7 +46,7 @@ export function routeTokens<T extends Tensor>(
     expertScalesFloat: unset,
   };
   freeOnFailure(call, ROUTING_OUTPUTS, out, () => {
-    if (out !== undefined) checkOut(out);
+    checkOut(out);
     fillRouting(call, backend, out);
     if (out !== undefined) {
       const { topKIndices, expertScalesFloat } = call;
@@ -81,13 +76,13 @@ export function planDispatch<T extends Tensor>(
   if (topKIndices.shape.length !== 2) throw invalidShape('topKIndices', topKIndices, 'rank 2 [tokens, topK]');
   checkObject('options', options);
   checkSize('numExperts', numExperts, 1);
-  const backend = topKIndices.backend as Backend as Backend<T>;
+  const { backend } = topKIndices;
   const [tokens, topK] = topKIndices.shape;
   checkTopK('topKIndices', topK, numExperts);
   checkRows('topKIndices', topK, tokens);
-  checkExperts('numExperts', numExperts, topKIndices.backend);
+  checkLimit('numExperts', 'maxExperts', numExperts, backend);
   const { out } = options;
-  const call: PlanCall<T> = {
+  const call: PlanCall = {
     tokens,
     numExperts,
     topK,
@@ -97,7 +92,7 @@ export function planDispatch<T extends Tensor>(
     permuteIndicesPerToken: unset,
   };
   freeOnFailure(call, PLAN_OUTPUTS, out, () => {
-    if (out !== undefined) checkOut(out);
+    checkOut(out);
     fillPlan(call, backend, out);
     if (out !== undefined) {
       const { tokenNumsPerExpert, expertOffsets, permuteIndicesPerToken } = call;
@@ -122,37 +117,37 @@ export function planDispatch<T extends Tensor>(
 export function permuteRows<T extends Tensor>(
   x: T,
   plan: Pick<Out<DispatchPlan<T>, T>, 'permuteIndicesPerToken'>,
-  options: { out?: { readonly permuteInput: T } } = {},
-): T {
+  options: { out?: { readonly permuteInput: TensorClass<T> } } = {},
+): WithDType<T, T['dtype']> {
   checkTensor('x', x);
   const permuteIndicesPerToken = checkPlan(plan, x.backend);
   checkObject('options', options);
-  const backend = x.backend as Backend as Backend<T>;
+  const { backend } = x;
   const [topK, tokens] = permuteIndicesPerToken.shape;
   const vector = x.shape.length === 1;
   checkSameTokens('x', x, vector ? x.shape[0] : tokenCount('x', x), tokens, 'the plan');
   const { out } = options;
   const hidden = vector ? 1 : width(x);
-  const call: PermuteCall<T> = {
+  const call: PermuteCall = {
     tokens,
     topK,
     hidden,
     x,
-    permuteIndicesPerToken: permuteIndicesPerToken as T,
+    permuteIndicesPerToken,
     permuteInput: unset,
   };
   freeOnFailure(call, ['permuteInput'], out, () => {
-    if (out !== undefined) checkOut(out);
+    checkOut(out);
     fillPermuted(call, backend, out);
     if (out !== undefined) checkOverlap(PERMUTE_NAMES, [call.permuteInput, x, permuteIndicesPerToken], 1);
     backend.permute(call);
   });
-  return call.permuteInput;
+  return call.permuteInput as WithDType<T, T['dtype']>;
 }
 
-const ROUTING_NAMES = [...ROUTING_OUTPUTS.map((name) => `out.${name}`), 'gatingOutput'];
-const PLAN_NAMES = [...PLAN_OUTPUTS.map((name) => `out.${name}`), 'topKIndices'];
-const PERMUTE_NAMES = ['out.permuteInput', 'x', 'plan.permuteIndicesPerToken'];
+const ROUTING_NAMES = [...ROUTING_OUTPUTS.map((name) => OUT_NAMES[name]), 'gatingOutput'];
+const PLAN_NAMES = [...PLAN_OUTPUTS.map((name) => OUT_NAMES[name]), 'topKIndices'];
+const PERMUTE_NAMES = [OUT_NAMES.permuteInput, 'x', 'plan.permuteIndicesPerToken'];
 
 function checkPlan(plan: unknown, backend: Backend): Tensor {
   checkObject('plan', plan, 'a plan, as planDispatch or moeDispatch gives');

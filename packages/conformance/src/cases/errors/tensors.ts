@@ -94,7 +94,7 @@ function limitCalls(): BadCall[] {
     {
       name: 'experts',
       code: 'LIMIT_EXCEEDED',
-      argument: 'gatingOutput',
+      argument: 'numExperts',
       call: (session) => {
         const numExperts = session.backend.info.limits.maxExperts + 1;
         if (!Number.isSafeInteger(numExperts)) throw new NotClaimed('a limit on the number of experts');

@@ -1,0 +1,20 @@
+import { ResourceError } from '@moe-dispatch/core';
+
+/** What `make` makes. @throws ResourceError OUT_OF_MEMORY where the engine cannot */
+export function allocated<A>(size: string, make: () => A): A {
+  try {
+    return make();
+  } catch (cause) {
+    throw new ResourceError('OUT_OF_MEMORY', {
+      argument: 'memory',
+      found: `a request of ${size}`,
+      expected: 'what this JavaScript engine can still allocate',
+      cause,
+    });
+  }
+}
+
+/** A new array for scratch data. @throws ResourceError OUT_OF_MEMORY */
+export function scratchArray<A>(ArrayType: new (length: number) => A, length: number): A {
+  return allocated(`${length} elements`, () => new ArrayType(length));
+}
