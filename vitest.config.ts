@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** Compiling and long runs on a GPU take their time. */
+/** One file at a time: the tests share a GPU, and one takes all of its memory. Compiling and long runs take their time. */
 const cudaProject = (name: string, include: string) => ({
   extends: true as const,
-  test: { name, include: [include], testTimeout: 600_000, hookTimeout: 120_000 },
+  test: { name, include: [include], fileParallelism: false, testTimeout: 600_000, hookTimeout: 120_000 },
 });
 
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.

@@ -111,7 +111,7 @@ export function loadAddon(): Addon {
     throw new CudaUnavailableError('unsupported-platform', {
       found: platform,
       expected: 'linux-x64',
-      hint: 'Use another backend here',
+      remedy: 'use another backend here',
     });
   }
   const name = `@moe-dispatch/backend-cuda-${platform}`;
@@ -121,7 +121,7 @@ export function loadAddon(): Addon {
     throw new CudaUnavailableError('no-platform-package', {
       found: error instanceof Error ? error.message.split('\n')[0]! : String(error),
       expected: `the package ${name} with its native addon`,
-      hint: 'Install with optional dependencies; in the workspace, with a C++ compiler: pnpm build',
+      remedy: 'install with optional dependencies; in the workspace, with a C++ compiler: pnpm build',
       cause: error,
     });
   }

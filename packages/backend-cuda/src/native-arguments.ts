@@ -23,13 +23,13 @@ export function checkMemory(
   const size = BigInt(DTYPES[dtype].bytes);
   if (typeof devicePtr !== 'bigint' || devicePtr < 0n || devicePtr > MAX_ADDRESS || devicePtr % size !== 0n) {
     throw invalid(
-      'native.devicePtr',
-      describe(devicePtr),
-      `the address of device memory, a multiple of ${size}`,
+      'native',
+      `devicePtr ${describe(devicePtr)}`,
+      `as devicePtr the address of device memory, a multiple of ${size}`,
     );
   }
   if (!Number.isSafeInteger(available) || available < 0) {
-    throw invalid('native.byteLength', describe(available), 'a number of bytes');
+    throw invalid('native', `byteLength ${describe(available)}`, 'as byteLength a number of bytes');
   }
   if (available >= byteLength) return;
   throw new InvalidArgumentError('BUFFER_TOO_SMALL', {

@@ -13,8 +13,7 @@ export function nativeError(error: unknown, argument: string): unknown {
     return new ResourceError('OUT_OF_MEMORY', {
       argument,
       found: message,
-      expected: 'enough free memory on the device',
-      hint: 'dispose() tensors that are no longer needed',
+      expected: 'enough free memory on the device: dispose() what is no longer needed',
       cause: error,
     });
   }

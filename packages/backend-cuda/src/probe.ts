@@ -27,7 +27,7 @@ export async function probeDriver(): Promise<Probe> {
     throw new CudaUnavailableError('probe-crashed', {
       found: `a probe of the driver that ended with ${end}`,
       expected: "an NVIDIA driver that answers to cuInit; see whether 'nvidia-smi' works",
-      hint: 'Reinstall the driver, or restart the machine',
+      remedy: 'reinstall the driver, or restart the machine',
       cause: error,
     });
   }
@@ -56,7 +56,7 @@ export function usableDevice(probe: Probe, ordinal: number): CudaDeviceInfo {
     throw new CudaUnavailableError('no-such-ordinal', {
       found: `ordinal ${ordinal}`,
       expected: `one of ${devices.map((each) => `${each.ordinal} (${each.name})`).join(', ')}`,
-      hint: 'CUDA_VISIBLE_DEVICES hides devices and changes their ordinals',
+      remedy: 'CUDA_VISIBLE_DEVICES hides devices and changes their ordinals',
     });
   }
   if (!device.memoryPools || !fatBinaryCovers(device.computeCapability)) {
@@ -74,7 +74,7 @@ function checkDriver(probe: Probe): void {
     throw new CudaUnavailableError('no-driver', {
       found: noLibrary,
       expected: 'libcuda.so.1, a part of the NVIDIA driver',
-      hint: 'Install the driver; in a container, start it with the GPUs (docker run --gpus all)',
+      remedy: 'install the driver; in a container, start it with the GPUs (docker run --gpus all)',
     });
   }
   if (missingFunction !== undefined || driverVersion < REQUIRED_DRIVER) {
@@ -82,7 +82,7 @@ function checkDriver(probe: Probe): void {
     throw new CudaUnavailableError('driver-too-old', {
       found: `a driver ${version}${missingFunction === undefined ? '' : `, without ${missingFunction}`}`,
       expected: `a driver for CUDA ${formatVersion(REQUIRED_DRIVER)} or later`,
-      hint: 'Update the NVIDIA driver',
+      remedy: 'update the NVIDIA driver',
     });
   }
   if (error === undefined) return;
@@ -99,6 +99,6 @@ function noDevice(found: string): CudaUnavailableError {
   return new CudaUnavailableError('no-device', {
     found,
     expected: 'an NVIDIA GPU',
-    hint: 'CUDA_VISIBLE_DEVICES may hide it; in a container, start it with the GPUs',
+    remedy: 'CUDA_VISIBLE_DEVICES may hide it; in a container, start it with the GPUs',
   });
 }

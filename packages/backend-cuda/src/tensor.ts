@@ -3,6 +3,7 @@ import type { CudaBackend } from './backend.js';
 
 /** A tensor in a GPU's memory. */
 export class CudaTensor extends Tensor {
+  declare readonly tensorClass?: CudaTensor;
   /** The address of the first element. For the backend; users take `devicePtr`. */
   readonly address: number;
   override readonly capacity: number;

@@ -1,4 +1,4 @@
-import { BackendUnavailableError, type ErrorDetails } from '@moe-dispatch/core';
+import { BackendUnavailableError } from '@moe-dispatch/core';
 
 /** What stands between this machine and the CUDA backend. */
 export type CudaUnavailableReason =
@@ -12,13 +12,22 @@ export type CudaUnavailableReason =
   | 'no-such-ordinal'
   | 'unsupported-device';
 
+interface UnavailableDetails {
+  found: string;
+  expected: string;
+  /** What to do about it. */
+  remedy?: string;
+  cause?: unknown;
+}
+
 /** Code BACKEND_UNAVAILABLE; `reason` says which of the possible obstacles it is, the message what to do. */
 export class CudaUnavailableError extends BackendUnavailableError {
   override readonly name = 'CudaUnavailableError';
   readonly reason: CudaUnavailableReason;
 
-  constructor(reason: CudaUnavailableReason, details: Omit<ErrorDetails, 'argument'>) {
-    super('BACKEND_UNAVAILABLE', { argument: 'cuda', ...details });
+  constructor(reason: CudaUnavailableReason, { found, expected, remedy, cause }: UnavailableDetails) {
+    const wanted = remedy === undefined ? expected : `${expected} (${remedy})`;
+    super('BACKEND_UNAVAILABLE', { argument: 'cuda', found, expected: wanted, cause });
     this.reason = reason;
   }
 }
