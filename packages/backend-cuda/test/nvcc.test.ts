@@ -1,6 +1,8 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { compile, describe, MANIFEST, nvccVersion } from '../scripts/fatbin.mjs';
 
@@ -17,4 +19,9 @@ it('the kernels compile anew, with the same nvcc to the same bytes', () => {
   } finally {
     rmSync(folder, { recursive: true });
   }
+});
+
+it("the driver's interface is declared as in cuda.h", () => {
+  const source = fileURLToPath(new URL('support/abi.cc', import.meta.url));
+  expect(() => execFileSync('nvcc', ['-std=c++17', '-c', source, '-o', '/dev/null'])).not.toThrow();
 });
