@@ -13,6 +13,12 @@ const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
+/** One file at a time: the tests share a GPU, and one takes all of its memory. Compiling and long runs take their time. */
+const cudaProject = (name: string, include: string) => ({
+  extends: true as const,
+  test: { name, include: [include], fileParallelism: false, testTimeout: 600_000, hookTimeout: 120_000 },
+});
+
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
 export default defineConfig({
   test: {
@@ -25,6 +31,7 @@ export default defineConfig({
           name: 'cpu',
           include: [
             'packages/{core,backend-cpu,conformance}/test/**/*.test.ts',
+            'packages/backend-cuda/test/artefact.test.ts',
             'apps/*/test/**/*.test.ts',
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
@@ -74,6 +81,9 @@ export default defineConfig({
           },
         },
       },
+      cudaProject('cuda-host', 'packages/backend-cuda/test/host/*.test.ts'),
+      cudaProject('cuda', 'packages/backend-cuda/test/gpu/*.test.ts'),
+      cudaProject('nvcc', 'packages/backend-cuda/test/nvcc.test.ts'),
     ],
   },
 });

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +13,9 @@ export const parts = [
   { name: 'deno', missing: missingDeno },
   { name: 'webgpu-node', missing: missingAdapter },
   { name: 'browser', missing: missingChromium },
+  { name: 'cuda-host', missing: missingAddon },
+  { name: 'cuda', missing: missingGpu },
+  { name: 'nvcc', missing: missingNvcc },
 ];
 
 /** The names in MOE_REQUIRE, such as "cpu,deno": these parts may not be missing. */
@@ -60,5 +64,33 @@ function missingChromium() {
     return undefined;
   } catch (error) {
     return `'${chromium} --version' failed (${error.code ?? error.status}); CHROMIUM names another browser`;
+  }
+}
+
+/** The build makes the addon where there is a C++ compiler. */
+function missingAddon() {
+  const addon = new URL('../packages/backend-cuda-linux-x64/moe-dispatch-cuda.node', import.meta.url);
+  if (existsSync(addon)) return undefined;
+  return 'the CUDA addon is not built, for want of a C++ compiler or of Linux on x64';
+}
+
+function missingGpu() {
+  const noAddon = missingAddon();
+  if (noAddon !== undefined) return noAddon;
+  const command = fileURLToPath(
+    new URL('../packages/backend-cuda/bin/moe-dispatch-cuda.js', import.meta.url),
+  );
+  const { obstacle } = JSON.parse(
+    execFileSync(process.execPath, [command, 'inspect', '--json'], { encoding: 'utf8' }),
+  );
+  return obstacle && `${obstacle.reason}: ${obstacle.message}`;
+}
+
+function missingNvcc() {
+  try {
+    execFileSync('nvcc', ['--version'], { stdio: 'pipe' });
+    return undefined;
+  } catch {
+    return 'there is no nvcc to compile the CUDA kernels anew';
   }
 }

@@ -31,7 +31,9 @@ export function indexCases(): ConformanceCase[] {
       const rows = hostTensor('int32', [2, 3]);
       rows.data.set([0, 1, bad, 3, 4, 5]);
       const x = session.upload(drawn('float32', [3, 2], (i) => i));
-      return [permuteRows(x, { permuteIndicesPerToken: session.upload(rows) })];
+      // With a content of its own, because a row that no index names keeps what it held.
+      const out = { permuteInput: session.upload(hostTensor('float32', [6, 2])) };
+      return [permuteRows(x, { permuteIndicesPerToken: session.upload(rows) }, { out })];
     }),
   ];
 }

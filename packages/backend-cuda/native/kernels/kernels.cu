@@ -1,0 +1,72 @@
+// Everything the backend launches, in one module. The host finds a kernel by its name (launch/).
+#include "decode.cuh"
+#include "place.cuh"
+#include "rank.cuh"
+#include "reduce.cuh"
+#include "route.cuh"
+#include "wide.cuh"
+
+using namespace moe;
+
+extern __shared__ __align__(128) char sharedMemory[];
+
+#define KERNEL extern "C" __global__ void
+
+#define ROUTING(LANES, VALUES)                                                                            \
+  KERNEL __launch_bounds__(256) route_##LANES##x##VALUES(const __grid_constant__ RouteArgs a) {           \
+    route_all<LANES, VALUES>(a);                                                                          \
+  }                                                                                                       \
+  KERNEL __launch_bounds__(1024) route_tile_##LANES##x##VALUES(const __grid_constant__ RouteTileArgs a) { \
+    route_tile<LANES, VALUES>(a, sharedMemory);                                                           \
+  }                                                                                                       \
+  KERNEL __launch_bounds__(128) decode_##LANES##x##VALUES(const __grid_constant__ DecodeArgs a) {         \
+    dispatch_decode<LANES, VALUES>(a);                                                                    \
+  }
+
+ROUTING(4, 4)
+ROUTING(8, 8)
+ROUTING(16, 8)
+ROUTING(32, 8)
+ROUTING(32, 16)
+ROUTING(32, 32)
+
+KERNEL __launch_bounds__(512) route_wide_rows(const __grid_constant__ RouteArgs a) { route_wide(a, sharedMemory); }
+
+KERNEL __launch_bounds__(1024) rank_tiles(const __grid_constant__ TileArgs a) { rank_indices(a, sharedMemory); }
+
+KERNEL __launch_bounds__(1024) place_tiles(const __grid_constant__ PlanArgs a) {
+  place_pairs(a, reinterpret_cast<uint32_t*>(sharedMemory));
+}
+
+// Launched with fewer threads: the bound keeps them to 64 registers, without which too few warps are resident.
+#define PERMUTING(NAME, VECTOR, DEPTH)                                                        \
+  KERNEL __launch_bounds__(1024) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) {  \
+    permute_rows<VECTOR, DEPTH>(a);                                                           \
+  }
+#define COPYING(NAME, VECTOR)                                                             \
+  KERNEL __launch_bounds__(1024) place_rows_##NAME(const __grid_constant__ PlaceArgs a) { \
+    place_rows<VECTOR, 4>(a, reinterpret_cast<uint32_t*>(sharedMemory));                  \
+  }                                                                                       \
+  PERMUTING(NAME, VECTOR, 4)
+
+COPYING(16, uint4)
+COPYING(8, uint2)
+COPYING(4, uint32_t)
+COPYING(2, uint16_t)
+COPYING(1, uint8_t)
+PERMUTING(16_deep, uint4, 8)
+
+#define REDUCING(NAME, FLOAT, COUNT)                                                                 \
+  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
+    reduce_rows<FLOAT, COUNT, false>(a);                                                             \
+  }                                                                                                  \
+  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
+    reduce_rows<FLOAT, COUNT, true>(a);                                                              \
+  }
+
+REDUCING(float32, float, 4)
+REDUCING(float32, float, 1)
+REDUCING(float16, __half, 8)
+REDUCING(float16, __half, 1)
+REDUCING(bfloat16, __nv_bfloat16, 8)
+REDUCING(bfloat16, __nv_bfloat16, 1)

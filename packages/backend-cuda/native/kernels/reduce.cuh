@@ -1,0 +1,137 @@
+// The weighted sum of each token's rows: a gather, float32 sums in the order of the choices, rounded once.
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include "copy.cuh"
+
+namespace moe {
+
+__device__ __forceinline__ float widen(float value) { return value; }
+__device__ __forceinline__ float widen(__half value) { return __half2float(value); }
+__device__ __forceinline__ float widen(__nv_bfloat16 value) { return __bfloat162float(value); }
+
+template <class Float>
+__device__ __forceinline__ Float narrow(float value);
+template <>
+__device__ __forceinline__ float narrow<float>(float value) { return value; }
+template <>
+__device__ __forceinline__ __half narrow<__half>(float value) { return __float2half_rn(value); }
+template <>
+__device__ __forceinline__ __nv_bfloat16 narrow<__nv_bfloat16>(float value) { return __float2bfloat16_rn(value); }
+
+template <int BYTES> struct Word;
+template <> struct Word<2> { using Type = uint16_t; };
+template <> struct Word<4> { using Type = uint32_t; };
+template <> struct Word<16> { using Type = uint4; };
+
+/** COUNT neighbouring elements of a row, moved as one word. */
+template <class Float, int COUNT>
+struct Elements {
+  using Raw = typename Word<sizeof(Float) * COUNT>::Type;
+  union {
+    Raw raw;
+    Float values[COUNT];
+  };
+  __device__ Elements() {}
+};
+
+/** A choice of a token, as its lane holds it. */
+struct Choice {
+  uint32_t row;     // of ffn; kNoRow where an index is out of range
+  uint32_t expert;  // of the bias
+  float weight;
+};
+
+/** Weights are rounded to float32 once. `norm` is 0 where the token's scales are to be normalised but sum to 0. */
+__device__ __forceinline__ Choice load_choice(const ReduceArgs& a, uint32_t token, uint32_t k, double norm) {
+  Choice choice = {kNoRow, 0, 0.0f};
+  if (k >= a.topK) return choice;
+  const uint64_t pair = static_cast<uint64_t>(token) * a.topK + k;
+  choice.row = static_cast<uint32_t>(a.map[static_cast<uint64_t>(k) * a.tokens + token]);
+  if (a.bias != nullptr) {
+    choice.expert = static_cast<uint32_t>(a.indices[pair]);
+    if (choice.expert >= a.experts) choice.row = kNoRow;
+  }
+  if (choice.row >= a.tokens * a.topK || norm == 0) choice.row = kNoRow;
+  else choice.weight = static_cast<float>(a.normalise ? a.scales[pair] / norm * a.factor : a.scales[pair] * a.factor);
+  return choice;
+}
+
+/** Σ of the token's scales, the same in every lane. */
+__device__ __forceinline__ double sum_scales(const ReduceArgs& a, uint32_t token) {
+  double sum = 0;
+  for (uint32_t k = lane_id(); k < a.topK; k += 32) sum += a.scales[static_cast<uint64_t>(token) * a.topK + k];
+#pragma unroll
+  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kFullMask, sum, step);
+  return sum;
+}
+
+/** Rows whose loads are in flight together. More of them cost registers, so warps, and were slower. */
+constexpr int kBatch = 2;
+
+/** Adds the choices that the warp's lanes hold to the sums of a word a lane. */
+template <class Float, int COUNT, bool BIAS>
+__device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& mine, uint32_t choices, uint64_t element,
+                                            bool inside, float (&sums)[COUNT]) {
+  using Pack = Elements<Float, COUNT>;
+  using Raw = typename Pack::Raw;
+  const Float* const ffn = static_cast<const Float*>(a.ffn);
+  const Float* const bias = static_cast<const Float*>(a.bias);
+  for (uint32_t first = 0; first < choices; first += kBatch) {
+    Pack rows[kBatch];
+    Pack biases[kBatch];
+    bool counts[kBatch];
+#pragma unroll
+    for (int b = 0; b < kBatch; b++) {
+      const uint32_t row = __shfl_sync(kFullMask, mine.row, first + b);
+      const uint32_t expert = BIAS ? __shfl_sync(kFullMask, mine.expert, first + b) : 0;
+      counts[b] = row != kNoRow && first + b < choices && inside;
+      if (!counts[b]) continue;
+      rows[b].raw = __ldcs(reinterpret_cast<const Raw*>(ffn + row * a.hidden + element));
+      if (BIAS) biases[b].raw = *reinterpret_cast<const Raw*>(bias + expert * a.hidden + element);
+    }
+#pragma unroll
+    for (int b = 0; b < kBatch; b++) {
+      const float weight = __shfl_sync(kFullMask, mine.weight, first + b);
+      if (!counts[b]) continue;
+#pragma unroll
+      for (int i = 0; i < COUNT; i++) {
+        float value = widen(rows[b].values[i]);
+        if (BIAS) value += widen(biases[b].values[i]);
+        sums[i] = fmaf(weight, value, sums[i]);
+      }
+    }
+  }
+}
+
+template <class Float, int COUNT, bool BIAS>
+__device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
+  using Pack = Elements<Float, COUNT>;
+  grid_wait();
+  grid_trigger();
+  const uint64_t units = static_cast<uint64_t>(a.tokens) * a.parts;
+  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * warps_in_block();
+  for (uint64_t unit = static_cast<uint64_t>(blockIdx.x) * warps_in_block() + warp_id(); unit < units; unit += stride) {
+    const uint32_t token = static_cast<uint32_t>(unit / a.parts);
+    const uint64_t begin = (unit - static_cast<uint64_t>(token) * a.parts) * a.partVectors * COUNT;
+    const uint64_t end = min(begin + static_cast<uint64_t>(a.partVectors) * COUNT, a.hidden);
+    const double norm = a.normalise ? sum_scales(a, token) : 1.0;
+    Choice mine = load_choice(a, token, lane_id(), norm);
+    for (uint64_t step = begin; step < end; step += 32 * COUNT) {
+      const uint64_t element = step + lane_id() * COUNT;
+      float sums[COUNT] = {};
+      for (uint32_t first = 0; first < a.topK; first += 32) {
+        if (a.topK > 32) mine = load_choice(a, token, first + lane_id(), norm);
+        add_choices<Float, COUNT, BIAS>(a, mine, min(a.topK - first, 32u), element, element < end, sums);
+      }
+      if (element >= end) continue;
+      Pack pack;
+#pragma unroll
+      for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(sums[i]);
+      __stcs(reinterpret_cast<typename Pack::Raw*>(static_cast<Float*>(a.out) + token * a.hidden + element), pack.raw);
+    }
+  }
+}
+
+}  // namespace moe

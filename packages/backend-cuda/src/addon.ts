@@ -1,0 +1,128 @@
+import { createRequire } from 'node:module';
+import { CudaUnavailableError } from './unavailable.js';
+
+/** The native addon (native/addon). Addresses are numbers; they stay below 2^53. */
+export interface Addon {
+  probe(): Probe;
+  Backend: new (ordinal: number, fatBinary: Uint8Array) => NativeBackend;
+  Dispatch: new (
+    backend: NativeBackend,
+    routing: number,
+    tokens: number,
+    experts: number,
+    topK: number,
+    rowBytes: number,
+  ) => NativeDispatch;
+}
+
+/** What the addon finds: see native/addon/probe.h. */
+export interface Probe {
+  /** Why the driver's library could not be opened. */
+  noLibrary?: string;
+  /** A function that the driver's library lacks. */
+  missingFunction?: string;
+  /** 13000 for 13.0. */
+  driverVersion?: number;
+  error?: string;
+  errorCode?: number;
+  devices: CudaDeviceInfo[];
+}
+
+export interface CudaDeviceInfo {
+  ordinal: number;
+  name: string;
+  memoryBytes: number;
+  multiprocessors: number;
+  /** 90 for 9.0. */
+  computeCapability: number;
+  /** Whether memory can be allocated in the order of a stream. */
+  memoryPools: boolean;
+}
+
+export interface NativeBackend {
+  limits(): { maxExperts: number; multiprocessors: number };
+  pool(): { reservedBytes: number; usedBytes: number };
+  allocate(bytes: number): number;
+  release(address: number): void;
+  upload(address: number, data: ArrayBufferView): void;
+  read(address: number, bytes: number): Promise<ArrayBuffer>;
+  useStream(stream: bigint | null): void;
+  route(
+    routing: number,
+    tokens: number,
+    experts: number,
+    topK: number,
+    gating: number,
+    indices: number,
+    scales: number,
+  ): void;
+  plan(
+    tokens: number,
+    experts: number,
+    topK: number,
+    indices: number,
+    counts: number,
+    offsets: number,
+    map: number,
+  ): void;
+  permute(tokens: number, topK: number, rowBytes: number, x: number, map: number, permuteInput: number): void;
+  dispatch(
+    routing: number,
+    tokens: number,
+    experts: number,
+    topK: number,
+    rowBytes: number,
+    ...addresses: DispatchAddresses
+  ): void;
+  reduce(
+    dtype: number,
+    tokens: number,
+    topK: number,
+    hidden: number,
+    experts: number,
+    normalise: boolean,
+    factor: number,
+    ffnOut: number,
+    scales: number,
+    map: number,
+    indices: number,
+    bias: number,
+    output: number,
+  ): void;
+  dispose(): void;
+}
+
+/** x, gating, permuteInput, counts, offsets, map, scales, indices */
+export type DispatchAddresses = [number, number, number, number, number, number, number, number];
+
+export interface NativeDispatch {
+  readonly workspaceBytes: number;
+  run(...addresses: DispatchAddresses): void;
+  dispose(): void;
+}
+
+/**
+ * Loads the addon from the package for this platform.
+ * @throws CudaUnavailableError `unsupported-platform`, `no-platform-package`
+ */
+export function loadAddon(): Addon {
+  const platform = `${process.platform}-${process.arch}`;
+  if (platform !== 'linux-x64') {
+    throw new CudaUnavailableError('unsupported-platform', {
+      found: platform,
+      expected: 'linux-x64',
+      remedy: 'use another backend here',
+    });
+  }
+  const name = `@moe-dispatch/backend-cuda-${platform}`;
+  try {
+    return createRequire(import.meta.url)(name) as Addon;
+  } catch (error) {
+    throw new CudaUnavailableError('no-platform-package', {
+      found: error instanceof Error ? error.message.split('\n')[0]! : String(error),
+      expected: `the package ${name} with its native addon`,
+      remedy: 'install with optional dependencies; in the workspace, with a C++ compiler: pnpm build',
+      cause: error,
+    });
+  }
+}

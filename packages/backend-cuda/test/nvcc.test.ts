@@ -1,0 +1,27 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, it } from 'vitest';
+import { compile, describe, MANIFEST, nvccVersion } from '../scripts/fatbin.mjs';
+
+it('the kernels compile anew, with the same nvcc to the same bytes', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moe-fatbin-'));
+  try {
+    const target = join(folder, 'kernels.fatbin');
+    compile(target);
+    const made = readFileSync(target);
+    expect(made.length).toBeGreaterThan(100_000);
+    const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8'));
+    const nvcc = nvccVersion()!;
+    if (nvcc === manifest.nvcc) expect(describe(made, nvcc)).toEqual(manifest);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+it("the driver's interface is declared as in cuda.h", () => {
+  const source = fileURLToPath(new URL('support/abi.cc', import.meta.url));
+  expect(() => execFileSync('nvcc', ['-std=c++17', '-c', source, '-o', '/dev/null'])).not.toThrow();
+});
