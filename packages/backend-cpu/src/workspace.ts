@@ -21,6 +21,7 @@ export class Workspace {
     this.sortKeys = scratchArray(Float64Array, routed);
   }
 
+  /** `values`, `topExperts` and `sortKeys` take 8 + 4 + 8 bytes an expert: five times what `topExperts` takes. */
   get byteLength(): number {
     return this.nextRow.byteLength + 5 * this.topExperts.byteLength;
   }
