@@ -1,29 +1,33 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
-import { type Backend, isMoeDispatchError, selectBackend } from '@moe-dispatch/core';
-import { type FixtureSource, packageFixtures } from './fixtures.js';
-import { BackendModuleError, loadBackend } from './load-backend.js';
-import { formatFailure, formatTotals, repeatOptions } from './report-text.js';
-import { type CaseResult, type ConformanceOptions, NoCaseError, runConformance } from './run.js';
+import { isMoeDispatchError } from '@moe-dispatch/core';
+import { type Command, UsageError } from './commands/command.js';
+import { runCommand } from './commands/run.js';
+import { BackendModuleError } from './load-backend.js';
+import { NoCaseError } from './run.js';
 
-const USAGE = `usage: moe-conformance run --backend <module> [options]
+const COMMANDS: readonly Command[] = [runCommand];
 
-  --backend <module>   package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
-  --fixtures <dir>     folder of .safetensors fixtures, instead of this package's own
-  --filter <text>      only cases whose id contains the text (or is the text)
-  --seed <n>           seed of the first random case (default 1)
-  --random <n>         number of random cases (default 50)
-  --json <file>        also write the report as JSON
-
-Exit code: 0 all passed, 1 a case failed or none could be checked, 2 the command or the backend did not work.`;
-
-class UsageError extends Error {}
-
-/** Runs the command line and returns its exit code. */
+/** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === '--help' || name === '-h') {
+    console.log(overview());
+    return 0;
+  }
+  const command = COMMANDS.find((candidate) => candidate.name === name);
+  if (command === undefined) {
+    console.error(`${name === undefined ? 'a command is missing' : `no command '${name}'`}\n\n${overview()}`);
+    return 2;
+  }
+  if (rest.includes('--help') || rest.includes('-h')) {
+    console.log(command.usage);
+    return 0;
+  }
+  return runCommandLine(command, rest);
+}
+
+async function runCommandLine(command: Command, args: readonly string[]): Promise<number> {
   try {
-    return await run(args);
+    return await command.run(args);
   } catch (error) {
     const expected =
       error instanceof UsageError ||
@@ -32,85 +36,13 @@ export async function main(args: readonly string[]): Promise<number> {
       isMoeDispatchError(error);
     if (!expected) throw error;
     console.error(error.message);
-    if (error instanceof UsageError) console.error(`\n${USAGE}`);
+    if (error instanceof UsageError) console.error(`\n${command.usage}`);
     return 2;
   }
 }
 
-async function run(args: readonly string[]): Promise<number> {
-  const { values, positionals } = parse(args);
-  if (values.help) {
-    console.log(USAGE);
-    return 0;
-  }
-  if (positionals.length !== 1 || positionals[0] !== 'run') throw new UsageError('the command is `run`');
-  if (values.backend === undefined) throw new UsageError('--backend is missing');
-  const options: ConformanceOptions = {
-    fixtures: values.fixtures === undefined ? packageFixtures : await folderFixtures(values.fixtures),
-    onCase: printCase(values.backend, values.fixtures),
-    ...(values.filter === undefined ? {} : { filter: values.filter }),
-    ...(values.seed === undefined ? {} : { seed: naturalNumber('--seed', values.seed) }),
-    ...(values.random === undefined ? {} : { random: naturalNumber('--random', values.random) }),
-  };
-  const factory = await loadBackend(values.backend);
-  // selectBackend words the reason why a backend is not available. The backend itself is made anew for the run.
-  const probe: Backend = await selectBackend([factory]);
-  probe.dispose();
-  const report = await runConformance(factory, options);
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(formatTotals(report));
-  return report.totals.failed > 0 || report.totals.passed === 0 ? 1 : 0;
-}
-
-function parse(args: readonly string[]) {
-  const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        backend: text,
-        fixtures: text,
-        filter: text,
-        seed: text,
-        random: text,
-        json: text,
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-}
-
-function naturalNumber(option: string, text: string): number {
-  const value = Number(text);
-  if (/^\d+$/.test(text) && value <= 0x7fffffff) return value;
-  throw new UsageError(`${option}: expected an integer from 0 to 2147483647, found '${text}'`);
-}
-
-async function folderFixtures(folder: string): Promise<FixtureSource> {
-  const extension = '.safetensors';
-  let files: string[];
-  try {
-    files = await readdir(folder);
-  } catch (error) {
-    throw new UsageError(`--fixtures: ${(error as Error).message}`);
-  }
-  const names = files
-    .filter((file) => file.endsWith(extension))
-    .map((file) => file.slice(0, -extension.length))
-    .sort();
-  if (names.length === 0) throw new UsageError(`--fixtures: no ${extension} file in '${folder}'`);
-  return { names, load: (name) => readFile(join(folder, `${name}${extension}`)) };
-}
-
-/** Prints failed cases as they come, with the command that repeats them. */
-function printCase(backend: string, fixtures: string | undefined): (result: CaseResult) => void {
-  const folder = fixtures === undefined ? '' : ` --fixtures ${fixtures}`;
-  return (result) => {
-    if (result.status !== 'failed') return;
-    console.log(formatFailure(result));
-    console.log(`  repeat: moe-conformance run --backend ${backend}${folder} ${repeatOptions(result.id)}\n`);
-  };
+function overview(): string {
+  const width = Math.max(...COMMANDS.map(({ name }) => name.length));
+  const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
+  return `usage: moe-conformance <command> [options]\n\n${lines.join('\n')}\n\nEach command explains itself with --help.`;
 }

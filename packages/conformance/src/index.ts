@@ -6,9 +6,12 @@ export { type NativeMemory, typedArrayMemory } from './native-memory.js';
 export {
   type CaseResult,
   type CaseStatus,
-  type ConformanceOptions,
   type ConformanceReport,
-  NoCaseError,
-  runConformance,
-} from './run.js';
+  type ErrorHistogram,
+  REPORT_VERSION,
+  type ReportedBackend,
+  type ReportTotals,
+  type Routing,
+} from './report.js';
+export { type ConformanceOptions, NoCaseError, runConformance } from './run.js';
 export { readSafetensors, SafetensorsError, type SafetensorsFile, writeSafetensors } from './safetensors.js';

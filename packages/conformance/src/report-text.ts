@@ -1,5 +1,5 @@
 import type { Difference } from './compare.js';
-import type { CaseResult, ConformanceReport } from './run.js';
+import type { CaseResult, ConformanceReport } from './report.js';
 
 /** A failed case in words: every difference, or what was thrown. */
 export function formatFailure(result: CaseResult): string {

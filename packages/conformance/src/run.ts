@@ -1,18 +1,13 @@
-import {
-  type Backend,
-  type BackendFactory,
-  type BackendInfo,
-  isBackend,
-  isMoeDispatchError,
-} from '@moe-dispatch/core';
+import { type Backend, type BackendFactory, isBackend, isMoeDispatchError } from '@moe-dispatch/core';
 import type { ConformanceCase } from './cases/conformance-case.js';
 import { errorCases } from './cases/errors/index.js';
 import { generatedCases } from './cases/generated/index.js';
 import { goldenCases } from './cases/golden.js';
 import { randomCases } from './cases/random.js';
-import type { Difference } from './compare.js';
 import { type FixtureSource, packageFixtures } from './fixtures.js';
+import { describeMachine } from './machine.js';
 import { detectNativeMemory, type NativeMemory } from './native-memory.js';
+import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
 import { type Environment, NotClaimed, Session } from './session.js';
 
 export interface ConformanceOptions {
@@ -33,28 +28,6 @@ export interface ConformanceOptions {
   onCase?: (result: CaseResult, done: number, total: number) => void;
 }
 
-export type CaseStatus = 'passed' | 'failed' | 'not claimed';
-
-export interface CaseResult {
-  readonly id: string;
-  readonly status: CaseStatus;
-  readonly ms: number;
-  /** What was wrong in the results. */
-  readonly differences: readonly Difference[];
-  /** What was thrown. */
-  readonly error?: { readonly name: string; readonly message: string; readonly code?: string };
-  /** What the backend does not claim. */
-  readonly reason?: string;
-}
-
-/** Plain JSON. */
-export interface ConformanceReport {
-  readonly backend: Pick<BackendInfo, 'name' | 'device' | 'dtypes' | 'limits'>;
-  readonly seed: number;
-  readonly totals: { readonly passed: number; readonly failed: number; readonly notClaimed: number };
-  readonly cases: readonly CaseResult[];
-}
-
 /** No case has the filter's text in its id. */
 export class NoCaseError extends Error {
   override readonly name = 'NoCaseError';
@@ -73,6 +46,7 @@ export async function runConformance(
   const cases = collectCases(options);
   const factory = isBackend(target) ? undefined : target;
   const backend = isBackend(target) ? target : await target.create();
+  const started = new Date();
   try {
     const environment = makeEnvironment(backend, factory, options);
     const results: CaseResult[] = [];
@@ -81,7 +55,7 @@ export async function runConformance(
       results.push(result);
       options.onCase?.(result, results.length, cases.length);
     }
-    return makeReport(backend, options.seed ?? DEFAULT_SEED, results);
+    return makeReport(backend, options, started, results);
   } finally {
     if (factory !== undefined) backend.dispose();
   }
@@ -151,13 +125,29 @@ function describeError(error: unknown): { name: string; message: string; code?: 
   return isMoeDispatchError(error) ? { name, message, code: error.code } : { name, message };
 }
 
-function makeReport(backend: Backend, seed: number, cases: readonly CaseResult[]): ConformanceReport {
+function makeReport(
+  backend: Backend,
+  options: ConformanceOptions,
+  started: Date,
+  cases: readonly CaseResult[],
+) {
   const count = (status: CaseStatus) => cases.filter((result) => result.status === status).length;
   const { name, device, dtypes, limits } = backend.info;
-  return {
+  const report: ConformanceReport = {
+    version: REPORT_VERSION,
     backend: { name, device, dtypes: [...dtypes], limits: { ...limits } },
-    seed,
-    totals: { passed: count('passed'), failed: count('failed'), notClaimed: count('not claimed') },
+    machine: describeMachine(),
+    started: started.toISOString(),
+    complete: true,
+    seed: options.seed ?? DEFAULT_SEED,
+    totals: {
+      passed: count('passed'),
+      failed: count('failed'),
+      notClaimed: count('not claimed'),
+      expectedFailures: count('expected failure'),
+    },
     cases,
+    errors: [],
   };
+  return report;
 }

@@ -1,0 +1,74 @@
+import type { DType } from '@moe-dispatch/core';
+import type { Difference } from './compare.js';
+
+/** Of the JSON below. A reader refuses a number that it does not know; fields may be added without a new one. */
+export const REPORT_VERSION = 1;
+
+/**
+ * `expected failure`: failed, and an expectation file says so. A case that passes although one says that it fails, has
+ * failed.
+ */
+export type CaseStatus = 'passed' | 'failed' | 'not claimed' | 'expected failure';
+
+/** What one run of the suite found. Plain JSON. */
+export interface ConformanceReport {
+  readonly version: typeof REPORT_VERSION;
+  readonly backend: ReportedBackend;
+  /** Where it ran, e.g. `{ runtime: 'node 20.20.2', platform: 'linux x64' }`. */
+  readonly machine: { readonly runtime: string; readonly platform: string };
+  /** When the run began, ISO 8601. */
+  readonly started: string;
+  /** False where the run was stopped before its last case. */
+  readonly complete: boolean;
+  readonly seed: number;
+  readonly totals: ReportTotals;
+  readonly cases: readonly CaseResult[];
+  /** How far the floats of all cases together lay from the float64 oracle, by result. */
+  readonly errors: readonly ErrorHistogram[];
+}
+
+export interface ReportedBackend {
+  readonly name: string;
+  readonly device: string;
+  readonly dtypes: readonly DType[];
+  readonly limits: { readonly [name: string]: number };
+}
+
+export interface ReportTotals {
+  readonly passed: number;
+  readonly failed: number;
+  readonly notClaimed: number;
+  readonly expectedFailures: number;
+}
+
+export interface CaseResult {
+  readonly id: string;
+  readonly status: CaseStatus;
+  readonly ms: number;
+  /** What was wrong in the results. */
+  readonly differences: readonly Difference[];
+  /** What was thrown. */
+  readonly error?: { readonly name: string; readonly message: string; readonly code?: string };
+  /** Why the case is not claimed, or is expected to fail. */
+  readonly reason?: string;
+  /** Where the expected failure is discussed. */
+  readonly link?: string;
+  /** The experts that the case's first dispatch chose, of a case small enough to draw. */
+  readonly routing?: Routing;
+}
+
+/** For a picture of tokens × experts. */
+export interface Routing {
+  readonly numExperts: number;
+  /** [T][K], as the backend chose them. */
+  readonly topKIndices: readonly (readonly number[])[];
+}
+
+/** Errors in units of the last place of the correctly rounded value. */
+export interface ErrorHistogram {
+  /** e.g. `expertScalesFloat`, `output bfloat16` */
+  readonly tensor: string;
+  /** How many elements have an error of at most `ulp`, and more than the bucket before; the last has no upper end. */
+  readonly buckets: readonly { readonly ulp: number | null; readonly count: number }[];
+  readonly largest: number;
+}
