@@ -1,10 +1,13 @@
 import { isMoeDispatchError } from '@moe-dispatch/core';
 import { type Command, UsageError } from './commands/command.js';
+import { diffCommand } from './commands/diff.js';
+import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
 import { BackendModuleError } from './load-backend.js';
+import { ReportError } from './reports/read.js';
 import { NoCaseError } from './run.js';
 
-const COMMANDS: readonly Command[] = [runCommand];
+const COMMANDS: readonly Command[] = [runCommand, mergeCommand, diffCommand];
 
 /** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -33,6 +36,7 @@ async function runCommandLine(command: Command, args: readonly string[]): Promis
       error instanceof UsageError ||
       error instanceof NoCaseError ||
       error instanceof BackendModuleError ||
+      error instanceof ReportError ||
       isMoeDispatchError(error);
     if (!expected) throw error;
     console.error(error.message);

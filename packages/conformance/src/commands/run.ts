@@ -1,4 +1,4 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Backend, selectBackend } from '@moe-dispatch/core';
@@ -8,6 +8,7 @@ import type { CaseResult } from '../report.js';
 import { formatFailure, formatTotals, repeatOptions } from '../report-text.js';
 import { type ConformanceOptions, runConformance } from '../run.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
+import { OUTPUTS, writeOutputs } from './outputs.js';
 
 const USAGE = `usage: moe-conformance run --backend <module> [options]
 
@@ -17,6 +18,9 @@ const USAGE = `usage: moe-conformance run --backend <module> [options]
   --seed <n>           seed of the first random case (default 1)
   --random <n>         number of random cases (default 50)
   --json <file>        also write the report as JSON
+  --junit <file>       … as JUnit XML
+  --markdown <file>    … as a summary in Markdown
+  --html <file>        … as one HTML page
 
 Exit code: 0 all passed, 1 a case failed or none could be checked, 2 the command or the backend did not work.`;
 
@@ -42,7 +46,7 @@ async function run(args: readonly string[]): Promise<number> {
   const probe: Backend = await selectBackend([factory]);
   probe.dispose();
   const report = await runConformance(factory, options);
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  await writeOutputs(values, { reports: [report], module: values.backend });
   console.log(formatTotals(report));
   return report.totals.failed > 0 || report.totals.passed === 0 ? 1 : 0;
 }
@@ -58,7 +62,8 @@ function parse(args: readonly string[]) {
         filter: text,
         seed: text,
         random: text,
-        json: text,
+        ...OUTPUTS,
+        junit: text,
       },
     }).values;
   } catch (error) {
