@@ -1,4 +1,5 @@
 import { isMoeDispatchError } from '@moe-dispatch/core';
+import { benchCommand } from './commands/bench.js';
 import { type Command, UsageError } from './commands/command.js';
 import { diffCommand } from './commands/diff.js';
 import { mergeCommand } from './commands/merge.js';
@@ -7,7 +8,7 @@ import { BackendModuleError } from './load-backend.js';
 import { ReportError } from './reports/read.js';
 import { NoCaseError } from './run.js';
 
-const COMMANDS: readonly Command[] = [runCommand, mergeCommand, diffCommand];
+const COMMANDS: readonly Command[] = [runCommand, mergeCommand, diffCommand, benchCommand];
 
 /** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {
