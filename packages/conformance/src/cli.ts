@@ -1,8 +1,7 @@
 import { isMoeDispatchError } from '@moe-dispatch/core';
 import { type Command, UsageError } from './commands/command.js';
 import { runCommand } from './commands/run.js';
-import { BackendModuleError } from './load-backend.js';
-import { NoCaseError } from './run.js';
+import { ConformanceError } from './conformance-error.js';
 
 const COMMANDS: readonly Command[] = [runCommand];
 
@@ -29,12 +28,7 @@ async function runCommandLine(command: Command, args: readonly string[]): Promis
   try {
     return await command.run(args);
   } catch (error) {
-    const expected =
-      error instanceof UsageError ||
-      error instanceof NoCaseError ||
-      error instanceof BackendModuleError ||
-      isMoeDispatchError(error);
-    if (!expected) throw error;
+    if (!(error instanceof ConformanceError || isMoeDispatchError(error))) throw error;
     console.error(error.message);
     if (error instanceof UsageError) console.error(`\n${command.usage}`);
     return 2;

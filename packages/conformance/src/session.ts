@@ -1,11 +1,21 @@
-import type { ArrayOf, Backend, BackendFactory, DType, Tensor } from '@moe-dispatch/core';
+import {
+  type ArrayOf,
+  type Backend,
+  type BackendFactory,
+  DTYPES,
+  type DType,
+  type Tensor,
+} from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
-import type { HostTensor } from './host-tensor.js';
+import { elementCount, type HostTensor } from './host-tensor.js';
+import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
 
 /** What a run gives to every case. */
 export interface Environment {
   readonly backend: Backend;
+  /** What the backend claims: a case that needs more is not claimed. */
+  readonly claims: CapabilityManifest;
   /** Makes further backends, for cases that dispose one. */
   readonly factory: BackendFactory | undefined;
   /** Makes memory that `backend.wrap` takes. */
@@ -29,10 +39,15 @@ export class Session {
     return this.environment.backend;
   }
 
+  get claims(): CapabilityManifest {
+    return this.environment.claims;
+  }
+
   get native(): NativeMemory {
     const { native } = this.environment;
-    if (native === undefined) throw new NotClaimed('wrap: no `native` memory was given');
-    return native;
+    if (!this.claims.wrap) throw new NotClaimed('wrap');
+    if (native !== undefined) return native;
+    throw new Error('the manifest claims wrap, but there is no nativeMemory, and wrap takes no typed array');
   }
 
   /** Another backend of the same kind, disposed with the session. */
@@ -44,14 +59,14 @@ export class Session {
 
   /** A tensor with this content, disposed with the session. */
   upload(host: HostTensor): Tensor {
-    this.require(host.dtype);
+    this.requireTensor(host.shape, host.dtype);
     return this.keep(this.backend.tensor(host.data, host.shape, host.dtype));
   }
 
   /** A tensor of memory outside the backend, disposed with the session, and that memory. */
   async wrap(host: HostTensor): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
     const { native } = this;
-    this.require(host.dtype);
+    this.requireTensor(host.shape, host.dtype);
     const memory = await native.make(host.data, host.dtype);
     const backend = this.backend as Backend<Tensor, unknown>;
     const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype));
@@ -79,19 +94,44 @@ export class Session {
     this.report([{ ...place, index: [], expected: String(expected), found: String(found), count: 1 }]);
   }
 
-  /** Ends the case as not claimed unless the backend moves rows of these dtypes. */
+  /** Ends the case as not claimed unless the backend claims to move rows of these dtypes. */
   require(...dtypes: readonly DType[]): void {
     for (const dtype of dtypes) {
-      if (!this.backend.info.dtypes.includes(dtype)) throw new NotClaimed(`dtype ${dtype}`);
+      if (!this.claims.dtypes.includes(dtype)) throw new NotClaimed(`dtype ${dtype}`);
     }
   }
 
-  requireExperts(numExperts: number): void {
-    const { maxExperts } = this.backend.info.limits;
-    if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
+  /** Ends the case as not claimed unless the backend claims tensors of this dtype and size. */
+  requireTensor(shape: readonly number[], dtype: DType): void {
+    this.require(dtype);
+    const bytes = elementCount(shape) * DTYPES[dtype].bytes;
+    const { maxTensorBytes } = this.claims;
+    if (bytes > maxTensorBytes) {
+      throw new NotClaimed(`a tensor of ${bytes} bytes; maxTensorBytes is ${maxTensorBytes}`);
+    }
   }
 
+  /** Ends the case as not claimed unless the backend claims so many experts and choices a token. */
+  requireSizes({ numExperts, topK }: { readonly numExperts: number; readonly topK: number }): void {
+    const { maxExperts, maxTopK } = this.claims;
+    if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
+    if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
+  }
+
+  requirePrepareDispatch(): void {
+    if (!this.claims.prepareDispatch) throw new NotClaimed('prepareDispatch');
+  }
+
+  /** Disposes everything, also where some of it throws. @throws the first error of those */
   dispose(): void {
-    for (const disposable of this.kept.splice(0).reverse()) disposable.dispose();
+    const errors: unknown[] = [];
+    for (const disposable of this.kept.splice(0).reverse()) {
+      try {
+        disposable.dispose();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 }

@@ -81,14 +81,14 @@ async function runCall(session: Session, call: Call): Promise<void> {
   const random = new Random(call.data);
   const dispatch = dispatchInput(session, call, random);
   await checkDispatchOf(session, 'moeDispatch', dispatch);
-  const supported = FLOAT_DTYPES.filter((dtype) => session.backend.info.dtypes.includes(dtype));
+  const supported = FLOAT_DTYPES.filter((dtype) => session.claims.dtypes.includes(dtype));
   const dtype = supported[call.dtype % supported.length];
   await checkReduceOf(session, 'moeReduce', reduceInput(call, dispatch, dtype, random));
 }
 
 function dispatchInput(session: Session, call: Call, random: Random): DispatchInput {
   const { mode } = MODES[call.mode];
-  const { dtypes } = session.backend.info;
+  const { dtypes } = session.claims;
   const numExperts = call.topK * call.perChoice + (mode.groupMoe === true ? 0 : call.extra);
   const shape = [call.tokens, numExperts];
   const draws = {
