@@ -1,5 +1,6 @@
 import { type Backend, type BackendFactory, isBackend, isMoeDispatchError } from '@moe-dispatch/core';
 import type { ConformanceCase } from './cases/conformance-case.js';
+import { ConformanceError } from './conformance-error.js';
 import type { ConformanceKit } from './kit.js';
 import { describeMachine } from './machine.js';
 import { checkManifest, resolveManifest } from './manifest.js';
@@ -37,7 +38,7 @@ export class CaseRunner {
   static async create(target: Backend | BackendFactory, kit: ConformanceKit): Promise<CaseRunner> {
     checkManifest(kit.manifest ?? {}, 'manifest');
     const factory = isBackend(target) ? undefined : target;
-    const backend = isBackend(target) ? target : await target.create();
+    const backend = isBackend(target) ? target : await makeBackend(target);
     const environment = makeEnvironment(backend, factory, kit);
     const { name, device, dtypes, limits } = backend.info;
     const driver = await kit.driver?.(backend);
@@ -97,7 +98,7 @@ export class CaseRunner {
   private async usableEnvironment(): Promise<Environment> {
     if (this.environment === undefined) {
       const { factory, kit } = this;
-      this.environment = makeEnvironment(await (factory as BackendFactory).create(), factory, kit);
+      this.environment = makeEnvironment(await makeBackend(factory as BackendFactory), factory, kit);
     }
     this.environment.backend.checkUsable();
     return this.environment;
@@ -119,6 +120,12 @@ export class CaseRunner {
     this.environment = undefined;
     disposeQuietly(environment.backend);
   }
+}
+
+async function makeBackend(factory: BackendFactory): Promise<Backend> {
+  const made: unknown = await factory.create();
+  if (!isBackend(made)) throw new ConformanceError(`the factory '${factory.name}' gave no backend`);
+  return made;
 }
 
 function makeEnvironment(
