@@ -9,6 +9,7 @@ import { describeMachine } from './machine.js';
 import { detectNativeMemory, type NativeMemory } from './native-memory.js';
 import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
 import { type Environment, NotClaimed, Session } from './session.js';
+import { UlpHistograms } from './ulp-histogram.js';
 
 export interface ConformanceOptions {
   /** Golden fixtures; default this package's own 36. */
@@ -55,7 +56,7 @@ export async function runConformance(
       results.push(result);
       options.onCase?.(result, results.length, cases.length);
     }
-    return makeReport(backend, options, started, results);
+    return makeReport(environment, options, started, results);
   } finally {
     if (factory !== undefined) backend.dispose();
   }
@@ -79,7 +80,8 @@ export function makeEnvironment(
   factory: BackendFactory | undefined,
   options: ConformanceOptions,
 ): Environment {
-  return { backend, factory, native: options.native ?? detectNativeMemory(backend) };
+  const native = options.native ?? detectNativeMemory(backend);
+  return { backend, factory, native, errors: new UlpHistograms() };
 }
 
 export async function runCase(
@@ -94,6 +96,7 @@ export async function runCase(
     status,
     ms: performance.now() - started,
     differences: session.differences,
+    ...(session.routing === undefined ? {} : { routing: session.routing }),
     ...more,
   });
   try {
@@ -126,7 +129,7 @@ function describeError(error: unknown): { name: string; message: string; code?: 
 }
 
 function makeReport(
-  backend: Backend,
+  { backend, errors }: Environment,
   options: ConformanceOptions,
   started: Date,
   cases: readonly CaseResult[],
@@ -147,7 +150,7 @@ function makeReport(
       expectedFailures: count('expected failure'),
     },
     cases,
-    errors: [],
+    errors: errors.toReport(),
   };
   return report;
 }
