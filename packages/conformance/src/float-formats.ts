@@ -33,6 +33,12 @@ export function ulpOf(format: FloatFormat, value: number): number {
   return 2 ** (Math.max(exponentOf(value), format.minExponent) - format.precision + 1);
 }
 
+/** Counts infinity as the number after the largest finite one, so that it has a distance from others. */
+export function clampToRange(format: FloatFormat, value: number): number {
+  const beyond = format.maxFinite + ulpOf(format, format.maxFinite);
+  return Math.min(Math.max(value, -beyond), beyond);
+}
+
 /** Rounds to the nearest number of the format, ties to even; beyond its range to infinity. */
 export function roundTo(format: FloatFormat, value: number): number {
   if (value === 0 || !Number.isFinite(value)) return value;

@@ -1,4 +1,12 @@
+export type { RandomCall } from './cases/random-call.js';
 export type { Difference } from './compare.js';
+export {
+  COMPARISON_VERSION,
+  type CompareOptions,
+  type ComparisonFailure,
+  type ComparisonReport,
+  compareBackends,
+} from './compare-backends.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
 export { type GoldenFixture, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';

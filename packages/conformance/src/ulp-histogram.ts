@@ -1,5 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import { FLOAT_FORMATS, roundTo, ulpOf } from './float-formats.js';
+import { clampToRange, FLOAT_FORMATS, roundTo, ulpOf } from './float-formats.js';
 import type { ErrorHistogram } from './report.js';
 
 /** Upper ends of the buckets, in ULP. 0 is the correctly rounded value itself; the last bucket has no upper end. */
@@ -65,11 +65,8 @@ export function ulpError(dtype: FloatDType, exact: number, found: number): numbe
   const format = FLOAT_FORMATS[dtype];
   const rounded = roundTo(format, exact);
   if (rounded === found) return 0;
-  const beyond = format.maxFinite + ulpOf(format, format.maxFinite);
-  const finite = (value: number) => Math.min(Math.max(value, -beyond), beyond);
-  return (
-    Math.abs(finite(found) - finite(rounded)) / ulpOf(format, Math.min(Math.abs(rounded), format.maxFinite))
-  );
+  const distance = Math.abs(clampToRange(format, found) - clampToRange(format, rounded));
+  return distance / ulpOf(format, Math.min(Math.abs(rounded), format.maxFinite));
 }
 
 function bucketOf(error: number): number {

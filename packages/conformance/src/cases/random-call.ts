@@ -1,15 +1,16 @@
 import type { DType, FloatDType } from '@moe-dispatch/core';
 import fc from 'fast-check';
 import type { DispatchInput } from '../checks.js';
-import { expectDispatch, type ReduceInput, scalesAsInput } from '../oracle.js';
-import { drawn, FLOAT_DTYPES, fromBits, MODES, Random, randomRows } from './data.js';
+import { type ExpectedDispatch, expectDispatch, type ReduceInput, scalesAsInput } from '../oracle.js';
+import { drawn, FLOAT_DTYPES, FLT_MAX, fromBits, MODES, Random, randomRows } from './data.js';
 
 /*
  * Random calls of moeDispatch, each with a moeReduce on its routing: for the random cases and for comparing two
  * backends. Equal seeds give equal calls.
  */
 
-const KINDS = ['normal', 'wide', 'ties', 'any-bits'] as const;
+const KINDS = ['normal', 'wide', 'ties', 'special', 'any-bits'] as const;
+const SPECIAL = [Number.NaN, Infinity, -Infinity, FLT_MAX, -FLT_MAX, 0, -0, 1, 2 ** -149, -(2 ** -149)];
 
 /** What fast-check draws and makes smaller. The tensors' content follows from `data`. */
 export interface RandomCall {
@@ -65,6 +66,8 @@ export async function checkSeed(
 /** The tensors of a call. */
 export interface RandomInputs {
   readonly dispatch: DispatchInput;
+  /** [T, K]: max − g of the chosen gating values (ExpectedScales). */
+  readonly gaps: Float64Array;
   readonly reduce: ReduceInput;
 }
 
@@ -73,7 +76,10 @@ export function randomInputs(call: RandomCall, dtypes: readonly DType[]): Random
   const random = new Random(call.data);
   const dispatch = dispatchInput(call, dtypes[call.dtype % dtypes.length], random);
   const floats = FLOAT_DTYPES.filter((dtype) => dtypes.includes(dtype));
-  return { dispatch, reduce: reduceInput(call, dispatch, floats[call.dtype % floats.length], random) };
+  // moeReduce takes softmax scales in every mode: those of topk_only_mode have the range of float32.
+  const expected = expectDispatch(dispatch.x, dispatch.gating, { ...dispatch, topkOnlyMode: false });
+  const reduce = reduceInput(call, expected, floats[call.dtype % floats.length], random);
+  return { dispatch, gaps: expected.scales.gaps, reduce };
 }
 
 function dispatchInput(call: RandomCall, dtype: DType, random: Random): DispatchInput {
@@ -85,6 +91,7 @@ function dispatchInput(call: RandomCall, dtype: DType, random: Random): Dispatch
     normal: () => random.normal(),
     wide: () => 40 * random.normal(),
     ties: () => random.below(3),
+    special: () => random.pick(SPECIAL),
   };
   return {
     x: randomRows(random, dtype, [...rows, call.hidden]),
@@ -97,14 +104,12 @@ function dispatchInput(call: RandomCall, dtype: DType, random: Random): Dispatch
   };
 }
 
-/** moeReduce on the routing of `dispatch`, but for scales of topk_only_mode, whose range is that of float32. */
 function reduceInput(
   call: RandomCall,
-  dispatch: DispatchInput,
+  expected: ExpectedDispatch,
   dtype: FloatDType,
   random: Random,
 ): ReduceInput {
-  const expected = expectDispatch(dispatch.x, dispatch.gating, { ...dispatch, topkOnlyMode: false });
   const { numExperts, topKIndices, permuteIndicesPerToken, permuteInput } = expected;
   const biasShape = call.bias === '[E, D]' ? [numExperts, call.hidden] : [numExperts, 1, call.hidden];
   return {
