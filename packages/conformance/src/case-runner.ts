@@ -8,10 +8,18 @@ import { detectNativeMemory } from './native-memory.js';
 import type { CaseResult, ConformanceReport } from './report.js';
 import { type Environment, NotClaimed, Session } from './session.js';
 import { timeLimitError, withTimeLimit } from './time-limit.js';
+import { UlpHistograms } from './ulp-histogram.js';
 
 const LOSSES: ReadonlySet<string> = new Set(['DEVICE_LOST', 'BACKEND_UNAVAILABLE']);
 
 type Ending = Pick<CaseResult, 'status' | 'error' | 'reason'>;
+
+/** What one case gave. */
+export interface CaseOutcome {
+  readonly result: CaseResult;
+  /** How far its floats lay from the oracle. */
+  readonly errors: UlpHistograms;
+}
 
 /** Runs cases on one backend, and on a new one of the factory where that one is lost or hangs. */
 export class CaseRunner {
@@ -64,7 +72,7 @@ export class CaseRunner {
     { id, run }: ConformanceCase,
     timeout: number,
     signal?: AbortSignal,
-  ): Promise<CaseResult | undefined> {
+  ): Promise<CaseOutcome | undefined> {
     const started = performance.now();
     let environment = this.environment;
     let session: Session | undefined;
@@ -78,15 +86,15 @@ export class CaseRunner {
       return endingOf(error);
     });
     const ending = await withTimeLimit(work, timeout, signal);
-    const result = { id, ms: performance.now() - started, differences: session?.differences ?? [] };
+    const outcome = (end: Ending): CaseOutcome => outcomeOf(id, performance.now() - started, session, end);
     if (typeof ending === 'object') {
       if (ending.status === 'failed' && !this.isUsable()) this.discard(this.environment);
-      return { ...result, ...ending };
+      return outcome(ending);
     }
     if (session !== undefined) disposeQuietly(session);
     // The abandoned case may still be at work on it.
     this.discard(this.environment);
-    return ending === 'aborted' ? undefined : { ...result, status: 'failed', error: timeLimitError(timeout) };
+    return ending === 'aborted' ? undefined : outcome({ status: 'failed', error: timeLimitError(timeout) });
   }
 
   /** Disposes the backend, unless it came from outside. */
@@ -157,6 +165,13 @@ async function runInSession(run: ConformanceCase['run'], session: Session): Prom
     session.expectValue(place, after[count], before[count]);
   }
   return { status: session.differences.length === 0 ? 'passed' : 'failed' };
+}
+
+function outcomeOf(id: string, ms: number, session: Session | undefined, ending: Ending): CaseOutcome {
+  const { differences = [], routing, errors = new UlpHistograms() } = session ?? {};
+  // Copied, because an abandoned case may go on adding to them.
+  const result = { id, ms, differences: [...differences], ...ending };
+  return { result: routing === undefined ? result : { ...result, routing }, errors };
 }
 
 function disposeQuietly(disposable: { dispose(): void }): void {

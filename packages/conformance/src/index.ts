@@ -1,4 +1,12 @@
+export type { RandomCall } from './cases/random-call.js';
 export type { Difference } from './compare.js';
+export {
+  COMPARISON_VERSION,
+  type CompareOptions,
+  type ComparisonFailure,
+  type ComparisonReport,
+  compareBackends,
+} from './compare-backends.js';
 export { ConformanceError } from './conformance-error.js';
 export { type Expectations, type ExpectedFailure, parseExpectations } from './expectations.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';

@@ -34,7 +34,7 @@ export interface ReportedBackend {
   readonly dtypes: readonly DType[];
   readonly limits: { readonly [name: string]: number };
   /** What the run held it to: the claims of its manifest, the rest from the two lines above. */
-  readonly manifest: CapabilityManifest;
+  readonly manifest?: CapabilityManifest;
   /** The driver behind the device and its version, where known. */
   readonly driver?: string;
 }

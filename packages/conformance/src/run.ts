@@ -11,6 +11,7 @@ import { type FixtureSource, packageFixtures } from './fixtures.js';
 import type { ConformanceKit } from './kit.js';
 import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
 import { DEFAULT_TIMEOUT } from './time-limit.js';
+import { UlpHistograms } from './ulp-histogram.js';
 
 /** Which cases, and with which data. */
 export interface CaseSelection {
@@ -59,21 +60,24 @@ export async function runConformance(
   const cases = collectCases(options);
   const started = new Date();
   const results: CaseResult[] = [];
+  const errors = new UlpHistograms();
   const pause = pauses();
   const runner = await CaseRunner.create(target, options);
   try {
     for (const conformanceCase of cases) {
       await pause();
       if (signal?.aborted) break;
-      const result = await runner.run(conformanceCase, timeout, signal);
-      if (result === undefined) break;
-      results.push(applyExpectations(result, expectations));
+      const outcome = await runner.run(conformanceCase, timeout, signal);
+      if (outcome === undefined) break;
+      errors.merge(outcome.errors);
+      results.push(applyExpectations(outcome.result, expectations));
       onCase?.(results[results.length - 1], results.length, cases.length);
     }
   } finally {
     runner.dispose();
   }
-  return makeReport({ ...runner.header, started, cases: results, total: cases.length, seed: options.seed });
+  const { seed } = options;
+  return makeReport({ ...runner.header, started, cases: results, total: cases.length, seed, errors });
 }
 
 const DEFAULT_SEED = 1;
@@ -115,6 +119,7 @@ interface ReportParts extends Pick<ConformanceReport, 'backend' | 'machine' | 'c
   /** Cases that were asked for. */
   readonly total: number;
   readonly seed: number | undefined;
+  readonly errors: UlpHistograms;
 }
 
 export function makeReport({
@@ -124,6 +129,7 @@ export function makeReport({
   cases,
   total,
   seed,
+  errors,
 }: ReportParts): ConformanceReport {
   const count = (status: CaseStatus) => cases.filter((result) => result.status === status).length;
   return {
@@ -140,6 +146,6 @@ export function makeReport({
       expectedFailures: count('expected failure'),
     },
     cases,
-    errors: [],
+    errors: errors.toReport(),
   };
 }

@@ -10,6 +10,8 @@ import type { Difference } from './compare.js';
 import { elementCount, type HostTensor } from './host-tensor.js';
 import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
+import type { Routing } from './report.js';
+import { UlpHistograms } from './ulp-histogram.js';
 
 /** What a run gives to every case. */
 export interface Environment {
@@ -25,9 +27,16 @@ export interface Environment {
 /** Thrown by a case that needs what the backend does not claim: neither passed nor failed. */
 export class NotClaimed extends Error {}
 
+/** Larger dispatches make no readable picture, and large reports. */
+const DRAWN_TOKENS = 256;
+const DRAWN_PAIRS = 4096;
+
 /** One run of one case: what it found, and what it must give back afterwards. */
 export class Session {
   readonly differences: Difference[] = [];
+  /** How far the floats lay from the oracle. */
+  readonly errors = new UlpHistograms();
+  private firstRouting: Routing | undefined;
   private readonly kept: { dispose(): void }[] = [];
   private readonly environment: Environment;
 
@@ -73,9 +82,31 @@ export class Session {
     return { tensor, read: async () => native.read(memory, host.dtype, host.data.length) };
   }
 
-  /** A session of its own on the same backend. */
+  /** What the first dispatch chose, if that was small enough to draw. */
+  get routing(): Routing | undefined {
+    return this.firstRouting;
+  }
+
+  /**
+   * Keeps the choice of the first dispatch for a picture.
+   * @param topKIndices [T, K]
+   */
+  recordRouting(numExperts: number, topK: number, topKIndices: Int32Array): void {
+    const tokens = topKIndices.length / topK;
+    if (this.firstRouting !== undefined || tokens > DRAWN_TOKENS || topKIndices.length > DRAWN_PAIRS) return;
+    const row = (token: number) => Array.from(topKIndices.subarray(token * topK, (token + 1) * topK));
+    this.firstRouting = { numExperts, topKIndices: Array.from({ length: tokens }, (_, token) => row(token)) };
+  }
+
+  /** A session of its own on the same backend, whose errors count only where `adopt` takes them. */
   fork(): Session {
     return new Session(this.environment);
+  }
+
+  /** Takes over a fork's errors and picture. */
+  adopt(fork: Session): void {
+    this.errors.merge(fork.errors);
+    this.firstRouting ??= fork.routing;
   }
 
   /** Disposes it with the session. */

@@ -29,8 +29,9 @@ export function describeBackend(
 
     cases.forEach((conformanceCase, index) => {
       const check = async ({ skip }: { skip: (note: string) => void }) => {
-        // Without a signal, a run has a result.
-        const result = applyExpectations((await runner.run(conformanceCase, timeout))!, expectations);
+        // Without a signal, a run has an outcome.
+        const outcome = (await runner.run(conformanceCase, timeout))!;
+        const result = applyExpectations(outcome.result, expectations);
         onCase?.(result, index + 1, cases.length);
         if (result.status === 'failed') expect.fail(formatFailure(result));
         if (result.status !== 'passed') skip(`${result.status}: ${result.reason}`);

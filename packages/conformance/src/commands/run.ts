@@ -5,10 +5,11 @@ import { packageFixtures } from '../fixtures.js';
 import { folderFixtures } from '../folder-fixtures.js';
 import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
-import type { CaseResult, ConformanceReport } from '../report.js';
+import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 import { formatFailure, formatTotals, repeatOptions } from '../report-text.js';
 import { type CaseSelection, collectCases, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
+import { UlpHistograms } from '../ulp-histogram.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -74,9 +75,11 @@ async function runAndShow(
   const ids = collectCases(selection).map(({ id }) => id);
   const started = new Date();
   const cases: CaseResult[] = [];
+  const errors = new UlpHistograms();
   const progress = new Progress(process.stderr, ids.length, 'cases');
   let failed = 0;
-  const onCase = (found: CaseResult) => {
+  const onCase = (found: CaseResult, errorsOfCase: readonly ErrorHistogram[]) => {
+    errors.mergeReport(errorsOfCase);
     const result = applyExpectations(found, expectations);
     cases.push(result);
     if (result.status === 'failed') {
@@ -97,7 +100,7 @@ async function runAndShow(
   progress.update(0, '0 failed');
   try {
     const header = await runIsolated({ request, ids, signal, onCase });
-    return header && makeReport({ ...header, started, cases, total: ids.length, seed });
+    return header && makeReport({ ...header, started, cases, total: ids.length, seed, errors });
   } finally {
     progress.clear();
   }

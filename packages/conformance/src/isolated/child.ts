@@ -38,8 +38,9 @@ async function runCases({ backend, fixtures: folder, timeout, first, ...rest }: 
   for (let index = first; index < cases.length; index++) {
     // Sent before the case begins, because a case that blocks would keep it from being sent.
     await send({ kind: 'begin', index });
-    const result = await runner.run(cases[index], timeout);
-    if (result !== undefined) await send({ kind: 'result', result });
+    // Without a signal, a run has an outcome.
+    const { result, errors } = (await runner.run(cases[index], timeout))!;
+    await send({ kind: 'result', result, errors: errors.toReport() });
   }
   runner.dispose();
   await send({ kind: 'done' });

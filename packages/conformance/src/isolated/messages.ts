@@ -1,4 +1,4 @@
-import type { CaseResult, ConformanceReport } from '../report.js';
+import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 
 /** What a process that runs cases is asked to do. */
 export interface ChildRequest {
@@ -19,7 +19,7 @@ export interface ChildRequest {
 export type ChildMessage =
   | ({ readonly kind: 'ready' } & Pick<ConformanceReport, 'backend' | 'machine'>)
   | { readonly kind: 'begin'; readonly index: number }
-  | { readonly kind: 'result'; readonly result: CaseResult }
+  | { readonly kind: 'result'; readonly result: CaseResult; readonly errors: readonly ErrorHistogram[] }
   | { readonly kind: 'done' }
   /** There is no backend to run on. */
   | { readonly kind: 'failed'; readonly message: string };

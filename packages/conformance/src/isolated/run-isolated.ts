@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ConformanceError } from '../conformance-error.js';
-import type { CaseResult, ConformanceReport } from '../report.js';
+import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 import { timeLimitError } from '../time-limit.js';
 import type { ChildMessage, ChildRequest } from './messages.js';
 
@@ -18,7 +18,8 @@ export interface IsolatedOptions {
   /** The ids of all cases that the request means, in order. */
   readonly ids: readonly string[];
   readonly signal: AbortSignal;
-  onCase(result: CaseResult): void;
+  /** @param errors how far the case's floats lay from the oracle */
+  onCase(result: CaseResult, errors: readonly ErrorHistogram[]): void;
 }
 
 /**
@@ -35,7 +36,7 @@ export async function runIsolated(options: IsolatedOptions): Promise<Header | un
     if (state.done === ids.length || signal.aborted) break;
     if (state.header === undefined) throw new ConformanceError(failure.message);
     const ms = begun ? performance.now() - state.started : 0;
-    options.onCase({ id: ids[state.done], status: 'failed', ms, differences: [], error: failure });
+    options.onCase({ id: ids[state.done], status: 'failed', ms, differences: [], error: failure }, []);
     state.done += 1;
   }
   return state.header;
@@ -90,7 +91,7 @@ function runProcess({ request, signal, onCase }: IsolatedOptions, state: State):
     } else if (message.kind === 'result') {
       begun = false;
       state.done += 1;
-      onCase(message.result);
+      onCase(message.result, message.errors);
     } else {
       if (message.kind === 'failed') failure = { name: 'Error', message: message.message };
       stop();

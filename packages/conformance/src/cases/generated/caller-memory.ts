@@ -216,12 +216,12 @@ function randomInput(random: Random, dtype: DType) {
 
 function randomReduce(random: Random, dtype: FloatDType): ReduceInput {
   const { x, gating } = randomInput(random, 'uint8');
-  const { topKIndices, permuteIndicesPerToken, scales } = expectDispatch(x, gating, MODE);
+  const expected = expectDispatch(x, gating, MODE);
   return {
     ffnOut: drawn(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden], () => random.normal()),
-    expertScalesFloat: scalesAsInput({ topKIndices, scales }),
-    permuteIndicesPerToken,
-    topKIndices,
+    expertScalesFloat: scalesAsInput(expected),
+    permuteIndicesPerToken: expected.permuteIndicesPerToken,
+    topKIndices: expected.topKIndices,
   };
 }
 
