@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
 import { packageFixtures } from '../fixtures.js';
@@ -11,6 +11,7 @@ import { type CaseSelection, collectCases, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
+import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
 
@@ -24,6 +25,9 @@ const USAGE = `usage: moe-conformance run --backend <module> [options]
   --timeout <seconds>    time limit of a case (default ${DEFAULT_TIMEOUT / 1000})
   --expectations <file>  known failures, as JSON (README.md)
   --json <file>          also write the report as JSON
+  --junit <file>         … as JUnit XML
+  --markdown <file>      … as a summary in Markdown
+  --html <file>          … as one HTML page
 
 The cases run in a process of their own. One that blocks or crashes it has failed, and the run goes on in a new one.
 Ctrl-C ends the run and still writes the report, with "complete": false.
@@ -51,7 +55,7 @@ async function run(args: readonly string[]): Promise<number> {
       console.error('ended before the first case');
       return stop.exitCode() ?? 1;
     }
-    if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+    await writeOutputs(values, { reports: [report], module: values.backend });
     console.log(formatTotals(report));
     return stop.exitCode() ?? exitCodeOf(report);
   } finally {
@@ -147,7 +151,8 @@ function parse(args: readonly string[]) {
         random: text,
         timeout: text,
         expectations: text,
-        json: text,
+        ...OUTPUTS,
+        junit: text,
       },
     }).values;
   } catch (error) {
