@@ -7,3 +7,17 @@ export interface ConformanceCase {
   /** Reports what differs to the session; throws NotClaimed where the backend does not claim what it needs. */
   run(session: Session): Promise<void>;
 }
+
+/** The cases, each not claimed where the backend claims fewer experts or choices. */
+export function needing(
+  sizes: { readonly numExperts: number; readonly topK: number },
+  cases: readonly ConformanceCase[],
+): ConformanceCase[] {
+  return cases.map(({ id, run }) => ({
+    id,
+    run: async (session) => {
+      session.requireSizes(sizes);
+      await run(session);
+    },
+  }));
+}

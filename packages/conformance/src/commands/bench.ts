@@ -11,7 +11,8 @@ import {
 } from '../bench/bench-report.js';
 import { formatBench } from '../bench/bench-text.js';
 import { STANDARD_SHAPES } from '../bench/shapes.js';
-import { BackendModuleError, loadBackend } from '../load-backend.js';
+import { ConformanceError } from '../conformance-error.js';
+import { loadBackend } from '../load-backend.js';
 import { describeMachine } from '../machine.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
@@ -53,7 +54,7 @@ async function run(args: readonly string[]): Promise<number> {
     try {
       backends.push(await benchModule(module, options));
     } catch (error) {
-      const expected = error instanceof BackendModuleError || isMoeDispatchError(error);
+      const expected = error instanceof ConformanceError || isMoeDispatchError(error);
       if (!expected || values.backend !== undefined) throw error;
       unavailable.push({ backend: module, reason: error.message });
     }

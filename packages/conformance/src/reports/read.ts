@@ -3,10 +3,11 @@ import type { ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type ParseError as JsonError, parse as parseJson, printParseErrorCode } from 'jsonc-parser';
 import { BENCH_VERSION, type BenchReport } from '../bench/bench-report.js';
+import { ConformanceError } from '../conformance-error.js';
 import { type ConformanceReport, REPORT_VERSION } from '../report.js';
 
 /** A file is no report that this version reads; the message names the file and the place in it. */
-export class ReportError extends Error {
+export class ReportError extends ConformanceError {
   override readonly name = 'ReportError';
 }
 
