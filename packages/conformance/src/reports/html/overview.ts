@@ -38,7 +38,7 @@ function card({ report, label }: Column): Markup {
     ([name, value]) => html`<tr><th scope="row">${name}</th><td>${String(value ?? 'none')}</td></tr>`,
   );
   return html`<article class="card"><h3>${label}</h3><p class="device">${backend.device}</p>${bar(totals)}<dl>
-<dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
+${backend.driver === undefined ? NOTHING : html`<dt>Driver</dt><dd>${backend.driver}</dd>`}<dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
 <dt>Run</dt><dd>${started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, ${cases.length} cases in ${duration(time)}, seed ${seed}${complete ? '' : ', stopped early'}</dd></dl>
 <details><summary>Dtypes and limits</summary><p>${backend.dtypes.join(', ')}</p><table class="limits">${limits}</table></details></article>`;
 }
