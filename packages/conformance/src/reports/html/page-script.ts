@@ -46,9 +46,7 @@ function startPage(): void {
 
 /** `#case=<id>` opens a case, so that one can be linked to. */
 function openFromHash(): void {
-  const prefix = '#case=';
-  if (!location.hash.startsWith(prefix)) return;
-  const id = decodeURIComponent(location.hash.slice(prefix.length));
+  const id = new URLSearchParams(location.hash.slice(1)).get('case');
   const chosen = data.cases.find((each) => each.id === id);
   if (chosen !== undefined) openCase(chosen);
 }
