@@ -19,8 +19,8 @@ export function verdict({ columns }: Matrix, benches: readonly BenchReport[]): M
   const names = (list: readonly Column[]) => list.map(({ label }) => label).join(', ');
   const early = stopped.length === 0 ? '' : ` Stopped before the last case: ${names(stopped)}.`;
   if (failing.length === 0) {
-    const who = columns.length === 1 ? columns[0].label : `all ${columns.length} backends`;
-    return html`<p class="verdict p">No case failed on ${who}.${early}</p>`;
+    const who = columns.length === 1 ? `on ${columns[0].label}` : `on any of the ${columns.length} backends`;
+    return html`<p class="verdict p">No case failed ${who}.${early}</p>`;
   }
   return html`<p class="verdict f">Cases failed on ${names(failing)}.${early}</p>`;
 }

@@ -160,7 +160,7 @@ function drawRouting(routing: PageRouting, reference: PageRouting): HTMLElement 
   for (const expert of topKIndices.flat()) if (expert in loads) loads[expert] += 1;
   const head = Math.max(3, Math.ceil(topKIndices.length / 6));
   const height = head + topKIndices.length + 0.5;
-  const size = Math.min(16, Math.max(2.5, 900 / numExperts));
+  const size = Math.max(2.5, Math.min(16, 900 / numExperts, 480 / height));
   const sizes = { viewBox: `0 0 ${numExperts} ${height}`, width: numExperts * size, height: height * size };
   const who = columns.map((column) => data.columns[column]).join(', ');
   const text = describeLoads(topKIndices, loads);
