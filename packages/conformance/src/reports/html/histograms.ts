@@ -8,7 +8,7 @@ export function errorHistograms({ columns }: Matrix): Markup {
   if (tensors.length === 0) return NOTHING;
   return html`<section aria-labelledby="errors"><h2 id="errors">Errors of floats</h2>
 <p>Elements of all cases together, by their distance from the correctly rounded value in units of its last place (ULP). Bars grow with the
-logarithm of the count.</p>${tensors.map((tensor) => histogram(tensor, columns))}</section>`;
+logarithm of the count. A sum whose terms cancel can lie many places off and still be within the contract's bound.</p>${tensors.map((tensor) => histogram(tensor, columns))}</section>`;
 }
 
 function histogram(tensor: string, columns: readonly Column[]): Markup {

@@ -54,7 +54,7 @@ button{cursor:pointer;background:var(--panel)}#shown{color:var(--soft)}
 details>.scroll{margin-top:.5rem}.slowest{list-style:none;padding:0;margin:.4rem 0;font-size:.875rem}.slowest li{display:grid;grid-template-columns:4.5rem 1fr;margin:.3rem 0;line-height:1.35}.slowest span{color:var(--soft)}
 figure{margin:1rem 0}figcaption{font-size:.9rem}.routing svg{display:block;margin:.5rem 0;max-width:none}
 .ground{fill:var(--panel)}.load{fill:var(--soft)}.choice{fill:var(--accent)}.changed{fill:none;stroke:var(--f);stroke-width:.16}
-.roofline{width:100%;max-width:56rem;height:auto}.roofline text{fill:var(--soft);font-size:12px}.grid{stroke:var(--line);fill:none}
+.roofline{display:block;width:100%;min-width:34rem;max-width:56rem;height:auto}.numbers td,.numbers th{white-space:nowrap}.roofline text{fill:var(--soft);font-size:12px}.grid{stroke:var(--line);fill:none}
 .roof{fill:none;stroke:var(--c);stroke-width:1.5;stroke-dasharray:5 4}circle{fill:var(--c)}.hollow{fill:var(--ground);stroke:var(--c);stroke-width:2}
 .c0{--c:light-dark(#0b5cad,#7ab8ff)}.c1{--c:light-dark(#b34700,#ffab70)}.c2{--c:light-dark(#136c2e,#57c878)}
 .c3{--c:light-dark(#7d3cb5,#cfa3f5)}.c4{--c:light-dark(#a3195b,#ff8fbf)}.c5{--c:light-dark(#5e6200,#d0d35c)}
@@ -64,7 +64,7 @@ dialog::backdrop{background:#0008}dialog form{display:flex;gap:1rem;align-items:
 dialog h2{margin:0;overflow-wrap:anywhere;font-size:1.1rem}.difference{background:var(--panel);padding:.5rem .8rem;border-radius:.4rem}
 @media(max-width:40rem){main{padding:1rem .75rem 3rem}.matrix{--cell:3.4rem}.matrix>*{min-width:calc(9rem + 3.4rem*var(--columns))}
 .heads,.group>summary,.matrix tr{grid-template-columns:minmax(8rem,1fr) repeat(var(--columns),var(--cell));padding-left:.5rem;padding-right:.3rem}
-.heads{font-size:.75rem}.group>summary{font-size:.9rem}.matrix td i{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.roofline text{font-size:17px}
+.heads{font-size:.75rem}.group>summary{font-size:.9rem}.matrix td i{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .differences,.differences tbody,.differences tr,.differences td{display:block}.differences thead{display:none}.differences tr{padding:.4rem 0;border-top:1px solid var(--line)}
 .differences td{display:grid;grid-template-columns:6rem 1fr;padding:0}.differences td::before{content:attr(data-head);color:var(--soft)}}
 @media print{#controls,dialog{display:none}}
