@@ -195,7 +195,7 @@ function isLoss(error: unknown): boolean {
   return false;
 }
 
-function describeError(error: unknown): { name: string; message: string; code?: string } {
+export function describeError(error: unknown): { name: string; message: string; code?: string } {
   if (!(error instanceof Error) && !isMoeDispatchError(error)) {
     return { name: 'thrown', message: String(error) };
   }

@@ -3,11 +3,19 @@ import { benchCommand } from './commands/bench.js';
 import { type Command, UsageError } from './commands/command.js';
 import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
+import { doctorCommand } from './commands/doctor.js';
 import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
 import { ConformanceError } from './conformance-error.js';
 
-const COMMANDS: readonly Command[] = [runCommand, compareCommand, mergeCommand, diffCommand, benchCommand];
+const COMMANDS: readonly Command[] = [
+  runCommand,
+  compareCommand,
+  mergeCommand,
+  diffCommand,
+  benchCommand,
+  doctorCommand,
+];
 
 /** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -24,6 +24,17 @@ export interface Environment {
   readonly native: NativeMemory | undefined;
 }
 
+/** What a call is as large as. */
+export interface Sizes {
+  readonly numExperts: number;
+  readonly topK: number;
+  readonly tokens?: number;
+  /** Elements in a row. */
+  readonly hidden?: number;
+  /** Of the rows; default float32. */
+  readonly dtype?: DType;
+}
+
 /** Thrown by a case that needs what the backend does not claim: neither passed nor failed. */
 export class NotClaimed extends Error {}
 
@@ -142,11 +153,13 @@ export class Session {
     }
   }
 
-  /** Ends the case as not claimed unless the backend claims so many experts and choices a token. */
-  requireSizes({ numExperts, topK }: { readonly numExperts: number; readonly topK: number }): void {
+  /** Ends the case as not claimed unless the backend claims so many experts and choices, and tensors as large. */
+  requireSizes({ numExperts, topK, tokens = 0, hidden = 0, dtype = 'float32' }: Sizes): void {
     const { maxExperts, maxTopK } = this.claims;
     if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
     if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
+    this.requireTensor([numExperts], 'int64');
+    this.requireTensor([topK * tokens, hidden], dtype);
   }
 
   requirePrepareDispatch(): void {

@@ -1,4 +1,4 @@
-import type { Session } from '../session.js';
+import type { Session, Sizes } from '../session.js';
 
 /** One named check of a backend. */
 export interface ConformanceCase {
@@ -8,11 +8,8 @@ export interface ConformanceCase {
   run(session: Session): Promise<void>;
 }
 
-/** The cases, each not claimed where the backend claims fewer experts or choices. */
-export function needing(
-  sizes: { readonly numExperts: number; readonly topK: number },
-  cases: readonly ConformanceCase[],
-): ConformanceCase[] {
+/** The cases, each not claimed where the backend claims less than calls of these sizes. */
+export function needing(sizes: Sizes, cases: readonly ConformanceCase[]): ConformanceCase[] {
   return cases.map(({ id, run }) => ({
     id,
     run: async (session) => {

@@ -16,6 +16,7 @@ import { loadBackend } from '../load-backend.js';
 import { describeMachine } from '../machine.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
+import { OWN_BACKENDS } from './own-backends.js';
 
 const USAGE = `usage: moe-conformance bench [options]
 
@@ -39,7 +40,6 @@ export const benchCommand: Command = {
   run,
 };
 
-const OWN_BACKENDS = ['cpu', 'webgpu', 'cuda'].map((name) => `@moe-dispatch/backend-${name}`);
 const FLOATS: readonly DType[] = ['float32', 'float16', 'bfloat16'];
 const TIMING =
   'Wall time a call, submission included: medians of samples that issue many calls and wait once';

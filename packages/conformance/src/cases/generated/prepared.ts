@@ -160,7 +160,6 @@ interface Runner {
 
 function makeRunner(session: Session, spec: Spec): Runner {
   const { mode, ...sizes } = spec;
-  session.require(spec.dtype);
   session.requireSizes({ ...sizes, topK: mode.moeTopk });
   const prepared: PreparedDispatch = prepare(session, { ...sizes, ...mode });
   const hosts = poisonedOutputs({ ...sizes, topK: mode.moeTopk });
