@@ -146,7 +146,7 @@ describe('hostile reports', () => {
     machine: { runtime: text, platform: text },
     started: text,
     backend: { name: text, device: text, driver: text, dtypes: [text as 'int8'], limits: { [text]: 1 } },
-    errors: [{ tensor: text, buckets: [{ ulp: 0, count: 1 }], largest: null }],
+    errors: [{ tensor: text, buckets: [{ ulp: 0, count: 1 }], largest: 0 }],
   });
   const bench = exampleBench();
   const hostileBench = {

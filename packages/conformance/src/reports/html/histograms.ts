@@ -20,7 +20,7 @@ function histogram(tensor: string, columns: readonly Column[]): Markup {
   const most = Math.max(1, ...counts.flat());
   const rows = found.map(
     ({ label, largest }, i) =>
-      html`<tr><th scope="row">${label}</th>${counts[i].map((count) => cell(count, most))}<td class="largest">${largest === null ? '∞' : Number(largest.toPrecision(3))}</td></tr>`,
+      html`<tr><th scope="row">${label}</th>${counts[i].map((count) => cell(count, most))}<td class="largest">${Number(largest.toPrecision(3))}</td></tr>`,
   );
   const heads = ends.map((end, i) => html`<th scope="col">${bucketName(end, ends[i - 1])}</th>`);
   return html`<h3><code>${tensor}</code></h3><div class="scroll" tabindex="0" role="group" aria-label="errors of ${tensor}"><table class="histogram"><thead><tr><th scope="col">backend</th>${heads}<th scope="col">largest</th></tr></thead><tbody>${rows}</tbody></table></div>`;
