@@ -35,16 +35,16 @@ const UNARY = new Map([
 ]);
 
 /**
- * Every mutant of a source, in its order: `{ file, line, start, end, original, replacement, code }`, where `code` is the
- * line it stands in. Types, imports and the texts of messages are left alone.
+ * Every mutant of a source, in its order: `{ file, line, column, start, end, original, replacement, code }`, where `code`
+ * is the line it stands in. Types, imports and the texts of messages are left alone.
  */
 export function findMutants(file, text) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
   const mutants = [];
   const add = (start, end, replacement) => {
-    const { line } = source.getLineAndCharacterOfPosition(start);
-    const original = text.slice(start, end);
-    mutants.push({ file, line: line + 1, start, end, original, replacement, code: lineAt(text, start) });
+    const { line, character } = source.getLineAndCharacterOfPosition(start);
+    const place = { file, line: line + 1, column: character + 1, start, end };
+    mutants.push({ ...place, original: text.slice(start, end), replacement, code: lineAt(text, start) });
   };
   const visit = (node) => {
     if (ts.isTypeNode(node) || ts.isImportDeclaration(node) || ts.isTemplateExpression(node)) return;

@@ -6,6 +6,8 @@ import { NoCaseError, runConformance } from '@moe-dispatch/conformance';
 
 class Killed extends Error {}
 
+process.on('disconnect', () => process.exit());
+
 process.on('message', async ({ bundle, simd }) => {
   let killedBy = '';
   try {

@@ -4,9 +4,18 @@ import type { ConformanceCase } from '../conformance-case.js';
 /** What a backend keeps of the memory that it was given back. */
 export function memoryCases(): ConformanceCase[] {
   return [
+    { id: 'generated/memory/fresh-backend', run: freshBackend },
     { id: 'generated/memory/disposed-backend', run: disposedBackend },
     { id: 'generated/memory/one-size-after-another', run: oneSizeAfterAnother },
   ];
+}
+
+/** Nothing was disposed yet, so nothing is kept. */
+async function freshBackend(session: Session): Promise<void> {
+  const usage = (await session.anotherBackend()).memory();
+  for (const count of ['liveTensors', 'liveBytes', 'pooledBytes'] as const) {
+    session.expectValue({ case: 'a new backend', tensor: `memory().${count}` }, usage[count], 0);
+  }
 }
 
 /** A disposed backend keeps nothing, and nothing that is disposed after it. */
