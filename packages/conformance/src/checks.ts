@@ -34,11 +34,17 @@ export interface DispatchInput extends RoutingMode {
 
 /** Uploads, dispatches and checks every output against the oracle. */
 export async function checkDispatchOf(session: Session, label: string, input: DispatchInput): Promise<void> {
-  session.requireExperts(input.gating.shape[input.gating.shape.length - 1]);
+  requireDispatch(session, input);
   const x = session.upload(input.x);
   const gating = session.upload(input.gating);
   const found = session.keep(moeDispatch(x, gating, optionsOf(input)));
   await checkDispatch(session, label, found, expectDispatch(input.x, input.gating, input));
+}
+
+/** Ends the case as not claimed unless the backend claims the sizes of this call and its rows. */
+export function requireDispatch(session: Session, { x, gating, moeTopk }: DispatchInput): void {
+  session.requireSizes({ numExperts: gating.shape[gating.shape.length - 1], topK: moeTopk });
+  session.requireTensor([moeTopk, ...x.shape], x.dtype);
 }
 
 /** The options of `input`, without those it leaves out. */
@@ -118,7 +124,8 @@ export async function checkExact(
 
 /** Uploads, reduces and checks the output against the oracle. */
 export async function checkReduceOf(session: Session, label: string, input: ReduceInput): Promise<void> {
-  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices } = input;
+  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices, ffn2Bias } = input;
+  session.requireSizes({ numExperts: ffn2Bias?.shape[0] ?? 0, topK: topKIndices.shape[1] });
   const inputs = [ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
   const [ffn, scales, rows, experts] = inputs.map((host) => session.upload(host));
   const options = uploadReduceOptions(session, input);

@@ -1,6 +1,6 @@
 import { type Backend, type FloatDType, moeDispatch, moeReduce, type Tensor } from '@moe-dispatch/core';
 import type { RandomInputs } from './cases/random-call.js';
-import { optionsOf, uploadReduceOptions } from './checks.js';
+import { optionsOf, requireDispatch, uploadReduceOptions } from './checks.js';
 import {
   compareExact,
   compareReducePair,
@@ -11,9 +11,10 @@ import {
 } from './compare.js';
 import { decode } from './float-formats.js';
 import type { HostTensor } from './host-tensor.js';
+import { resolveManifest } from './manifest.js';
 import { expectReduce } from './oracle.js';
 import { Session } from './session.js';
-import { UlpHistograms } from './ulp-histogram.js';
+import type { UlpHistograms } from './ulp-histogram.js';
 
 const EXACT = [
   'topKIndices',
@@ -33,10 +34,10 @@ export interface Results {
 
 /** @throws NotClaimed, and what the backend throws */
 export async function computeResults(backend: Backend, { dispatch, reduce }: RandomInputs): Promise<Results> {
-  const environment = { backend, factory: undefined, native: undefined, errors: new UlpHistograms() };
-  const session = new Session(environment);
+  const claims = resolveManifest(backend, {}, false);
+  const session = new Session({ backend, factory: undefined, native: undefined, claims });
   try {
-    session.requireExperts(dispatch.gating.shape[dispatch.gating.shape.length - 1]);
+    requireDispatch(session, dispatch);
     const [x, gating] = [session.upload(dispatch.x), session.upload(dispatch.gating)];
     const routed = session.keep(moeDispatch(x, gating, optionsOf(dispatch)));
     const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices } = reduce;

@@ -2,9 +2,9 @@ import { type ArrayOf, type Backend, DTYPES, type DType, type Tensor } from '@mo
 
 /** How the suite makes memory of the kind that `backend.wrap` borrows: a typed array, a GPU buffer, a pointer. */
 export interface NativeMemory {
-  /** Memory that holds exactly these elements. */
+  /** Memory that holds exactly these elements, or a promise of it. */
   make(data: ArrayOf<DType>, dtype: DType): unknown;
-  /** The elements that it holds now. */
+  /** The elements that it holds after all work issued so far. */
   read(native: unknown, dtype: DType, elements: number): ArrayOf<DType> | Promise<ArrayOf<DType>>;
 }
 

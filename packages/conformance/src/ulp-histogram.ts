@@ -37,6 +37,17 @@ export class UlpHistograms {
     }
   }
 
+  /** Takes what another one's toReport gave. */
+  mergeReport(histograms: readonly ErrorHistogram[]): void {
+    for (const { tensor, buckets, largest } of histograms) {
+      const counts = this.countsOf(tensor);
+      buckets.forEach(({ count }, i) => {
+        counts.buckets[i] += count;
+      });
+      counts.largest = Math.max(counts.largest, largest);
+    }
+  }
+
   /** Sorted by result, so that equal runs give equal reports. */
   toReport(): ErrorHistogram[] {
     const entries = [...this.byTensor].sort(([a], [b]) => (a < b ? -1 : 1));

@@ -16,7 +16,7 @@ async function runSeed(session: Session, seed: number): Promise<void> {
   const counterexample = await checkSeed(seed, async (call) => {
     latest = session.fork();
     try {
-      const { dispatch, reduce } = randomInputs(call, session.backend.info.dtypes);
+      const { dispatch, reduce } = randomInputs(call, session.claims.dtypes);
       await checkDispatchOf(latest, 'moeDispatch', dispatch);
       await checkReduceOf(latest, 'moeReduce', reduce);
     } finally {
