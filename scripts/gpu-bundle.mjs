@@ -80,8 +80,8 @@ function dependencies() {
   };
   visit(ROOT, 'vitest');
   const conformance = join(ROOT, 'packages', 'conformance');
-  const manifest = JSON.parse(readFileSync(join(conformance, 'package.json'), 'utf8'));
-  for (const name of Object.keys(manifest.dependencies)) visit(conformance, name);
+  const { dependencies: needed } = JSON.parse(readFileSync(join(conformance, 'package.json'), 'utf8'));
+  for (const name of Object.keys(needed)) visit(conformance, name);
   return [...new Set([...found].map((path) => relative(ROOT, path).split('/').slice(0, 4).join('/')))];
 }
 

@@ -1,4 +1,5 @@
 import { isMoeDispatchError } from '@moe-dispatch/core';
+import { benchCommand } from './commands/bench.js';
 import { type Command, UsageError } from './commands/command.js';
 import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
@@ -7,7 +8,14 @@ import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
 import { ConformanceError } from './conformance-error.js';
 
-const COMMANDS: readonly Command[] = [runCommand, compareCommand, mergeCommand, diffCommand, doctorCommand];
+const COMMANDS: readonly Command[] = [
+  runCommand,
+  compareCommand,
+  mergeCommand,
+  diffCommand,
+  benchCommand,
+  doctorCommand,
+];
 
 /** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -3,14 +3,13 @@ import { diagnose } from '../doctor/diagnose.js';
 import type { Diagnosis } from '../doctor/diagnosis.js';
 import { describeMachine } from '../machine.js';
 import { type Command, UsageError } from './command.js';
-
-const OURS = ['cpu', 'webgpu', 'cuda'].map((name) => `@moe-dispatch/backend-${name}`);
+import { OWN_BACKENDS } from './own-backends.js';
 
 const USAGE = `usage: moe-conformance doctor [options]
 
 Says which backends are installed, which work here and on which device, and for each that does not, what was found and
 what it needs. A backend works if it can be made and computes one small dispatch. Looks at
-${OURS.join(', ')}.
+${OWN_BACKENDS.join(', ')}.
 
   --backend <module>   another one too: package name, path, or module#export; may come several times
   --json               as JSON
@@ -26,7 +25,7 @@ export const doctorCommand: Command = {
 
 async function run(args: readonly string[]): Promise<number> {
   const { backend: named = [], json } = parse(args);
-  const backends = await Promise.all([...new Set([...OURS, ...named])].map(diagnose));
+  const backends = await Promise.all([...new Set([...OWN_BACKENDS, ...named])].map(diagnose));
   const machine = describeMachine();
   if (json) console.log(JSON.stringify({ machine, backends }, null, 2));
   else

@@ -35,7 +35,9 @@ async function run(args: readonly string[]): Promise<number> {
     benches: found.flatMap(({ benches }) => benches),
   };
   await writeOutputs(values, collection, collection);
-  console.log(`${collection.reports.length} reports, ${collection.benches.length} benchmark runs`);
+  const count = (list: readonly unknown[], noun: string) =>
+    `${list.length} ${noun}${list.length === 1 ? '' : 's'}`;
+  console.log(`${count(collection.reports, 'report')}, ${count(collection.benches, 'benchmark run')}`);
   return 0;
 }
 

@@ -30,7 +30,7 @@ export async function writeOutputs(
   json: object = reports[0],
 ): Promise<void> {
   const formats = {
-    json: () => `${JSON.stringify(json, null, 2)}\n`,
+    json: () => `${JSON.stringify(json)}\n`,
     junit: () => formatJUnit(reports[0]),
     markdown: () => formatMarkdown(reports, module),
     html: () => formatHtml(reports, benches),

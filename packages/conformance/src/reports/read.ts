@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import type { ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type ParseError as JsonError, parse as parseJson, printParseErrorCode } from 'jsonc-parser';
 import { BENCH_VERSION, type BenchReport } from '../bench/bench-report.js';
 import { ConformanceError } from '../conformance-error.js';
 import { type ConformanceReport, REPORT_VERSION } from '../report.js';
@@ -49,20 +50,21 @@ export function readCollection(text: string, fileName: string): ReportCollection
 function parse(text: string, fileName: string): object {
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ''));
+    value = JSON.parse(text);
   } catch (error) {
-    throw new ReportError(`${fileName}: no JSON: ${(error as Error).message}${lineOf(error as Error, text)}`);
+    throw new ReportError(`${fileName}${placeOfError(text)}`, { cause: error });
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new ReportError(`${fileName}: expected an object, found ${describe(value)}`);
 }
 
-/** JSON.parse names the place as a number of characters. */
-function lineOf({ message }: Error, text: string): string {
-  const position = /at position (\d+)/.exec(message)?.[1];
-  if (position === undefined) return '';
-  const lines = text.slice(0, Number(position)).split('\n');
-  return `, line ${lines.length}, column ${(lines.at(-1)?.length ?? 0) + 1}`;
+/** JSON.parse does not tell the place of every error. */
+function placeOfError(text: string): string {
+  const errors: JsonError[] = [];
+  parseJson(text, errors, { disallowComments: true });
+  const [{ error, offset }] = errors;
+  const lines = text.slice(0, offset).split('\n');
+  return `, line ${lines.length}, column ${lines[lines.length - 1].length + 1}: no JSON: ${printParseErrorCode(error)}`;
 }
 
 function list(value: object, key: string, fileName: string): unknown[] {

@@ -1,3 +1,4 @@
+import type { Difference } from '../../compare.js';
 import type { CaseResult, CaseStatus } from '../../report.js';
 import { repeatOptions } from '../../report-text.js';
 import { type Column, countStatus, type Group, hasFailed, type Matrix, type Row } from '../matrix.js';
@@ -40,9 +41,13 @@ function whatWentWrong({ error, differences }: CaseResult): Markup {
   if (differences.length === 0) return thrown;
   const rows = differences.map(
     (each) =>
-      html`<tr><td>${each.case}</td><td><code>${each.tensor}${each.index.length > 0 ? `[${each.index.join(', ')}]` : ''}</code></td><td><code>${each.expected}</code></td><td><code>${each.found}</code></td><td>${each.count}</td></tr>`,
+      html`<tr><td data-head="in">${each.case}</td><td data-head="element"><code>${elementName(each)}</code></td><td data-head="expected"><code>${each.expected}</code></td><td data-head="found"><code>${each.found}</code></td><td data-head="wrong in all">${each.count}</td></tr>`,
   );
   return html`${thrown}<div class="scroll" tabindex="0" role="group" aria-label="differences"><table class="differences"><thead><tr><th scope="col">in</th><th scope="col">element</th><th scope="col">expected</th><th scope="col">found</th><th scope="col">wrong in all</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+}
+
+function elementName({ tensor, index }: Difference): string {
+  return index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;
 }
 
 /** Backends × cases. `indices` gives a case's place in the page's data. */
@@ -64,24 +69,25 @@ function groupDetails(
   indices: ReadonlyMap<string, number>,
 ): Markup {
   const heads = columns.map(({ label }) => html`<th scope="col">${label}</th>`);
-  const open = rows.some(hasFailed) ? html` open` : NOTHING;
   const lines = rows.map(({ id, results }) => {
     const text = id.startsWith(`${name}/`) ? id.slice(name.length + 1) : id;
     return html`<tr><th scope="row"><button type="button" data-i="${indices.get(id) ?? 0}">${text}</button></th>${results.map(statusCell)}</tr>\n`;
   });
-  return html`<details class="group"${open}><summary><span>${name} <small>${rows.length}</small></span>${columns.map((column, i) => groupCount(rows, i, column))}</summary>
+  return html`<details class="group"><summary><span>${name} <small>${rows.length}</small></span>${columns.map((column, i) => groupCount(rows, i, column))}</summary>
 <table><caption class="hidden">${name}</caption><thead class="hidden"><tr><th scope="col">case</th>${heads}</tr></thead><tbody>${lines}</tbody></table></details>`;
 }
 
-/** The worst that happened, and how often. */
+/** How often each thing happened, the worst first. */
 function groupCount(rows: readonly Row[], column: number, { label }: Column): Markup {
   const order: readonly CaseStatus[] = ['failed', 'expected failure', 'passed', 'not claimed'];
-  const status = order.find((each) => countStatus(rows, column, each) > 0);
-  if (status === undefined) return html`<span class="s o"><i class="hidden">${label}: </i>not run</span>`;
-  const count = countStatus(rows, column, status);
-  const words =
-    status === 'passed' ? html` <i class="hidden">passed</i>` : html` <i class="word">${status}</i>`;
-  return html`<span class="s ${CLASSES[status]}"><i class="hidden">${label}: </i>${count}${words}</span>`;
+  const counts = order.flatMap((status) => {
+    const count = countStatus(rows, column, status);
+    return count > 0
+      ? [html`<span class="s ${CLASSES[status]}">${count}<i class="hidden"> ${status}</i></span> `]
+      : [];
+  });
+  const none = html`<span class="s o">not run</span>`;
+  return html`<span><i class="hidden">${label}: </i>${counts.length > 0 ? counts : none}</span>`;
 }
 
 function statusCell(result: CaseResult | undefined): Markup {

@@ -19,8 +19,8 @@ export function verdict({ columns }: Matrix, benches: readonly BenchReport[]): M
   const names = (list: readonly Column[]) => list.map(({ label }) => label).join(', ');
   const early = stopped.length === 0 ? '' : ` Stopped before the last case: ${names(stopped)}.`;
   if (failing.length === 0) {
-    const who = columns.length === 1 ? columns[0].label : `all ${columns.length} backends`;
-    return html`<p class="verdict p">No case failed on ${who}.${early}</p>`;
+    const who = columns.length === 1 ? `on ${columns[0].label}` : `on any of the ${columns.length} backends`;
+    return html`<p class="verdict p">No case failed ${who}.${early}</p>`;
   }
   return html`<p class="verdict f">Cases failed on ${names(failing)}.${early}</p>`;
 }
@@ -38,7 +38,7 @@ function card({ report, label }: Column): Markup {
     ([name, value]) => html`<tr><th scope="row">${name}</th><td>${String(value ?? 'none')}</td></tr>`,
   );
   return html`<article class="card"><h3>${label}</h3><p class="device">${backend.device}</p>${bar(totals)}<dl>
-<dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
+${backend.driver === undefined ? NOTHING : html`<dt>Driver</dt><dd>${backend.driver}</dd>`}<dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
 <dt>Run</dt><dd>${started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, ${cases.length} cases in ${duration(time)}, seed ${seed}${complete ? '' : ', stopped early'}</dd></dl>
 <details><summary>Dtypes and limits</summary><p>${backend.dtypes.join(', ')}</p><table class="limits">${limits}</table></details></article>`;
 }

@@ -46,9 +46,7 @@ function startPage(): void {
 
 /** `#case=<id>` opens a case, so that one can be linked to. */
 function openFromHash(): void {
-  const prefix = '#case=';
-  if (!location.hash.startsWith(prefix)) return;
-  const id = decodeURIComponent(location.hash.slice(prefix.length));
+  const id = new URLSearchParams(location.hash.slice(1)).get('case');
   const chosen = data.cases.find((each) => each.id === id);
   if (chosen !== undefined) openCase(chosen);
 }
@@ -83,7 +81,7 @@ function hasStatus(row: Element, show: string): boolean {
 function openCase(chosen: PageCase): void {
   byId('case-title').textContent = chosen.id;
   const parts = chosen.results.map((result, column) => describeResult(data.columns[column], result));
-  for (const routing of chosen.routings ?? []) parts.push(drawRouting(routing));
+  parts.push(...drawRoutings(chosen.routings ?? []));
   byId('case-body').replaceChildren(...parts);
   history.replaceState(null, '', `#case=${encodeURIComponent(chosen.id)}`);
   const dialog = byId<HTMLDialogElement>('case');
@@ -140,7 +138,7 @@ function startRouting(): void {
   for (const { id } of drawn) select.append(new Option(id, id));
   const draw = () => {
     const { routings = [] } = drawn.find(({ id }) => id === select.value) ?? drawn[0];
-    byId('routing-body').replaceChildren(...routings.map(drawRouting));
+    byId('routing-body').replaceChildren(...drawRoutings(routings));
   };
   const preferred = drawn.find(({ routings = [] }) => routings[0].topKIndices.length > 15) ?? drawn[0];
   select.value = preferred.id;
@@ -148,58 +146,80 @@ function startRouting(): void {
   draw();
 }
 
-/** Tokens downwards, experts to the right, each expert's load above; the first choice is the darkest. */
-function drawRouting({ columns, numExperts, topKIndices }: PageRouting): HTMLElement {
-  const tokens = topKIndices.length;
-  const topK = topKIndices[0]?.length ?? 0;
-  const loads = new Array<number>(numExperts).fill(0);
-  for (const expert of topKIndices.flat()) if (expert in loads) loads[expert] += 1;
-  const most = Math.max(1, ...loads);
-  const head = Math.max(3, Math.ceil(tokens / 6));
-  const svg = document.createElementNS(SVG, 'svg');
-  const size = Math.min(16, Math.max(2.5, 900 / numExperts));
-  const rows = head + tokens + 0.5;
-  for (const [name, value] of Object.entries({
-    viewBox: `0 0 ${numExperts} ${rows}`,
-    width: numExperts * size,
-    height: rows * size,
-    role: 'img',
-  }))
-    svg.setAttribute(name, String(value));
-  const who = columns.map((column) => data.columns[column]).join(', ');
-  const busiest = loads.indexOf(Math.max(...loads));
-  const text = `${tokens} tokens × ${numExperts} experts, ${topK} choices each; expert ${busiest} is chosen most, ${loads[busiest]} times, ${loads.filter((load) => load === 0).length} experts never`;
-  svg.setAttribute('aria-label', `Routing on ${who}: ${text}`);
-  const path = (d: string, className: string, opacity = 1) => {
-    const made = document.createElementNS(SVG, 'path');
-    for (const [name, value] of Object.entries({ d, class: className, 'fill-opacity': opacity }))
-      made.setAttribute(name, String(value));
-    svg.append(made);
-  };
-  path(`M0 ${head + 0.5}h${numExperts}v${tokens}h-${numExperts}z`, 'ground');
-  path(loads.map((load, e) => `M${e + 0.1} ${head}v-${(load / most) * head}h.8V${head}z`).join(''), 'load');
-  for (let k = 0; k < topK; k++) {
-    const cells = topKIndices.map((experts, t) => `M${experts[k] + 0.06} ${head + 0.56 + t}h.88v.88h-.88z`);
-    path(cells.join(''), 'choice', 1 - (0.65 * k) / topK);
-  }
-  return describeRouting(who, text, svg, topKIndices);
+function drawRoutings(routings: readonly PageRouting[]): HTMLElement[] {
+  return routings.map((routing) => drawRouting(routing, routings[0]));
 }
 
-function describeRouting(
+/**
+ * Tokens downwards, experts to the right, each expert's load above. Earlier choices are stronger.
+ * @param reference the first backends' choices: what differs from them is marked
+ */
+function drawRouting(routing: PageRouting, reference: PageRouting): HTMLElement {
+  const { columns, numExperts, topKIndices } = routing;
+  const loads = new Array<number>(numExperts).fill(0);
+  for (const expert of topKIndices.flat()) if (expert in loads) loads[expert] += 1;
+  const head = Math.max(3, Math.ceil(topKIndices.length / 6));
+  const height = head + topKIndices.length + 0.5;
+  const size = Math.max(2.5, Math.min(16, 900 / numExperts, 480 / height));
+  const sizes = { viewBox: `0 0 ${numExperts} ${height}`, width: numExperts * size, height: height * size };
+  const who = columns.map((column) => data.columns[column]).join(', ');
+  const text = describeLoads(topKIndices, loads);
+  const svg = svgElement('svg', { ...sizes, role: 'img', 'aria-label': `Routing on ${who}: ${text}` });
+  const most = Math.max(1, ...loads);
+  const bars = loads.map((load, e) => `M${e + 0.1} ${head}v-${(load / most) * head}h.8V${head}z`);
+  svg.append(svgElement('path', { class: 'load', d: bars.join('') }));
+  svg.append(...routingCells(routing, reference, head + 0.5));
+  return captionRouting(who, text, svg, routing);
+}
+
+function routingCells(
+  { numExperts, topKIndices }: PageRouting,
+  reference: PageRouting,
+  top: number,
+): SVGElement[] {
+  const topK = topKIndices[0]?.length ?? 0;
+  const cell = (expert: number, token: number) => `M${expert + 0.06} ${top + 0.06 + token}h.88v.88h-.88z`;
+  const cells = Array.from({ length: topK }, (_, k) => {
+    const d = topKIndices.map((experts, token) => cell(experts[k], token)).join('');
+    return svgElement('path', { class: 'choice', 'fill-opacity': 1 - (0.65 * k) / topK, d });
+  });
+  const changed = topKIndices.flatMap((experts, token) =>
+    experts.flatMap((expert, k) =>
+      reference.topKIndices[token]?.[k] === expert ? [] : [cell(expert, token)],
+    ),
+  );
+  const ground = svgElement('path', {
+    class: 'ground',
+    d: `M0 ${top}h${numExperts}v${topKIndices.length}h-${numExperts}z`,
+  });
+  return [ground, ...cells, svgElement('path', { class: 'changed', d: changed.join('') })];
+}
+
+function svgElement(tag: string, attributes: Record<string, string | number>): SVGElement {
+  const made = document.createElementNS(SVG, tag) as SVGElement;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value));
+  return made;
+}
+
+function describeLoads(topKIndices: PageRouting['topKIndices'], loads: readonly number[]): string {
+  const most = Math.max(0, ...loads);
+  const never = loads.filter((load) => load === 0).length;
+  const size = `${topKIndices.length} tokens × ${loads.length} experts, ${topKIndices[0]?.length ?? 0} choices each`;
+  return `${size}; expert ${loads.indexOf(most)} is chosen most, ${most} times, ${never} experts never`;
+}
+
+function captionRouting(
   who: string,
   text: string,
   svg: SVGElement,
-  topKIndices: PageRouting['topKIndices'],
+  { topKIndices }: PageRouting,
 ): HTMLElement {
   const figure = element('figure', '', 'routing');
   const box = element('div', '', 'scroll');
   box.tabIndex = 0;
   box.append(svg);
   const caption = element('figcaption');
-  caption.append(
-    element('b', who),
-    ` ${text}. Tokens go down, experts to the right; the bars above are the experts' loads.`,
-  );
+  caption.append(element('b', who), `: ${text}.`);
   const words = element('details');
   words.append(element('summary', 'The choices as text'));
   words.append(
@@ -220,8 +240,12 @@ const FUNCTIONS = [
   describeResult,
   describeLink,
   startRouting,
+  drawRoutings,
   drawRouting,
-  describeRouting,
+  routingCells,
+  svgElement,
+  describeLoads,
+  captionRouting,
 ];
 
 /** The page's inline script; the element `data` holds PageData. */

@@ -43,6 +43,7 @@ function routingSection({ cases, routingLeftOut }: PageData): Markup {
     routingLeftOut === 0
       ? ''
       : ` ${routingLeftOut} larger ones are left out, to keep the page small; the JSON has them.`;
-  return html`<section aria-labelledby="routing"><h2 id="routing">Routing</h2><p>Which experts each token was sent to, by the first dispatch of a case.${left}</p>
+  return html`<section aria-labelledby="routing"><h2 id="routing">Routing</h2><p>Which experts the first dispatch of a case chose for each token. Tokens go down, experts to the right, each expert's load
+stands above; earlier choices are stronger. Backends that chose alike share a picture; a red frame marks what differs from the first.${left}</p>
 <label>Case <select id="routing-case"></select></label><div id="routing-body"></div><noscript>The pictures need JavaScript.</noscript></section>`;
 }

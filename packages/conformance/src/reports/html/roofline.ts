@@ -68,8 +68,8 @@ function plot(series: readonly Series[]): Markup {
     ({ label, colour }) =>
       html`<li class="c${colour}"><svg viewBox="0 0 12 12" aria-hidden="true"><circle cx="6" cy="6" r="5"/></svg>${label}</li>`,
   );
-  return html`<figure><svg class="roofline" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${axes(x, y)}${series.map((each) => drawSeries(each, x, y))}</svg>
-<figcaption><ul class="key">${legend}</ul><p>● dispatch &nbsp; ◇ reduce &nbsp; dashed line: the copy, at the same number of bytes</p></figcaption></figure>`;
+  return html`<figure><div class="scroll" tabindex="0" role="group" aria-label="roofline plot"><svg class="roofline" viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${axes(x, y)}${series.map((each) => drawSeries(each, x, y))}</svg></div>
+<figcaption><ul class="key">${legend}</ul><p>● dispatch &nbsp; ◇ reduce &nbsp; dashed line: a copy of about as many bytes</p></figcaption></figure>`;
 }
 
 function axes(x: Axis, y: Axis): Markup {

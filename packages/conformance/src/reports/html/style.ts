@@ -37,8 +37,8 @@ button{cursor:pointer;background:var(--panel)}#shown{color:var(--soft)}
 .matrix>*{min-width:calc(13rem + 5.5rem*var(--columns))}
 .heads,.group>summary,.matrix tr{display:grid;grid-template-columns:minmax(11rem,1fr) repeat(var(--columns),var(--cell));align-items:center}
 .heads{font-weight:600;padding:.5rem .8rem;background:var(--panel);font-size:.9rem;overflow-wrap:anywhere}.heads span{padding-right:.5rem}
-.group{border-top:1px solid var(--line)}.group>summary{padding:.4rem .8rem;list-style:none}.group>summary::-webkit-details-marker{display:none}
-.group>summary>span:first-child::before{content:"▸" / "";display:inline-block;width:1.2em;color:var(--soft)}.group[open]>summary>span:first-child::before{content:"▾" / ""}
+.group{border-top:1px solid var(--line)}.group>summary{padding:.4rem .8rem;list-style:none}.group>summary>span:first-child{overflow-wrap:anywhere;position:relative;padding-left:1.2em}.group>summary::-webkit-details-marker{display:none}
+.group>summary>span:first-child::before{content:"▸" / "";position:absolute;left:0;color:var(--soft)}.group[open]>summary>span:first-child::before{content:"▾" / ""}
 .group[open]>summary{background:var(--panel)}.group>summary:hover{background:var(--panel)}.matrix table,.matrix tbody{display:block}
 .matrix tr{padding:0 .8rem}.matrix tr[hidden]{display:none}.matrix tbody tr:hover{background:var(--panel)}
 .matrix thead.hidden{display:block}.matrix th{font-weight:400;text-align:left;padding-left:1.2em}
@@ -47,13 +47,14 @@ button{cursor:pointer;background:var(--panel)}#shown{color:var(--soft)}
 .s{font-size:.875rem}.s i{font-style:normal}td.s.p i{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .histogram{margin-bottom:1rem}.histogram th,.histogram td{padding:.2rem .5rem;text-align:right;vertical-align:bottom;white-space:nowrap}
 .histogram th:first-child{text-align:left;padding-left:0}
-.histogram td:not(.largest){height:4.2rem;min-width:4rem;border-bottom:1px solid var(--line);vertical-align:top;background:linear-gradient(var(--bar),var(--bar)) bottom/calc(100% - 4px) calc(var(--v)*.68) no-repeat}
-.histogram .zero{color:var(--soft)}
+.histogram td:not(.largest){height:4.2rem;min-width:4rem;border-bottom:1px solid var(--line);vertical-align:top;background:linear-gradient(var(--bar),var(--bar)) bottom/calc(100% - 4px) calc(var(--v)*.58) no-repeat}
+
+.histogram tbody tr+tr td,.histogram tbody tr+tr th{border-top:.6rem solid transparent;background-clip:padding-box;background-origin:padding-box}.histogram .zero{color:var(--soft)}
 .times td{min-width:8rem;background:linear-gradient(var(--bar),var(--bar)) left/var(--v) 70% no-repeat;padding-left:.3rem}.times th[scope=row]{white-space:nowrap}
-details>.scroll{margin-top:.5rem}.slowest{list-style:none;padding:0;margin:.4rem 0;font-size:.875rem}.slowest li{display:grid;grid-template-columns:4.5rem 1fr}.slowest span{color:var(--soft)}
+details>.scroll{margin-top:.5rem}.slowest{list-style:none;padding:0;margin:.4rem 0;font-size:.875rem}.slowest li{display:grid;grid-template-columns:4.5rem 1fr;margin:.3rem 0;line-height:1.35}.slowest span{color:var(--soft)}
 figure{margin:1rem 0}figcaption{font-size:.9rem}.routing svg{display:block;margin:.5rem 0;max-width:none}
-.ground{fill:var(--panel)}.load{fill:var(--soft)}.choice{fill:var(--accent)}
-.roofline{width:100%;max-width:56rem;height:auto}.roofline text{fill:var(--soft);font-size:12px}.grid{stroke:var(--line);fill:none}
+.ground{fill:var(--panel)}.load{fill:var(--soft)}.choice{fill:var(--accent)}.changed{fill:none;stroke:var(--f);stroke-width:.16}
+.roofline{display:block;width:100%;min-width:34rem;max-width:56rem;height:auto}.numbers td,.numbers th{white-space:nowrap}.roofline text{fill:var(--soft);font-size:12px}.grid{stroke:var(--line);fill:none}
 .roof{fill:none;stroke:var(--c);stroke-width:1.5;stroke-dasharray:5 4}circle{fill:var(--c)}.hollow{fill:var(--ground);stroke:var(--c);stroke-width:2}
 .c0{--c:light-dark(#0b5cad,#7ab8ff)}.c1{--c:light-dark(#b34700,#ffab70)}.c2{--c:light-dark(#136c2e,#57c878)}
 .c3{--c:light-dark(#7d3cb5,#cfa3f5)}.c4{--c:light-dark(#a3195b,#ff8fbf)}.c5{--c:light-dark(#5e6200,#d0d35c)}
@@ -63,6 +64,8 @@ dialog::backdrop{background:#0008}dialog form{display:flex;gap:1rem;align-items:
 dialog h2{margin:0;overflow-wrap:anywhere;font-size:1.1rem}.difference{background:var(--panel);padding:.5rem .8rem;border-radius:.4rem}
 @media(max-width:40rem){main{padding:1rem .75rem 3rem}.matrix{--cell:3.4rem}.matrix>*{min-width:calc(9rem + 3.4rem*var(--columns))}
 .heads,.group>summary,.matrix tr{grid-template-columns:minmax(8rem,1fr) repeat(var(--columns),var(--cell));padding-left:.5rem;padding-right:.3rem}
-.heads{font-size:.75rem}.matrix td i,.matrix .word{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}.roofline text{font-size:17px}}
+.heads{font-size:.75rem}.group>summary{font-size:.9rem}.matrix td i{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.differences,.differences tbody,.differences tr,.differences td{display:block}.differences thead{display:none}.differences tr{padding:.4rem 0;border-top:1px solid var(--line)}
+.differences td{display:grid;grid-template-columns:6rem 1fr;padding:0}.differences td::before{content:attr(data-head);color:var(--soft)}}
 @media print{#controls,dialog{display:none}}
 `;
