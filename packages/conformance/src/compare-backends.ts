@@ -3,6 +3,7 @@ import { checkSeed, type RandomCall, randomInputs } from './cases/random-call.js
 import type { Difference } from './compare.js';
 import { compareResults, computeResults } from './compare-results.js';
 import { describeMachine } from './machine.js';
+import { pauses } from './pauses.js';
 import type { ErrorHistogram, ReportedBackend } from './report.js';
 import { NotClaimed } from './session.js';
 import { UlpHistograms } from './ulp-histogram.js';
@@ -83,7 +84,10 @@ async function compareOpen(pair: Pair, options: CompareOptions): Promise<Compari
   const errors = new UlpHistograms();
   const failures: ComparisonFailure[] = [];
   let [done, notClaimed] = [0, 0];
-  while (done < cases && failures.length < MAX_FAILURES && signal?.aborted !== true) {
+  const pause = pauses();
+  while (done < cases && failures.length < MAX_FAILURES) {
+    await pause();
+    if (signal?.aborted) break;
     const outcome = await compareSeed(pair, seed + done, errors);
     done += 1;
     const failure = outcome instanceof NotClaimed ? undefined : outcome;

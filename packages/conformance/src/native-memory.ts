@@ -10,7 +10,12 @@ export interface NativeMemory {
 
 /** Typed arrays: what a backend on the CPU wraps. */
 export const typedArrayMemory: NativeMemory = {
-  make: (data) => data.slice(),
+  make: (data, dtype) => {
+    // Not from the start of its buffer, so that it is aligned for no larger type.
+    const memory = new DTYPES[dtype].ArrayType(data.length + 1).subarray(1) as Int32Array;
+    memory.set(data as Int32Array);
+    return memory;
+  },
   read: (native) => (native as ArrayOf<DType>).slice(),
 };
 

@@ -9,6 +9,7 @@ import { ConformanceError } from './conformance-error.js';
 import { applyExpectations, checkExpectations, type Expectations } from './expectations.js';
 import { type FixtureSource, packageFixtures } from './fixtures.js';
 import type { ConformanceKit } from './kit.js';
+import { pauses } from './pauses.js';
 import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
 import { DEFAULT_TIMEOUT } from './time-limit.js';
 import { UlpHistograms } from './ulp-histogram.js';
@@ -101,18 +102,6 @@ export function collectCases(options: CaseSelection): ConformanceCase[] {
   if (cases.length === 0) throw new NoCaseError(`no case has '${filter}' in its id`);
   return cases;
 }
-
-/** A backend that never waits would keep the caller's timers, and so its signal, from running. */
-function pauses(): () => Promise<void> {
-  let last = performance.now();
-  return async () => {
-    if (performance.now() - last < PAUSE_EVERY) return;
-    await new Promise((resolve) => setTimeout(resolve));
-    last = performance.now();
-  };
-}
-
-const PAUSE_EVERY = 50;
 
 interface ReportParts extends Pick<ConformanceReport, 'backend' | 'machine' | 'cases'> {
   readonly started: Date;

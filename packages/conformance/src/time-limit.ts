@@ -26,6 +26,6 @@ export async function withTimeLimit<V>(
 }
 
 /** What a case gets that took too long. */
-export function timeLimitError(milliseconds: number, more = ''): { name: string; message: string } {
-  return { name: 'TimeLimitError', message: `no result within ${milliseconds / 1000} s${more}` };
+export function timeLimitError(milliseconds: number): { name: string; message: string } {
+  return { name: 'TimeLimitError', message: `no result within ${milliseconds / 1000} s` };
 }

@@ -1,10 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type BackendFactory, selectBackend } from '@moe-dispatch/core';
-import { type ComparisonFailure, compareBackends } from '../compare-backends.js';
+import { type CompareOptions, compareBackends } from '../compare-backends.js';
 import { formatComparison, formatComparisonFailure } from '../comparison-text.js';
 import { loadBackend } from '../load-backend.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
+import { Progress } from './progress.js';
+import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance compare --backend <A> --backend <B> [options]
 
@@ -34,20 +36,18 @@ async function run(args: readonly string[]): Promise<number> {
   const cases = naturalNumber('--cases', values.cases);
   const seed = naturalNumber('--seed', values.seed);
   const [a, b] = [await available(modules[0]), await available(modules[1])];
-  const stop = new AbortController();
-  const onInterrupt = () => stop.abort();
-  process.once('SIGINT', onInterrupt);
+  const stop = stopOnSignals();
+  const progress = new Progress(process.stderr, cases, 'calls');
   try {
-    const onCase = printProgress(modules);
+    const onCase = printProgress(modules, progress);
     const report = await compareBackends(a, b, { cases, seed, onCase, signal: stop.signal });
+    progress.clear();
     if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
     console.log(formatComparison(report));
     const { failed, agreed } = report.totals;
-    if (failed > 0) return 1;
-    if (stop.signal.aborted) return 130;
-    return agreed > 0 ? 0 : 1;
+    return stop.exitCode() ?? (failed > 0 || agreed === 0 ? 1 : 0);
   } finally {
-    process.off('SIGINT', onInterrupt);
+    stop.release();
   }
 }
 
@@ -75,19 +75,19 @@ async function available(module: string): Promise<BackendFactory> {
   return factory;
 }
 
-const PROGRESS_MS = 5000;
-
-function printProgress(modules: readonly string[]) {
-  const started = Date.now();
-  let printed = started;
-  return (done: number, total: number, failure: ComparisonFailure | undefined) => {
+function printProgress(
+  modules: readonly string[],
+  progress: Progress,
+): NonNullable<CompareOptions['onCase']> {
+  const backends = modules.map((module) => `--backend ${module}`).join(' ');
+  let failed = 0;
+  return (done, _total, failure) => {
     if (failure !== undefined) {
-      const backends = modules.map((module) => `--backend ${module}`).join(' ');
+      failed += 1;
+      progress.clear();
       console.log(formatComparisonFailure(failure));
       console.log(`  repeat: moe-conformance compare ${backends} --seed ${failure.seed} --cases 1\n`);
     }
-    if (Date.now() - printed < PROGRESS_MS) return;
-    printed = Date.now();
-    console.log(`${done} of ${total} calls, ${Math.round((printed - started) / 1000)} s`);
+    progress.update(done, `${failed} differ`);
   };
 }

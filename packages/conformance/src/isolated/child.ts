@@ -29,6 +29,8 @@ async function runRequest(request: ChildRequest): Promise<void> {
       error instanceof ConformanceError ? reason : `'${request.backend}' does not work here: ${reason}`;
     await send({ kind: 'failed', message });
   }
+  // What the backend left behind, such as an open handle, would keep the process alive.
+  process.exit();
 }
 
 async function runCases({ backend, fixtures: folder, timeout, first, ...rest }: ChildRequest): Promise<void> {

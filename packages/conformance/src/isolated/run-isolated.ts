@@ -5,8 +5,8 @@ import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js
 import { timeLimitError } from '../time-limit.js';
 import type { ChildMessage, ChildRequest } from './messages.js';
 
-/** How long a backend may take to be made, in milliseconds. A driver that does not answer has a limit of its own. */
-const START_LIMIT = 120_000;
+/** How long a process may take until its backend is made, and to end, in milliseconds. */
+const PROCESS_LIMIT = 120_000;
 /** The child notices most cases that take too long by itself, and keeps its backend's other work. */
 const GRACE = 2_000;
 const STDERR_TAIL = 500;
@@ -32,7 +32,7 @@ export async function runIsolated(options: IsolatedOptions): Promise<Header | un
   const { ids, signal } = options;
   const state: State = { header: undefined, done: 0, started: performance.now() };
   while (state.done < ids.length && !signal.aborted) {
-    const { failure, begun } = await runProcess(options, state);
+    const { failure, begun } = await new CaseProcess(options, state).run();
     if (state.done === ids.length || signal.aborted) break;
     if (state.header === undefined) throw new ConformanceError(failure.message);
     const ms = begun ? performance.now() - state.started : 0;
@@ -51,60 +51,87 @@ interface State {
   started: number;
 }
 
+interface Failure {
+  readonly name: string;
+  readonly message: string;
+}
+
 interface End {
   /** What ended the process; of no interest after its last case. */
-  readonly failure: { readonly name: string; readonly message: string };
+  readonly failure: Failure;
   /** Whether that was in the middle of a case. */
   readonly begun: boolean;
 }
 
 /** One process, until it is done, ends or is ended. */
-function runProcess({ request, signal, onCase }: IsolatedOptions, state: State): Promise<End> {
-  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
-    stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
-  });
-  const stderr = echoErrors(child);
-  let begun = false;
-  let failure: End['failure'] | undefined;
-  let timer: NodeJS.Timeout;
-  const limit = (milliseconds: number, error: { name: string; message: string }) => {
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      failure = error;
-      child.kill('SIGKILL');
-    }, milliseconds);
-  };
-  const stop = () => child.kill('SIGKILL');
-  signal.addEventListener('abort', stop);
-  limit(START_LIMIT, { name: 'TimeLimitError', message: `no backend within ${START_LIMIT / 1000} s` });
-  child.on('message', (message: ChildMessage) => {
+class CaseProcess {
+  private readonly options: IsolatedOptions;
+  private readonly state: State;
+  private readonly child: ChildProcess;
+  private begun = false;
+  private failure: Failure | undefined;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(options: IsolatedOptions, state: State) {
+    this.options = options;
+    this.state = state;
+    this.child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+    });
+  }
+
+  async run(): Promise<End> {
+    const { child, state } = this;
+    const { request, signal } = this.options;
+    const stop = () => child.kill('SIGKILL');
+    signal.addEventListener('abort', stop);
+    const stderr = echoErrors(child);
+    child.on('message', (message: ChildMessage) => this.receive(message));
+    this.limit(PROCESS_LIMIT, `no backend within ${PROCESS_LIMIT / 1000} s`);
+    child.send({ ...request, first: state.done } satisfies ChildRequest);
+    const end = await endOf(child);
+    clearTimeout(this.timer);
+    signal.removeEventListener('abort', stop);
+    const { failure = { name: 'ProcessError', message: `its process ended with ${end}${stderr()}` } } = this;
+    return { failure, begun: this.begun };
+  }
+
+  private receive(message: ChildMessage): void {
+    const { state, options } = this;
     if (message.kind === 'ready') {
       const { backend, machine } = message;
       state.header ??= { backend, machine };
     } else if (message.kind === 'begin') {
-      begun = true;
+      this.begun = true;
       state.started = performance.now();
-      limit(
-        request.timeout + GRACE,
-        timeLimitError(request.timeout, ': it blocks, and its process was ended'),
-      );
+      const { timeout } = options.request;
+      this.limit(timeout + GRACE, `${timeLimitError(timeout).message}: it blocks, and its process was ended`);
     } else if (message.kind === 'result') {
-      begun = false;
+      this.begun = false;
       state.done += 1;
-      onCase(message.result, message.errors);
+      options.onCase(message.result, message.errors);
     } else {
-      if (message.kind === 'failed') failure = { name: 'Error', message: message.message };
-      stop();
+      if (message.kind === 'failed') this.failure = { name: 'Error', message: message.message };
+      this.limit(PROCESS_LIMIT, 'its process does not end');
     }
-  });
-  child.send({ ...request, first: state.done } satisfies ChildRequest);
+  }
+
+  /** From now on. */
+  private limit(milliseconds: number, message: string): void {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => {
+      this.failure ??= { name: 'TimeLimitError', message };
+      this.child.kill('SIGKILL');
+    }, milliseconds);
+  }
+}
+
+/** The signal or exit code with which it ends, in words. */
+function endOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve) => {
-    child.once('close', (code, end) => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', stop);
-      const message = `its process ended with ${end ?? `code ${code}`}${stderr()}`;
-      resolve({ failure: failure ?? { name: 'ProcessError', message }, begun });
-    });
+    child.once('close', (code, signal) => resolve(signal ?? `code ${code}`));
+    // It could not be started, or ended before it was sent anything.
+    child.once('error', (error) => resolve(error.message));
   });
 }
 
