@@ -19,6 +19,7 @@ try {
   for (const { name, folder: source } of publicPackages()) checkTarball(name, source);
   for (const [backend, limit] of Object.entries(SIZE_LIMITS)) await checkSize(backend, limit);
   check('generated WebAssembly', 'node', 'packages/backend-cpu/scripts/build-wasm.mjs', '--check');
+  check('FEATURES.md', 'node', 'scripts/features.mjs', '--check');
   checkChangesets();
 } finally {
   rmSync(folder, { recursive: true });
