@@ -1,0 +1,140 @@
+import type { FileInfo } from '../protocol.js';
+import { FLOAT_DTYPES, MODES, type Mode, PRESETS, presetOf, type Settings } from '../settings.js';
+import { NumberField } from './number-field.js';
+
+interface ControlsProps {
+  readonly settings: Settings;
+  readonly file: FileInfo | undefined;
+  readonly onChange: (settings: Settings) => void;
+}
+
+const MODE_TEXTS: { readonly [M in Mode]: string } = {
+  softmax: 'the best K experts; scales are a softmax over all',
+  'topk-only': 'the best K experts; scales are the gating values',
+  group: 'the best expert of each of K groups; softmax in the group',
+};
+
+/** Sizes, dtype and mode. With a file only K and the mode are left to choose. */
+export function Controls({ settings, file, onChange }: ControlsProps) {
+  const change = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
+  const experts = file?.experts ?? settings.experts;
+  return (
+    <>
+      {file === undefined && <Presets settings={settings} onChange={onChange} />}
+      {file === undefined && <RandomData settings={settings} change={change} />}
+      <NumberField
+        label="K"
+        hint="experts per token"
+        min={1}
+        max={Math.max(1, Math.min(experts, 16))}
+        value={settings.topK}
+        onChange={(topK) => change({ topK })}
+      />
+      <fieldset>
+        <legend>Mode</legend>
+        {MODES.map((mode) => (
+          <label class="choice" key={mode}>
+            <input
+              type="radio"
+              name="mode"
+              value={mode}
+              checked={settings.mode === mode}
+              onChange={() => change({ mode })}
+            />
+            <span>
+              <b>{mode}</b> <small>{MODE_TEXTS[mode]}</small>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+    </>
+  );
+}
+
+function Presets({ settings, onChange }: Pick<ControlsProps, 'settings' | 'onChange'>) {
+  const current = presetOf(settings);
+  return (
+    <fieldset class="presets">
+      <legend>Shapes of</legend>
+      {PRESETS.map((preset) => (
+        <button
+          key={preset.name}
+          type="button"
+          aria-pressed={preset === current}
+          onClick={() => onChange({ ...settings, ...preset.settings })}
+        >
+          {preset.name}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+function RandomData({
+  settings,
+  change,
+}: {
+  settings: Settings;
+  change: (changed: Partial<Settings>) => void;
+}) {
+  const { tokens, hidden, experts, skew, seed, dtype } = settings;
+  return (
+    <>
+      <NumberField
+        label="T"
+        hint="tokens"
+        min={0}
+        max={4096}
+        value={tokens}
+        onChange={(value) => change({ tokens: value })}
+      />
+      <NumberField
+        label="D"
+        hint="values per token"
+        min={0}
+        max={8192}
+        step={8}
+        value={hidden}
+        onChange={(value) => change({ hidden: value })}
+      />
+      <NumberField
+        label="E"
+        hint="experts"
+        min={1}
+        max={512}
+        value={experts}
+        onChange={(value) => change({ experts: value })}
+      />
+      <NumberField
+        label="Skew"
+        hint="of the gate"
+        min={0}
+        max={2}
+        step={0.05}
+        value={skew}
+        onChange={(value) => change({ skew: value })}
+      />
+      <NumberField
+        label="Seed"
+        hint="of the random data"
+        min={0}
+        max={99}
+        value={seed}
+        onChange={(value) => change({ seed: value })}
+      />
+      <label class="field">
+        <span class="field-label">
+          <b>dtype</b> of the rows
+        </span>
+        <select
+          value={dtype}
+          onChange={(event) => change({ dtype: event.currentTarget.value as Settings['dtype'] })}
+        >
+          {FLOAT_DTYPES.map((name) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+      </label>
+    </>
+  );
+}
