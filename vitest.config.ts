@@ -13,6 +13,8 @@ const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
 /** One file at a time: the tests share a GPU, and one takes all of its memory. Compiling and long runs take their time. */
 const cudaProject = (name: string, include: string) => ({
   extends: true as const,
@@ -36,7 +38,7 @@ export default defineConfig({
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', '**/*.deno.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.deno.test.ts', 'apps/*/test/browser/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -73,12 +75,22 @@ export default defineConfig({
             screenshotFailures: false,
             provider: playwright({
               launchOptions: {
-                executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+                executablePath: CHROMIUM,
                 args: CHROMIUM_ARGS,
               },
             }),
             instances: [{ browser: 'chromium' }],
           },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'playground',
+          include: ['apps/playground/test/browser/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          provide: { chromium: { executablePath: CHROMIUM, args: CHROMIUM_ARGS } },
         },
       },
       cudaProject('cuda-host', 'packages/backend-cuda/test/host/*.test.ts'),
