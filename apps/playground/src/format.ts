@@ -17,7 +17,8 @@ export function megabytes(bytes: number): string {
 }
 
 export function milliseconds(ms: number): string {
-  return ms < 1 ? `${(ms * 1000).toFixed(0)} µs` : `${ms.toFixed(ms < 10 ? 2 : 1)} ms`;
+  // Browsers round their clock to 0.1 ms.
+  return ms < 0.1 ? 'under 0.1 ms' : `${ms.toFixed(1)} ms`;
 }
 
 export function scale(value: number): string {

@@ -1,4 +1,5 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { deviceText } from '../device.js';
 import { backendName } from '../format.js';
 import type { DispatchView, FileInfo, PlainError } from '../protocol.js';
 import { fromHash, type Settings, toHash } from '../settings.js';
@@ -47,15 +48,20 @@ export function App() {
         </aside>
         <main>
           {error && <ErrorBox error={error} />}
+          {view === undefined && error === undefined && (
+            <section class="card waiting">
+              <p>{busy && 'The first dispatch is under way: the GPU compiles its kernels.'}</p>
+            </section>
+          )}
           {view && shown !== undefined && (
             <>
               <RoutingPicture view={view} token={shown} onToken={setToken} />
               <Journey view={view} token={shown} onToken={setToken} />
               <Comparison worker={worker} view={view} />
+              <SaveButton worker={worker} view={view} />
             </>
           )}
           <Conformance hasWebGpu={view?.backend.name === 'webgpu'} />
-          {view && <SaveButton worker={worker} view={view} />}
         </main>
       </div>
     </>
@@ -71,7 +77,7 @@ function BackendLine({ view, busy }: { view: DispatchView | undefined; busy: boo
       ) : (
         <p>
           <span class={`badge ${view.backend.name}`}>{backendName(view.backend.name)}</span>{' '}
-          <span class="device">{view.backend.device}</span>
+          <span class="device">{deviceText(view.backend.device)}</span>
           {busy && <span class="busy"> working…</span>}
         </p>
       )}

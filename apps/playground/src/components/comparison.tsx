@@ -1,4 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
+import { deviceText } from '../device.js';
 import { backendName, difference, megabytes, milliseconds, number } from '../format.js';
 import type { DispatchView, OutputComparison, PlainError, Timing } from '../protocol.js';
 import type { WorkerClient } from '../worker-client.js';
@@ -39,15 +40,16 @@ function Outputs({ comparison }: { comparison: readonly OutputComparison[] }) {
         <thead>
           <tr>
             <th scope="col">Output</th>
-            <th scope="col">Shape</th>
             <th scope="col">Compared with the CPU's</th>
           </tr>
         </thead>
         <tbody>
           {comparison.map((output) => (
             <tr key={output.name}>
-              <th scope="row">{output.name === 'returned' ? 'moeReduce' : output.name}</th>
-              <td>[{output.shape.join(', ')}]</td>
+              <th scope="row">
+                {output.name === 'returned' ? 'moeReduce' : output.name}{' '}
+                <small class="shape">[{output.shape.join(', ')}]</small>
+              </th>
               <td>{verdict(output)}</td>
             </tr>
           ))}
@@ -90,7 +92,7 @@ function Timings({ worker, view }: { worker: WorkerClient; view: DispatchView })
       {timings?.map(({ name, device, medianMs, runs }) => (
         <div class="timing" key={name}>
           <span>
-            <b>{backendName(name)}</b> <small>{device}</small>
+            <b>{backendName(name)}</b> <small>{deviceText(device)}</small>
           </span>
           <span class="time-bar" aria-hidden="true">
             <span class={name} style={{ width: `${(medianMs / slowest) * 100}%` }} />

@@ -8,12 +8,6 @@ interface ControlsProps {
   readonly onChange: (settings: Settings) => void;
 }
 
-const MODE_TEXTS: { readonly [M in Mode]: string } = {
-  softmax: 'the best K experts; scales are a softmax over all',
-  'topk-only': 'the best K experts; scales are the gating values',
-  group: 'the best expert of each of K groups; softmax in the group',
-};
-
 /** Sizes, dtype and mode. With a file only K and the mode are left to choose. */
 export function Controls({ settings, file, onChange }: ControlsProps) {
   const change = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
@@ -21,32 +15,17 @@ export function Controls({ settings, file, onChange }: ControlsProps) {
   return (
     <>
       {file === undefined && <Presets settings={settings} onChange={onChange} />}
-      {file === undefined && <RandomData settings={settings} change={change} />}
+      {file === undefined && <Sizes settings={settings} change={change} />}
       <NumberField
         label="K"
-        hint="experts per token"
+        hint="per token"
         min={1}
         max={Math.max(1, Math.min(experts, 16))}
         value={settings.topK}
         onChange={(topK) => change({ topK })}
       />
-      <fieldset>
-        <legend>Mode</legend>
-        {MODES.map((mode) => (
-          <label class="choice" key={mode}>
-            <input
-              type="radio"
-              name="mode"
-              value={mode}
-              checked={settings.mode === mode}
-              onChange={() => change({ mode })}
-            />
-            <span>
-              <b>{mode}</b> <small>{MODE_TEXTS[mode]}</small>
-            </span>
-          </label>
-        ))}
-      </fieldset>
+      {file === undefined && <RandomData settings={settings} change={change} />}
+      <Modes settings={settings} change={change} />
     </>
   );
 }
@@ -70,14 +49,12 @@ function Presets({ settings, onChange }: Pick<ControlsProps, 'settings' | 'onCha
   );
 }
 
-function RandomData({
-  settings,
-  change,
-}: {
-  settings: Settings;
-  change: (changed: Partial<Settings>) => void;
-}) {
-  const { tokens, hidden, experts, skew, seed, dtype } = settings;
+interface PartProps {
+  readonly settings: Settings;
+  readonly change: (changed: Partial<Settings>) => void;
+}
+
+function Sizes({ settings: { tokens, hidden, experts }, change }: PartProps) {
   return (
     <>
       <NumberField
@@ -90,7 +67,7 @@ function RandomData({
       />
       <NumberField
         label="D"
-        hint="values per token"
+        hint="row width"
         min={0}
         max={8192}
         step={8}
@@ -105,23 +82,13 @@ function RandomData({
         value={experts}
         onChange={(value) => change({ experts: value })}
       />
-      <NumberField
-        label="Skew"
-        hint="of the gate"
-        min={0}
-        max={2}
-        step={0.05}
-        value={skew}
-        onChange={(value) => change({ skew: value })}
-      />
-      <NumberField
-        label="Seed"
-        hint="of the random data"
-        min={0}
-        max={99}
-        value={seed}
-        onChange={(value) => change({ seed: value })}
-      />
+    </>
+  );
+}
+
+function RandomData({ settings: { skew, seed, dtype }, change }: PartProps) {
+  return (
+    <>
       <label class="field">
         <span class="field-label">
           <b>dtype</b> of the rows
@@ -135,6 +102,51 @@ function RandomData({
           ))}
         </select>
       </label>
+      <NumberField
+        label="Skew"
+        hint="of the gate"
+        min={0}
+        max={2}
+        step={0.05}
+        value={skew}
+        onChange={(value) => change({ skew: value })}
+      />
+      <NumberField
+        label="Seed"
+        hint="of the data"
+        min={0}
+        max={99}
+        value={seed}
+        onChange={(value) => change({ seed: value })}
+      />
     </>
+  );
+}
+
+const MODE_TEXTS: { readonly [M in Mode]: string } = {
+  softmax: 'the best K experts; scales are a softmax over all',
+  'topk-only': 'the best K experts; scales are the gating values',
+  group: 'the best expert of each of K groups; softmax in the group',
+};
+
+function Modes({ settings, change }: PartProps) {
+  return (
+    <fieldset>
+      <legend>Mode</legend>
+      {MODES.map((mode) => (
+        <label class="choice" key={mode}>
+          <input
+            type="radio"
+            name="mode"
+            value={mode}
+            checked={settings.mode === mode}
+            onChange={() => change({ mode })}
+          />
+          <span>
+            <b>{mode}</b> <small>{MODE_TEXTS[mode]}</small>
+          </span>
+        </label>
+      ))}
+    </fieldset>
   );
 }

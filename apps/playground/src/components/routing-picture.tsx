@@ -38,12 +38,19 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
         {count(tokens, 'token')} ({view.source}), {count(experts, 'expert')}, {topK} chosen by each token
       </p>
       <div class="chart">
-        <div class="axis">
-          <span class="axis-name">tokens per expert</span>
+        <div />
+        <p class="readout" aria-hidden="true">
+          <b>Load per expert.</b> {summarize(view)}
+        </p>
+        <div class="axis rows" aria-hidden="true">
+          <span>{grid && decimals(Math.max(...columnLoads(view, grid)))}</span>
+          <span>0</span>
         </div>
-        <div class="frame" ref={frame}>
-          {drawing && <Bars {...drawing} />}
-        </div>
+        <div ref={frame}>{drawing && <Bars {...drawing} />}</div>
+        <div />
+        <p class="readout">
+          <b>Tokens × experts.</b> {grid && describeCells(grid)}
+        </p>
         <div class="axis rows" aria-hidden="true">
           <span>{tokens > 0 && 0}</span>
           <span class="axis-name">token</span>
@@ -73,29 +80,32 @@ interface Drawing {
 
 function Bars({ view, token, grid, width, palette }: Drawing) {
   const canvas = useRef<HTMLCanvasElement>(null);
-  const { counts, tokens, topK, experts } = view;
-  const evenShare = (tokens * topK) / experts;
+  const share = evenShare(view);
   useEffect(() => {
     const marked = markedColumns(view, token, grid);
     const size = { width, height: BARS_HEIGHT };
-    paintBars(canvas.current!, columnLoads(view, grid), evenShare, palette, size, marked);
-  }, [view, token, grid, width, palette]);
+    paintBars(canvas.current!, columnLoads(view, grid), share, palette, size, marked);
+  }, [view, token, grid, width, palette, share]);
+  return (
+    <canvas
+      ref={canvas}
+      style={{ width: `${width}px`, height: `${BARS_HEIGHT}px` }}
+      role="img"
+      aria-label={`Load per expert as bars. ${summarize(view)} The table below has all numbers.`}
+    />
+  );
+}
+
+function evenShare({ tokens, topK, experts }: DispatchView): number {
+  return (tokens * topK) / experts;
+}
+
+function summarize(view: DispatchView): string {
+  const { counts } = view;
   const most = counts.reduce((a, b) => Math.max(a, b), 0);
   const least = counts.reduce((a, b) => Math.min(a, b), most);
-  const summary =
-    `Most: expert ${counts.indexOf(most)} with ${number(most)}. Least: expert ${counts.indexOf(least)} with ${number(least)}. ` +
-    `An even share (dashed) would be ${decimals(evenShare)}.`;
-  return (
-    <>
-      <canvas
-        ref={canvas}
-        style={{ width: `${width}px`, height: `${BARS_HEIGHT}px` }}
-        role="img"
-        aria-label={`Bars of the tokens that each expert got. ${summary} The table below has all numbers.`}
-      />
-      <p class="readout">{summary}</p>
-    </>
-  );
+  const of = (load: number) => `expert ${counts.indexOf(load)} with ${number(load)}`;
+  return `Most: ${of(most)}. Least: ${of(least)}. Dashed: an even share, ${decimals(evenShare(view))}.`;
 }
 
 /** Chooses a token by pointer or by keys. */
@@ -119,25 +129,23 @@ function HeatMap({ view, token, grid, width, palette, onToken }: Drawing & Pictu
     onToken(next);
   };
   return (
-    <>
-      <div
-        class="map"
-        style={{ width: `${width}px`, height: `${height}px` }}
-        role="slider"
-        tabIndex={0}
-        aria-label={`Token, in a heat map of ${number(tokens)} tokens × ${experts} experts`}
-        aria-valuemin={0}
-        aria-valuemax={tokens - 1}
-        aria-valuenow={token}
-        aria-valuetext={describeToken(view, token)}
-        aria-orientation="vertical"
-        onPointerMove={choose}
-        onPointerDown={choose}
-        onKeyDown={press}
-      >
-        <canvas ref={canvas} style={{ width: `${width}px`, height: `${height}px` }} />
-      </div>
-    </>
+    <div
+      class="map"
+      style={{ width: `${width}px`, height: `${height}px` }}
+      role="slider"
+      tabIndex={0}
+      aria-label={`Token, in a heat map of ${number(tokens)} tokens × ${experts} experts`}
+      aria-valuemin={0}
+      aria-valuemax={tokens - 1}
+      aria-valuenow={token}
+      aria-valuetext={describeToken(view, token)}
+      aria-orientation="vertical"
+      onPointerMove={choose}
+      onPointerDown={choose}
+      onKeyDown={press}
+    >
+      <canvas ref={canvas} style={{ width: `${width}px`, height: `${height}px` }} />
+    </div>
   );
 }
 
@@ -166,24 +174,24 @@ function markedColumns(view: DispatchView, token: number, { expertsPerColumn }: 
   return chosenOf(view, token).map((expert) => Math.floor(expert / expertsPerColumn));
 }
 
-function Legend({ grid, palette }: { grid: Grid; palette: Palette }) {
-  const { measure, least, most, tokensPerRow, expertsPerColumn } = grid;
+/** What a cell is and what its colour means. */
+function describeCells({ measure, tokensPerRow, expertsPerColumn }: Grid): string {
+  if (measure === 'scale')
+    return 'A cell is one token and one expert, its colour the scale; blank is not chosen.';
+  const cell = `${count(tokensPerRow, 'token')} × ${count(expertsPerColumn, 'expert')}`;
+  return `A cell is ${cell}, its colour the share of these pairs that were chosen; blank is none.`;
+}
+
+function Legend({ grid: { measure, least, most }, palette }: { grid: Grid; palette: Palette }) {
   const percent = (share: number) => `${Number((share * 100).toPrecision(3))} %`;
   const [from, to] = measure === 'scale' ? [scale(least), scale(most)] : [percent(least), percent(most)];
-  const cell =
-    measure === 'scale'
-      ? 'Each cell is one token and one expert; colour is the scale, blank is not chosen.'
-      : `Each cell is ${count(tokensPerRow, 'token')} × ${count(expertsPerColumn, 'expert')}; ` +
-        'colour is the share of these pairs that were chosen, blank is none.';
   return (
-    <div class="legend">
+    <p class="legend">
       <span>{from}</span>
       <span class="ramp" style={{ background: `linear-gradient(to right, ${palette.heat.join(', ')})` }} />
       <span>{to}</span>
-      <span class="legend-text">{cell}</span>
-      <span class="legend-text">
-        <span class="mark" /> the chosen token and its experts. Point at the map, or use its arrow keys.
-      </span>
-    </div>
+      <span class="mark" />
+      <span>the token below and its experts: point at the map, or use its arrow keys</span>
+    </p>
   );
 }
