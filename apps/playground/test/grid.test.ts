@@ -14,7 +14,7 @@ function view(tokens: number, experts: number): DispatchView {
 describe('the heat map', () => {
   it('has the scale in each cell where there is room for all', () => {
     const grid = makeGrid(view(3, 2), 10, 10);
-    expect(grid).toMatchObject({ rows: 3, columns: 2, measure: 'scale', least: 0, most: 3 });
+    expect(grid).toMatchObject({ rows: 3, columns: 2, measure: 'scale', least: 1, most: 3 });
     expect([...grid.values]).toEqual([1, Number.NaN, Number.NaN, 2, 3, Number.NaN]);
   });
 
@@ -32,7 +32,7 @@ describe('the heat map', () => {
     expect(grid.most).toBe(0.5);
   });
 
-  it('goes below 0 where scales do', () => {
+  it('takes scales below 0', () => {
     const negative = { ...view(2, 2), scales: Float32Array.of(-3, -1) };
     expect(makeGrid(negative, 10, 10)).toMatchObject({ least: -3, most: -1 });
   });

@@ -26,9 +26,11 @@ export function Journey({ view, token, onToken }: JourneyProps) {
       </h2>
       <div class="journey">
         <Sent view={view} token={token} />
-        <Lines view={view} token={token} />
-        <Choices view={view} token={token} />
-        <Lines view={view} token={token} mirrored />
+        <div class="middle">
+          <Lines view={view} token={token} />
+          <Choices view={view} token={token} />
+          <Lines view={view} token={token} mirrored />
+        </div>
         <Returned view={view} token={token} />
       </div>
     </section>

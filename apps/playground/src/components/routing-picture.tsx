@@ -191,7 +191,7 @@ function Legend({ grid: { measure, least, most }, palette }: { grid: Grid; palet
       <span class="ramp" style={{ background: `linear-gradient(to right, ${palette.heat.join(', ')})` }} />
       <span>{to}</span>
       <span class="mark" />
-      <span>the token below and its experts: point at the map, or use its arrow keys</span>
+      <span>the token of the journey and its experts: point at the map, or use its arrow keys</span>
     </p>
   );
 }

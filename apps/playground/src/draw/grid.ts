@@ -26,8 +26,9 @@ export function makeGrid(view: DispatchView, maxRows: number, maxColumns: number
   const shape = { rows, columns, tokensPerRow, expertsPerColumn, measure } as const;
   const values = measure === 'scale' ? scalesOf(view, shape) : sharesOf(view, shape);
   const drawn = values.filter((value) => !Number.isNaN(value));
-  const least = measure === 'scale' ? drawn.reduce((a, b) => Math.min(a, b), 0) : 0;
-  return { ...shape, values, least, most: drawn.reduce((a, b) => Math.max(a, b), least) };
+  const most = drawn.reduce((a, b) => Math.max(a, b), drawn[0] ?? 0);
+  const least = measure === 'scale' ? drawn.reduce((a, b) => Math.min(a, b), most) : 0;
+  return { ...shape, values, least, most };
 }
 
 type GridShape = Omit<Grid, 'values' | 'least' | 'most'>;

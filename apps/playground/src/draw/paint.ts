@@ -34,7 +34,9 @@ export function paintHeatMap(
   context.strokeStyle = palette.mark;
   context.fillStyle = palette.mark;
   context.lineWidth = 1;
-  context.strokeRect(0.5, top - 0.5, width - 1, cell.height + 1);
+  const frameTop = Math.max(top, 1) - 0.5;
+  const frameBottom = Math.min(top + cell.height, height - 1) + 0.5;
+  context.strokeRect(0.5, frameTop, width - 1, frameBottom - frameTop);
   for (const column of marked.columns) {
     context.beginPath();
     context.arc((column + 0.5) * cell.width, top + cell.height / 2, 3.5, 0, 2 * Math.PI);
