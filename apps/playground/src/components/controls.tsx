@@ -8,6 +8,9 @@ interface ControlsProps {
   readonly onChange: (settings: Settings) => void;
 }
 
+/** Where there is room beside the pictures; elsewhere the controls start folded, so that the pictures are seen. */
+const WIDE = '(min-width: 861px)';
+
 /** Sizes, dtype and mode. With a file only K and the mode are left to choose. */
 export function Controls({ settings, file, onChange }: ControlsProps) {
   const change = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
@@ -15,17 +18,20 @@ export function Controls({ settings, file, onChange }: ControlsProps) {
   return (
     <>
       {file === undefined && <Presets settings={settings} onChange={onChange} />}
-      {file === undefined && <Sizes settings={settings} change={change} />}
-      <NumberField
-        label="K"
-        hint="per token"
-        min={1}
-        max={Math.max(1, Math.min(experts, 16))}
-        value={settings.topK}
-        onChange={(topK) => change({ topK })}
-      />
-      {file === undefined && <RandomData settings={settings} change={change} />}
-      <Modes settings={settings} change={change} />
+      <details class="settings" open={matchMedia(WIDE).matches}>
+        <summary>Sizes, data and mode</summary>
+        {file === undefined && <Sizes settings={settings} change={change} />}
+        <NumberField
+          label="K"
+          hint="per token"
+          min={1}
+          max={Math.max(1, Math.min(experts, 16))}
+          value={settings.topK}
+          onChange={(topK) => change({ topK })}
+        />
+        {file === undefined && <RandomData settings={settings} change={change} />}
+        <Modes settings={settings} change={change} />
+      </details>
     </>
   );
 }

@@ -190,8 +190,10 @@ function Legend({ grid: { measure, least, most }, palette }: { grid: Grid; palet
       <span>{from}</span>
       <span class="ramp" style={{ background: `linear-gradient(to right, ${palette.heat.join(', ')})` }} />
       <span>{to}</span>
-      <span class="mark" />
-      <span>the token of the journey and its experts: point at the map, or use its arrow keys</span>
+      <span>
+        <span class="mark" /> the token of the journey and its experts: point at the map, or use its arrow
+        keys
+      </span>
     </p>
   );
 }

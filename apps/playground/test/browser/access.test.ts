@@ -60,6 +60,7 @@ describe.each([
     await page.getByRole('button', { name: 'Run the suite' }).click();
     await page.getByText(/ in [\d.]+ s on /).waitFor();
     await page.getByText('Load per expert as a table').click();
+    if (viewport === PHONE) await page.getByText('Sizes, data and mode').click();
     await page.getByRole('spinbutton', { name: 'K per token' }).fill('99');
     await page.getByRole('alert').waitFor();
     expect(await violations(page)).toEqual([]);
