@@ -1,8 +1,8 @@
-import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { deviceText } from '../device.js';
 import { backendName } from '../format.js';
-import type { DispatchView, FileInfo, PlainError } from '../protocol.js';
-import { fromHash, type Settings, toHash } from '../settings.js';
+import type { DispatchView, FileInfo } from '../protocol.js';
+import { fromHash } from '../settings.js';
 import { WorkerClient } from '../worker-client.js';
 import { Comparison } from './comparison.js';
 import { Conformance } from './conformance.js';
@@ -12,14 +12,13 @@ import { FileInput } from './file-input.js';
 import { Journey } from './journey.js';
 import { RoutingPicture } from './routing-picture.js';
 import { SaveButton } from './save-button.js';
+import { useDispatch } from './use-dispatch.js';
 
 export function App() {
   const worker = useMemo(() => new WorkerClient(), []);
   const [settings, setSettings] = useState(() => fromHash(location.hash));
   const [file, setFile] = useState<FileInfo>();
-  const [token, setToken] = useState(0);
   const { view, error, busy } = useDispatch(worker, settings, file);
-  const shown = view && Math.min(token, Math.max(view.tokens - 1, 0));
 
   const openFile = (info: FileInfo | undefined) => {
     setFile(info);
@@ -39,27 +38,16 @@ export function App() {
         <BackendLine view={view} busy={busy} />
       </header>
       <div class="columns">
-        <aside aria-label="Input">
-          <section class="card">
-            <h2>Input</h2>
-            <Controls settings={settings} file={file} onChange={setSettings} />
-            <FileInput worker={worker} file={file} onFile={openFile} />
-          </section>
+        <aside class="card" aria-label="Input">
+          <h2>Input</h2>
+          <Controls settings={settings} file={file} onChange={setSettings} />
+          <FileInput worker={worker} file={file} onFile={openFile} />
         </aside>
         <main>
           {error && <ErrorBox error={error} />}
+          {view && <Results worker={worker} view={view} />}
           {view === undefined && error === undefined && (
-            <section class="card waiting">
-              <p>{busy && 'The first dispatch is under way: the GPU compiles its kernels.'}</p>
-            </section>
-          )}
-          {view && shown !== undefined && (
-            <>
-              <RoutingPicture view={view} token={shown} onToken={setToken} />
-              <Journey view={view} token={shown} onToken={setToken} />
-              <Comparison worker={worker} view={view} />
-              <SaveButton worker={worker} view={view} />
-            </>
+            <p class="card waiting">The first dispatch is under way: the GPU compiles its kernels.</p>
           )}
           <Conformance hasWebGpu={view?.backend.name === 'webgpu'} />
         </main>
@@ -76,9 +64,9 @@ function BackendLine({ view, busy }: { view: DispatchView | undefined; busy: boo
         <p>{busy ? 'Looking for a GPU…' : 'Nothing dispatched yet.'}</p>
       ) : (
         <p>
-          <span class={`badge ${view.backend.name}`}>{backendName(view.backend.name)}</span>{' '}
-          <span class="device">{deviceText(view.backend.device)}</span>
-          {busy && <span class="busy"> working…</span>}
+          <span class="badge">{backendName(view.backend.name)}</span>{' '}
+          <span>{deviceText(view.backend.device)}</span>
+          {busy && ' … working'}
         </p>
       )}
       {view?.skipped.map(({ name, reason }) => (
@@ -90,40 +78,16 @@ function BackendLine({ view, busy }: { view: DispatchView | undefined; busy: boo
   );
 }
 
-/** Pause after a change, so that a moving slider asks for few dispatches. */
-const SETTLE_MS = 120;
-
-/** Dispatches when something changes: one at a time, and only the latest that was asked for. */
-function useDispatch(worker: WorkerClient, settings: Settings, file: FileInfo | undefined) {
-  const [view, setView] = useState<DispatchView>();
-  const [error, setError] = useState<PlainError>();
-  const [busy, setBusy] = useState(true);
-  const latest = useRef<unknown>(undefined);
-  const running = useRef<Promise<void>>(Promise.resolve());
-
-  useEffect(() => {
-    const mine = {};
-    latest.current = mine;
-    const isLatest = () => latest.current === mine;
-    const dispatch = async () => {
-      if (!isLatest()) return;
-      try {
-        const result = await worker.call('dispatch', { settings, fromFile: file !== undefined });
-        if (!isLatest()) return;
-        setView(result);
-        setError(undefined);
-      } catch (thrown) {
-        if (isLatest()) setError(thrown as PlainError);
-      }
-      if (isLatest()) setBusy(false);
-    };
-    setBusy(true);
-    const timer = setTimeout(() => {
-      history.replaceState(null, '', `#${toHash(settings)}`);
-      running.current = running.current.then(dispatch);
-    }, SETTLE_MS);
-    return () => clearTimeout(timer);
-  }, [worker, settings, file]);
-
-  return { view, error, busy };
+/** What a dispatch gave, and the token that is looked at. */
+function Results({ worker, view }: { worker: WorkerClient; view: DispatchView }) {
+  const [wanted, setToken] = useState(0);
+  const token = Math.min(wanted, Math.max(view.tokens - 1, 0));
+  return (
+    <>
+      <RoutingPicture view={view} token={token} onToken={setToken} />
+      <Journey view={view} token={token} onToken={setToken} />
+      <Comparison worker={worker} view={view} />
+      <SaveButton worker={worker} view={view} />
+    </>
+  );
 }

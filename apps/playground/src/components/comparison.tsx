@@ -55,6 +55,10 @@ function Outputs({ comparison }: { comparison: readonly OutputComparison[] }) {
           ))}
         </tbody>
       </table>
+      <p class="sub">
+        Scales and sums are computed in floating point, where the contract allows a small difference. All else
+        must be the same bits.
+      </p>
     </>
   );
 }
