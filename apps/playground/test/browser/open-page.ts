@@ -27,6 +27,8 @@ export async function openPage(
   options: BrowserContextOptions = {},
 ): Promise<OpenPage> {
   const page = await browser.newPage(options);
+  // WebGPU in software, beside all other tests on two cores, takes its time.
+  page.setDefaultTimeout(90_000);
   const complaints: string[] = [];
   page.on('console', (message) => {
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
@@ -40,5 +42,5 @@ export async function openPage(
 
 /** Waits until the page has dispatched what it shows in its controls. */
 export async function settle(page: Page): Promise<void> {
-  await page.locator('.backend[data-busy="false"]').waitFor({ timeout: 60_000 });
+  await page.locator('.backend[data-busy="false"]').waitFor();
 }
