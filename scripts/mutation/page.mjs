@@ -31,7 +31,7 @@ export function renderPage(results, { found, sample, seed, minutes }) {
 
 \`pnpm mutation\` changes the kernels of the CPU backend in one place at a time: a bound off by one, \`<\` for \`<=\` or \`>=\`, \`+\` for
 \`-\`, a constant ± 1, a condition negated, a statement removed. It runs the conformance suite on each of these mutants. A mutant is
-killed when a case fails, does not end within 15 s, or crashes. No other test takes part. The command writes this page.
+killed when a case fails, does not end within 30 s, or crashes. No other test takes part. The command writes this page.
 
 A mutant can be _equivalent_: it still computes what [semantics.md](semantics.md) promises, only with more memory, slower, or by
 another way of adding up. No suite can fail it. Each survivor below has its reason; one without a reason counts as missed, and
