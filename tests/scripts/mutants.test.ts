@@ -63,7 +63,7 @@ describe('the suite on a mutant', () => {
   const base = fileURLToPath(new URL('../../node_modules', import.meta.url));
   mkdirSync(base, { recursive: true });
   const folder = `${mkdtempSync(join(base, '.mutants-'))}/`;
-  let runner: SuiteRunner;
+  let runner: { run(bundle: string, simd: boolean): Promise<string>; close(): void };
   beforeAll(async () => {
     runner = new SuiteRunner(await buildMutant(folder, 'unmutated', 'none', ''));
   });
