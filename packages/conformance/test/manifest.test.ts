@@ -153,6 +153,6 @@ it('nativeMemory is asked of the backend that wraps it', async () => {
     return typedArrayMemory;
   };
   const report = await runConformance(backend, { nativeMemory, filter: 'generated/wrap' });
-  expect(report.totals).toMatchObject({ passed: 6, notClaimed: 0 });
+  expect(report.totals).toMatchObject({ passed: 7, notClaimed: 0 });
   expect(asked).toEqual([backend]);
 });
