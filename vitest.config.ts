@@ -36,7 +36,7 @@ export default defineConfig({
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', '**/*.deno.test.ts'],
+          exclude: ['**/node_modules/**', '**/*.deno.test.ts', 'tests/consumers/slow/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
