@@ -1,5 +1,5 @@
 // What `pnpm check` asks of the packages: their tarballs are sound, core and each backend stay small, what is generated is
-// up to date, and the changesets can be released.
+// up to date, what is exported has a docstring, and the changesets can be released.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,6 +20,14 @@ try {
   for (const { name, folder: source } of publicPackages()) checkTarball(name, source);
   for (const [backend, limit] of Object.entries(SIZE_LIMITS)) await checkSize(backend, limit);
   check('generated WebAssembly', 'node', 'packages/backend-cpu/scripts/build-wasm.mjs', '--check');
+  check(
+    'docstrings of all exports, links in them',
+    'typedoc',
+    '--options',
+    'typedoc.config.mjs',
+    '--emit',
+    'none',
+  );
   checkChangesets();
 } finally {
   rmSync(folder, { recursive: true });

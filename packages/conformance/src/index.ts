@@ -1,3 +1,7 @@
+/**
+ * The suite that shows whether a backend keeps the contract.
+ * @module @moe-dispatch/conformance
+ */
 export type { Difference } from './compare.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
 export { type GoldenFixture, parseGolden } from './golden-fixture.js';

@@ -10,6 +10,7 @@ import { detectNativeMemory, type NativeMemory } from './native-memory.js';
 import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
 import { type Environment, NotClaimed, Session } from './session.js';
 
+/** Which cases to run, and on what memory. */
 export interface ConformanceOptions {
   /** Golden fixtures; default this package's own 36. */
   fixtures?: FixtureSource;
