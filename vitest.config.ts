@@ -14,9 +14,9 @@ const CHROMIUM_ARGS = [
 ];
 
 /** One file at a time: the tests share a GPU, and one takes all of its memory. Compiling and long runs take their time. */
-const cudaProject = (name: string, include: string) => ({
+const cudaProject = (name: string, ...include: string[]) => ({
   extends: true as const,
-  test: { name, include: [include], fileParallelism: false, testTimeout: 600_000, hookTimeout: 120_000 },
+  test: { name, include, fileParallelism: false, testTimeout: 600_000, hookTimeout: 120_000 },
 });
 
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
@@ -36,7 +36,7 @@ export default defineConfig({
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', '**/*.deno.test.ts', 'tests/consumers/slow/**'],
+          exclude: ['**/node_modules/**', '**/*.{deno,webgpu,cuda}.test.ts', 'tests/consumers/slow/**'],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -54,7 +54,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'webgpu-node',
-          include: ['packages/backend-webgpu/test/*.test.ts'],
+          include: ['packages/backend-webgpu/test/*.test.ts', 'tests/**/*.webgpu.test.ts'],
           exclude: ['**/*.deno.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -82,7 +82,7 @@ export default defineConfig({
         },
       },
       cudaProject('cuda-host', 'packages/backend-cuda/test/host/*.test.ts'),
-      cudaProject('cuda', 'packages/backend-cuda/test/gpu/*.test.ts'),
+      cudaProject('cuda', 'packages/backend-cuda/test/gpu/*.test.ts', 'tests/**/*.cuda.test.ts'),
       cudaProject('nvcc', 'packages/backend-cuda/test/nvcc.test.ts'),
     ],
   },

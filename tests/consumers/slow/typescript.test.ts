@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ALL, PackedProject } from '../packed-project.js';
 
 const manifest = fileURLToPath(new URL('../fixtures/typescript/package.json', import.meta.url));
+/** The first is the oldest that is supported: before 5.7 typed arrays were not generic, and declarations decay to `any`. */
 const COMPILERS = Object.keys(JSON.parse(readFileSync(manifest, 'utf8')).devDependencies);
 const OPTIONS = '--noEmit --strict --target es2022 --lib es2022,dom';
 
