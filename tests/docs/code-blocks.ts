@@ -20,16 +20,14 @@ export interface CodeBlock {
 
 /** The Markdown files that users read, relative to the repository's root. */
 export const DOCUMENTS: readonly string[] = [
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
+  ...markdownIn('.'),
   ...markdownIn('docs'),
   ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/README.md`),
 ];
 
 function markdownIn(folder: string): string[] {
   const names = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md'));
-  return names.map((name) => `${folder}/${name}`);
+  return names.map((name) => join(folder, name));
 }
 
 /** All programs of the documents, in the order in which they stand there. */

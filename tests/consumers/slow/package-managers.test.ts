@@ -2,9 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CUDA_PROGRAM, cudaAnswer } from '../cuda-program.js';
-import { PackedProject } from '../packed-project.js';
+import { CUDA, PackedProject } from '../packed-project.js';
 
-const CUDA = ['core', 'backend-cuda', 'backend-cuda-linux-x64'];
 const BERRY = {
   YARN_NODE_LINKER: 'node-modules',
   YARN_ENABLE_IMMUTABLE_INSTALLS: '0',
