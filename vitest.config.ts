@@ -1,5 +1,6 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { cudaProjects } from './vitest.cuda.config.ts';
 
 /** Chromium gives WebGPU to those who ask, and needs no sandbox, network or first steps. */
 const CHROMIUM_ARGS = [
@@ -12,12 +13,6 @@ const CHROMIUM_ARGS = [
   '--disable-component-update',
   '--disable-sync',
 ];
-
-/** One file at a time: the tests share a GPU, and one takes all of its memory. Compiling and long runs take their time. */
-const cudaProject = (name: string, ...include: string[]) => ({
-  extends: true as const,
-  test: { name, include, fileParallelism: false, testTimeout: 600_000, hookTimeout: 120_000 },
-});
 
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
 export default defineConfig({
@@ -81,9 +76,7 @@ export default defineConfig({
           },
         },
       },
-      cudaProject('cuda-host', 'packages/backend-cuda/test/host/*.test.ts'),
-      cudaProject('cuda', 'packages/backend-cuda/test/gpu/*.test.ts', 'tests/**/*.cuda.test.ts'),
-      cudaProject('nvcc', 'packages/backend-cuda/test/nvcc.test.ts'),
+      ...cudaProjects,
     ],
   },
 });

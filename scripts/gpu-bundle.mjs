@@ -20,7 +20,7 @@ import { fileURLToPath } from 'node:url';
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT = 60e6;
 const PACKAGES = ['core', 'backend-cpu', 'backend-cuda', 'backend-cuda-linux-x64', 'conformance'];
-const FILES = ['package.json', 'vitest.config.ts', 'tsconfig.base.json', 'scripts'];
+const FILES = ['package.json', 'tsconfig.base.json', 'scripts'];
 /** What vitest would load only where it is asked to. */
 const LEFT_OUT =
   /^(typescript|jsdom|happy-dom|@vitest\/(ui|browser.*)|@types\/.*|esbuild|@esbuild\/.*|sass|less|terser)$/;
@@ -32,6 +32,7 @@ try {
   const copy = (path) =>
     cpSync(join(ROOT, path), join(bundle, path), { recursive: true, verbatimSymlinks: true });
   for (const file of FILES) copy(file);
+  cpSync(join(ROOT, 'vitest.cuda.config.ts'), join(bundle, 'vitest.config.ts'));
   for (const name of PACKAGES) copyPackage(name, copy);
   for (const path of dependencies()) copy(path);
   for (const path of links()) copy(path);

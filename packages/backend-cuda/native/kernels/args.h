@@ -21,19 +21,28 @@ struct RouteArgs {
   uint32_t scalesAreGating;
 };
 
+/** Histograms of a tile have an even number of columns, so that two counts can be read and added as one word. */
+#ifdef __CUDACC__
+__host__ __device__
+#endif
+constexpr uint32_t histogram_width(uint32_t experts) { return (experts + 1) & ~1u; }
+
 /**
- * Ranking the pairs of each tile (a run of consecutive pairs) by expert.
- * histogram [tiles, experts]: the tile's pairs per expert. pairs [tokens · topK]: rank << 16 | expert, where rank counts
- * the pairs of the same expert before it in the tile.
+ * Ranking the pairs of each tile (a run of consecutive pairs) by expert. Work is dealt in rows of `rowPairs`, all
+ * of different experts: what one row of gating values gives where it is routed on the way, else single pairs.
+ * histogram [tiles, histogram_width]: the tile's pairs per expert. pairs [tokens · topK]: rank << 16 | expert, where rank
+ * counts the pairs of the same expert before it in the tile.
  */
 struct TileArgs {
   uint16_t* histogram;
   uint32_t* pairs;
   const int32_t* indices;  // where the experts come from memory
-  uint64_t totalPairs;
   uint32_t experts;
-  uint32_t tilePairs;  // pairs in each tile but the last
-  uint32_t passPairs;  // pairs ranked at a time: what shared memory holds
+  uint32_t rowPairs;
+  uint32_t totalRows;
+  uint32_t tileRows;  // in each tile but the last
+  uint32_t passRows;  // ranked at a time: what shared memory holds
+  uint32_t warpRows;  // of a pass, for each warp
 };
 
 /** From ranks inside tiles to rows of the permuted tensor. */
@@ -57,8 +66,11 @@ struct CopyArgs {
   char* out;
   uint64_t rowBytes;
   uint32_t parts;      // units a row is cut into
-  uint32_t partBytes;  // of each but the last
+  uint32_t partBytes;  // of each but the last: at most what a warp holds in registers
 };
+
+/** Vectors of a row that a lane holds while it writes them to their places. */
+constexpr uint32_t kCopyDepth = 4;
 
 /** Rows by an inverse map that is already in memory. */
 struct PermuteArgs {

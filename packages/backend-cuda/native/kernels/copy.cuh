@@ -32,67 +32,75 @@ __device__ __forceinline__ void store_once(char* address, Vector value) {
   __stcs(reinterpret_cast<Vector*>(address), value);
 }
 
-/** One step of a unit: DEPTH vectors a lane, in registers. */
-template <class Vector, int DEPTH>
-struct Step {
-  Vector values[DEPTH];
+/**
+ * Copies the units first, first + stride, … below `units`, one at a time for each warp, in registers. Loads can begin
+ * before it is known where the rows go: `load_first`, then `run`.
+ */
+template <class Vector>
+class RowCopy {
+ public:
+  __device__ RowCopy(const CopyArgs& args, uint32_t firstToken, uint32_t topK, uint32_t first, uint32_t units,
+                     uint32_t stride)
+      : a(args), firstToken(firstToken), topK(topK), index(first), units(units), stride(stride),
+        unit(args, firstToken, first < units ? first : 0) {}
 
-  __device__ __forceinline__ void load(const CopyArgs& a, const Unit& unit, uint32_t begin) {
+  __device__ __forceinline__ void load_first() {
+    if (index < units) load();
+  }
+
+  /** `fetch(token, k)` loads what `place(fetched, token, k, part)` makes the row of a choice from, for the first unit. */
+  template <class Fetch>
+  __device__ __forceinline__ void fetch_first(const Fetch& fetch) {
+    if (index < units && lane_id() < topK) fetched = fetch(unit.token, lane_id());
+  }
+
+  template <class Fetch, class Place>
+  __device__ __forceinline__ void run(const Fetch& fetch, const Place& place) {
+    while (index < units) {
+      for (uint32_t firstK = 0; firstK < topK; firstK += 32) {
+        const uint32_t k = firstK + lane_id();
+        if (firstK != 0 && k < topK) fetched = fetch(unit.token, k);
+        store(min(topK - firstK, 32u), k < topK ? place(fetched, unit.token, k, unit.part) : kNoRow);
+      }
+      index += stride;
+      if (index >= units) break;
+      unit = Unit(a, firstToken, index);
+      load_first();
+      fetch_first(fetch);
+    }
+  }
+
+ private:
+  const CopyArgs& a;
+  const uint32_t firstToken, topK;
+  uint32_t index;
+  const uint32_t units, stride;
+  Unit unit;
+  Vector values[kCopyDepth];
+  uint32_t fetched = 0;
+
+  static __device__ __forceinline__ uint32_t offset_of(int i) { return (i * 32 + lane_id()) * sizeof(Vector); }
+
+  __device__ __forceinline__ void load() {
     const char* source = a.x + unit.token * a.rowBytes + unit.offset;
 #pragma unroll
-    for (int i = 0; i < DEPTH; i++) {
-      const uint32_t at = begin + (i * 32 + lane_id()) * sizeof(Vector);
-      if (at < unit.bytes) values[i] = load_once<Vector>(source + at);
+    for (int i = 0; i < kCopyDepth; i++) {
+      if (offset_of(i) < unit.bytes) values[i] = load_once<Vector>(source + offset_of(i));
     }
   }
 
-  __device__ __forceinline__ void store(const CopyArgs& a, const Unit& unit, uint32_t begin, uint32_t row) const {
-    char* target = a.out + row * a.rowBytes + unit.offset;
+  /** To `count` rows, of which each lane has one. */
+  __device__ __forceinline__ void store(uint32_t count, uint32_t mine) const {
+    for (uint32_t k = 0; k < count; k++) {
+      const uint32_t row = __shfl_sync(kFullMask, mine, k);
+      if (row == kNoRow) continue;
+      char* target = a.out + row * a.rowBytes + unit.offset;
 #pragma unroll
-    for (int i = 0; i < DEPTH; i++) {
-      const uint32_t at = begin + (i * 32 + lane_id()) * sizeof(Vector);
-      if (at < unit.bytes) store_once<Vector>(target + at, values[i]);
-    }
-  }
-
-  static constexpr uint32_t kBytes = DEPTH * 32 * sizeof(Vector);
-};
-
-/**
- * Copies the units first, first + stride, … below `units`, a unit for each warp at a time. `place(token, k, part)` gives
- * the row of a choice. The first loads are issued before `ready()`, which waits for what `place` needs.
- */
-template <class Vector, int DEPTH, class Ready, class Place>
-__device__ __forceinline__ void copy_units(const CopyArgs& a, uint32_t firstToken, uint32_t topK, uint32_t first,
-                                           uint32_t units, uint32_t stride, const Ready& ready, const Place& place) {
-  Step<Vector, DEPTH> step;
-  uint32_t index = first;
-  const bool any = index < units;
-  Unit unit(a, firstToken, any ? index : 0);
-  if (any) step.load(a, unit, 0);
-  ready();
-  if (!any) return;
-  for (;;) {
-    for (uint32_t firstK = 0; firstK < topK; firstK += 32) {
-      const uint32_t count = min(topK - firstK, 32u);
-      const uint32_t mine = lane_id() < count ? place(unit.token, firstK + lane_id(), unit.part) : kNoRow;
-      // Long rows that go to more than 32 places are read again for every 32.
-      if (firstK != 0) step.load(a, unit, 0);
-      for (uint32_t begin = 0;;) {
-        for (uint32_t k = 0; k < count; k++) {
-          const uint32_t row = __shfl_sync(kFullMask, mine, k);
-          if (row != kNoRow) step.store(a, unit, begin, row);
-        }
-        begin += step.kBytes;
-        if (begin >= unit.bytes) break;
-        step.load(a, unit, begin);
+      for (int i = 0; i < kCopyDepth; i++) {
+        if (offset_of(i) < unit.bytes) store_once<Vector>(target + offset_of(i), values[i]);
       }
     }
-    index += stride;
-    if (index >= units) break;
-    unit = Unit(a, firstToken, index);
-    step.load(a, unit, 0);
   }
-}
+};
 
 }  // namespace moe

@@ -29,8 +29,8 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
   const uint32_t warp = blockIdx.x * warps_in_block() + warp_id();
   RouteArgs route = a.route;
   if (warp != 0) route.indices = nullptr;
-  const auto ready = [&] {
-    const auto emit = [=](uint64_t pair, uint32_t expert) { mine[pair] = expert; };
+  const auto rank = [&] {
+    const auto emit = [=](uint32_t pair, uint32_t expert) { mine[pair] = expert; };
     for (uint32_t first = 0; first < route.rows; first += 32 / LANES) {
       const uint32_t at = first + lane_id() / LANES;
       route_row<LANES, VALUES>(route, at, at < route.rows, emit);
@@ -50,10 +50,15 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
     const uint32_t token = lane_id() / a.topK, k = lane_id() % a.topK;
     if (lane_id() < pairs) a.map[k * a.tokens + token] = static_cast<int32_t>(row);
   };
+  const auto fetch = [&](uint32_t token, uint32_t k) { return mine[token * a.topK + k]; };
+  const auto place = [](uint32_t row, uint32_t, uint32_t, uint32_t) { return row; };
+  RowCopy<uint4> copy(a.copy, 0, a.topK, warp, a.tokens * a.copy.parts, gridDim.x * warps_in_block());
   grid_wait();
   grid_trigger();
-  const auto place = [&](uint32_t token, uint32_t k, uint32_t) { return mine[token * a.topK + k]; };
-  copy_units<uint4, 4>(a.copy, 0, a.topK, warp, a.tokens * a.copy.parts, gridDim.x * warps_in_block(), ready, place);
+  copy.load_first();
+  rank();
+  copy.fetch_first(fetch);
+  copy.run(fetch, place);
 }
 
 }  // namespace moe

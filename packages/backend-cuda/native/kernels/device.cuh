@@ -1,5 +1,7 @@
 // What all kernels share: order-preserving keys, warp helpers, launch dependencies.
 #pragma once
+#include <cfloat>
+
 #include "args.h"
 
 namespace moe {
@@ -9,7 +11,9 @@ constexpr uint32_t kFullMask = 0xFFFFFFFFu;
 constexpr bool kHasWarpReduce = true;
 #else
 constexpr bool kHasWarpReduce = false;
-__device__ uint32_t __reduce_max_sync(uint32_t, uint32_t);  // never called
+// Never called.
+__device__ uint32_t __reduce_max_sync(uint32_t, uint32_t);
+__device__ uint32_t __reduce_add_sync(uint32_t, uint32_t);
 #endif
 
 /** Waits for the kernels before this one in the stream: nothing of theirs may be touched earlier. */
@@ -30,7 +34,7 @@ __device__ __forceinline__ uint32_t lane_id() { return threadIdx.x & 31; }
 __device__ __forceinline__ uint32_t warp_id() { return threadIdx.x >> 5; }
 __device__ __forceinline__ uint32_t warps_in_block() { return blockDim.x >> 5; }
 
-/** NaN and -inf count as -FLT_MAX, +inf as FLT_MAX. On bits, so that no compiler option can matter. */
+/** NaN and -inf count as -FLT_MAX, +inf as FLT_MAX. */
 __device__ __forceinline__ uint32_t clean_bits(uint32_t bits) {
   if ((bits & 0x7FFFFFFFu) < 0x7F800000u) return bits;
   return bits == 0x7F800000u ? 0x7F7FFFFFu : 0xFF7FFFFFu;
@@ -38,8 +42,9 @@ __device__ __forceinline__ uint32_t clean_bits(uint32_t bits) {
 
 /** Integers in the order of the cleaned values, -0 equal to +0; never 0, which stands for "none". */
 __device__ __forceinline__ uint32_t key_of(uint32_t bits) {
-  bits = clean_bits(bits);
-  if (bits == 0x80000000u) bits = 0;
+  // Adding +0 makes -0 positive, and the larger of a NaN and a number is the number: less work than on bits.
+  const float value = fminf(fmaxf(__uint_as_float(bits) + 0.0f, -FLT_MAX), FLT_MAX);
+  bits = __float_as_uint(value);
   return bits ^ (static_cast<uint32_t>(static_cast<int32_t>(bits) >> 31) | 0x80000000u);
 }
 
@@ -77,28 +82,15 @@ __device__ __forceinline__ uint32_t warp_inclusive_scan(uint32_t value) {
   return value;
 }
 
-/** Replaces values[0 … count) in shared memory by their exclusive prefix sums; returns the total. All threads. */
-__device__ inline uint32_t block_exclusive_scan(uint32_t* values, uint32_t count) {
-  __shared__ uint32_t warpSums[32];
-  const uint32_t each = (count + blockDim.x - 1) / blockDim.x;
-  const uint32_t begin = min(threadIdx.x * each, count);
-  const uint32_t end = min(begin + each, count);
-  uint32_t sum = 0;
-  for (uint32_t i = begin; i < end; i++) sum += values[i];
-  const uint32_t inclusive = warp_inclusive_scan(sum);
-  if (lane_id() == 31) warpSums[warp_id()] = inclusive;
-  __syncthreads();
-  const uint32_t warpSum = lane_id() < warps_in_block() ? warpSums[lane_id()] : 0;
-  const uint32_t warpInclusive = warp_inclusive_scan(warpSum);
-  uint32_t before = __shfl_sync(kFullMask, warpInclusive - warpSum, warp_id()) + inclusive - sum;
-  for (uint32_t i = begin; i < end; i++) {
-    const uint32_t value = values[i];
-    values[i] = before;
-    before += value;
+/** Sum over the warp, in every lane. */
+__device__ __forceinline__ uint32_t warp_sum(uint32_t value) {
+  if constexpr (kHasWarpReduce) {
+    return __reduce_add_sync(kFullMask, value);
+  } else {
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(kFullMask, value, step);
+    return value;
   }
-  const uint32_t total = __shfl_sync(kFullMask, warpInclusive, 31);
-  __syncthreads();
-  return total;
 }
 
 }  // namespace moe

@@ -38,30 +38,27 @@ KERNEL __launch_bounds__(1024) place_tiles(const __grid_constant__ PlanArgs a) {
   place_pairs(a, reinterpret_cast<uint32_t*>(sharedMemory));
 }
 
-// Launched with fewer threads: the bound keeps them to 64 registers, without which too few warps are resident.
-#define PERMUTING(NAME, VECTOR, DEPTH)                                                        \
-  KERNEL __launch_bounds__(1024) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) {  \
-    permute_rows<VECTOR, DEPTH>(a);                                                           \
+#define COPYING(NAME, VECTOR)                                                                 \
+  KERNEL __launch_bounds__(1024) place_rows_##NAME(const __grid_constant__ PlaceArgs a) {     \
+    place_rows<VECTOR>(a, reinterpret_cast<uint32_t*>(sharedMemory));                         \
+  }                                                                                           \
+  KERNEL __launch_bounds__(1024) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) { \
+    permute_rows<VECTOR>(a);                                                                  \
   }
-#define COPYING(NAME, VECTOR)                                                             \
-  KERNEL __launch_bounds__(1024) place_rows_##NAME(const __grid_constant__ PlaceArgs a) { \
-    place_rows<VECTOR, 4>(a, reinterpret_cast<uint32_t*>(sharedMemory));                  \
-  }                                                                                       \
-  PERMUTING(NAME, VECTOR, 4)
 
 COPYING(16, uint4)
 COPYING(8, uint2)
 COPYING(4, uint32_t)
 COPYING(2, uint16_t)
 COPYING(1, uint8_t)
-PERMUTING(16_deep, uint4, 8)
 
+// More rows in flight cost registers, so warps, and were slower.
 #define REDUCING(NAME, FLOAT, COUNT)                                                                 \
   KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
-    reduce_rows<FLOAT, COUNT, false>(a);                                                             \
+    reduce_rows<FLOAT, COUNT, false, 4>(a);                                                             \
   }                                                                                                  \
   KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
-    reduce_rows<FLOAT, COUNT, true>(a);                                                              \
+    reduce_rows<FLOAT, COUNT, true, 2>(a);                                                              \
   }
 
 REDUCING(float32, float, 4)

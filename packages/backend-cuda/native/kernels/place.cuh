@@ -5,58 +5,85 @@
 
 namespace moe {
 
-/** Adds up the tiles' histograms: all of them, and those before `tile`. EXPERTS counts at a time. */
-template <int EXPERTS>
+/** Adds up the tiles' histograms, two experts a word: all of them, and those before `tile`. */
 __device__ __forceinline__ void add_histograms(const PlanArgs& a, uint32_t tile, uint32_t* totals, uint32_t* before) {
-  const uint32_t columns = a.experts / EXPERTS;
+  // Loads in flight together: written out, because what is left of an unrolled loop would wait for each.
+  constexpr uint32_t kBatch = 8;
+  const uint32_t* const histogram = reinterpret_cast<const uint32_t*>(a.histogram);
+  const uint32_t columns = histogram_width(a.experts) / 2;
   const uint32_t width = min(columns, blockDim.x);
-  const uint32_t segments = blockDim.x / width;
+  const uint32_t segments = min(blockDim.x / width, (a.tiles + kBatch - 1) / kBatch);
   const uint32_t segment = threadIdx.x / width;
   if (segment >= segments) return;
   for (uint32_t column = threadIdx.x % width; column < columns; column += width) {
-    uint32_t total[EXPERTS] = {}, earlier[EXPERTS] = {};
-#pragma unroll 8
-    for (uint32_t i = segment; i < a.tiles; i += segments) {
-      const uint16_t* counts = a.histogram + static_cast<uint64_t>(i) * a.experts + column * EXPERTS;
-      const uint32_t word = EXPERTS == 2 ? *reinterpret_cast<const uint32_t*>(counts) : *counts;
+    uint32_t total[2] = {}, earlier[2] = {};
+    for (uint32_t first = segment; first < a.tiles; first += kBatch * segments) {
+      uint32_t words[kBatch];
 #pragma unroll
-      for (int j = 0; j < EXPERTS; j++) {
-        const uint32_t count = word >> (16 * j) & 0xFFFFu;
-        total[j] += count;
-        if (i < tile) earlier[j] += count;
+      for (uint32_t i = 0; i < kBatch; i++) {
+        const uint32_t from = first + i * segments;
+        words[i] = from < a.tiles ? histogram[static_cast<uint64_t>(from) * columns + column] : 0;
+      }
+#pragma unroll
+      for (uint32_t i = 0; i < kBatch; i++) {
+#pragma unroll
+        for (int j = 0; j < 2; j++) {
+          const uint32_t count = words[i] >> (16 * j) & 0xFFFFu;
+          total[j] += count;
+          if (first + i * segments < tile) earlier[j] += count;
+        }
       }
     }
 #pragma unroll
-    for (int j = 0; j < EXPERTS; j++) {
+    for (int j = 0; j < 2; j++) {
       // Integer sums: no order of the atomics shows.
-      atomicAdd(&totals[column * EXPERTS + j], total[j]);
-      atomicAdd(&before[column * EXPERTS + j], earlier[j]);
+      atomicAdd(&totals[column * 2 + j], total[j]);
+      atomicAdd(&before[column * 2 + j], earlier[j]);
     }
   }
 }
 
-/** The first row of each expert's pairs in `tile`, in shared memory. The first block stores counts and offsets. */
-__device__ inline void tile_bases(const PlanArgs& a, uint32_t tile, uint32_t* totals, uint32_t* bases) {
-  for (uint32_t expert = threadIdx.x; expert < a.experts; expert += blockDim.x) {
+__device__ __forceinline__ void clear_bases(const PlanArgs& a, uint32_t* totals, uint32_t* bases) {
+  for (uint32_t expert = threadIdx.x; expert < histogram_width(a.experts); expert += blockDim.x) {
     totals[expert] = 0;
     bases[expert] = 0;
   }
   __syncthreads();
-  if (a.experts % 2 == 0) add_histograms<2>(a, tile, totals, bases);
-  else add_histograms<1>(a, tile, totals, bases);
+}
+
+/** Σ of `value` over the threads before this one: all threads of the block. `warpSums` [32]. */
+__device__ __forceinline__ uint32_t block_exclusive_sum(uint32_t value, uint32_t* warpSums) {
+  const uint32_t inclusive = warp_inclusive_scan(value);
+  if (lane_id() == 31) warpSums[warp_id()] = inclusive;
   __syncthreads();
-  const bool first = blockIdx.x == 0;
-  if (first) {
-    for (uint32_t expert = threadIdx.x; expert < a.experts; expert += blockDim.x) a.counts[expert] = totals[expert];
+  const uint32_t warpSum = lane_id() < warp_id() ? warpSums[lane_id()] : 0;
+  return warp_sum(warpSum) + inclusive - value;
+}
+
+/** The first row of each expert's pairs in `tile`, in cleared shared memory. The first block stores counts and offsets. */
+__device__ inline void tile_bases(const PlanArgs& a, uint32_t tile, uint32_t* totals, uint32_t* bases) {
+  const bool stores = blockIdx.x == 0;
+  add_histograms(a, tile, totals, bases);
+  __syncthreads();
+  __shared__ uint32_t warpSums[32];
+  __shared__ uint32_t offset;  // of the experts that come next
+  for (uint32_t base = 0; base < a.experts; base += blockDim.x) {
+    const uint32_t expert = base + threadIdx.x;
+    const uint32_t count = expert < a.experts ? totals[expert] : 0;
+    // Read before the barrier inside the sum, written after it.
+    const uint32_t begin = base == 0 ? 0 : offset;
+    const uint32_t first = begin + block_exclusive_sum(count, warpSums);
+    if (expert < a.experts) {
+      bases[expert] += first;
+      if (stores) {
+        a.counts[expert] = count;
+        a.offsets[expert] = static_cast<int32_t>(first);
+        if (expert == a.experts - 1) a.offsets[a.experts] = static_cast<int32_t>(first + count);
+      }
+    }
+    if (threadIdx.x == blockDim.x - 1) offset = first + count;
     __syncthreads();
   }
-  const uint32_t sum = block_exclusive_scan(totals, a.experts);
-  for (uint32_t expert = threadIdx.x; expert < a.experts; expert += blockDim.x) {
-    bases[expert] += totals[expert];
-    if (first) a.offsets[expert] = static_cast<int32_t>(totals[expert]);
-  }
-  if (first && threadIdx.x == 0) a.offsets[a.experts] = static_cast<int32_t>(sum);
-  __syncthreads();
 }
 
 __device__ __forceinline__ uint32_t row_of(uint32_t packed, const uint32_t* bases) {
@@ -66,8 +93,9 @@ __device__ __forceinline__ uint32_t row_of(uint32_t packed, const uint32_t* base
 
 /** Counts, offsets and the inverse map. */
 __device__ __forceinline__ void place_pairs(const PlanArgs& a, uint32_t* memory) {
-  uint32_t* const bases = memory + a.experts;
+  uint32_t* const bases = memory + histogram_width(a.experts);
   const uint32_t tile = blockIdx.x / a.blocksPerTile;
+  clear_bases(a, memory, bases);
   grid_wait();
   grid_trigger();
   tile_bases(a, tile, memory, bases);
@@ -84,42 +112,46 @@ __device__ __forceinline__ void place_pairs(const PlanArgs& a, uint32_t* memory)
 }
 
 /** The same, and the rows of x go to their places. */
-template <class Vector, int DEPTH>
+template <class Vector>
 __device__ __forceinline__ void place_rows(const PlaceArgs& args, uint32_t* memory) {
   const PlanArgs& a = args.plan;
-  uint32_t* const bases = memory + a.experts;
+  uint32_t* const bases = memory + histogram_width(a.experts);
   const uint32_t tile = blockIdx.x / a.blocksPerTile;
   const uint32_t firstToken = tile * a.tileTokens;
   const uint32_t tokens = min(a.tileTokens, a.tokens - firstToken);
   const uint32_t warp = (blockIdx.x % a.blocksPerTile) * warps_in_block() + warp_id();
-  const auto ready = [&] {
-    grid_wait();
-    grid_trigger();
-    tile_bases(a, tile, memory, bases);
-  };
-  const auto place = [&](uint32_t token, uint32_t k, uint32_t part) {
-    const uint32_t row = row_of(a.pairs[static_cast<uint64_t>(token) * a.topK + k], bases);
+  const auto fetch = [&](uint32_t token, uint32_t k) { return a.pairs[static_cast<uint64_t>(token) * a.topK + k]; };
+  const auto place = [&](uint32_t packed, uint32_t token, uint32_t k, uint32_t part) {
+    const uint32_t row = row_of(packed, bases);
     if (part == 0) a.map[static_cast<uint64_t>(k) * a.tokens + token] = static_cast<int32_t>(row);
     return row;
   };
-  copy_units<Vector, DEPTH>(args.copy, firstToken, a.topK, warp, tokens * args.copy.parts,
-                            a.blocksPerTile * warps_in_block(), ready, place);
+  RowCopy<Vector> copy(args.copy, firstToken, a.topK, warp, tokens * args.copy.parts,
+                              a.blocksPerTile * warps_in_block());
+  copy.load_first();
+  clear_bases(a, memory, bases);
+  grid_wait();
+  grid_trigger();
+  copy.fetch_first(fetch);
+  tile_bases(a, tile, memory, bases);
+  copy.run(fetch, place);
 }
 
 /** Rows by a map in memory, which may hold anything. */
-template <class Vector, int DEPTH>
+template <class Vector>
 __device__ __forceinline__ void permute_rows(const PermuteArgs& a) {
   const uint32_t rows = a.tokens * a.topK;
-  const auto ready = [&] {
-    grid_wait();
-    grid_trigger();
+  const auto fetch = [&](uint32_t token, uint32_t k) {
+    return static_cast<uint32_t>(a.map[static_cast<uint64_t>(k) * a.tokens + token]);
   };
-  const auto place = [&](uint32_t token, uint32_t k, uint32_t) {
-    const uint32_t row = static_cast<uint32_t>(a.map[static_cast<uint64_t>(k) * a.tokens + token]);
-    return row < rows ? row : kNoRow;
-  };
-  copy_units<Vector, DEPTH>(a.copy, 0, a.topK, blockIdx.x * warps_in_block() + warp_id(), a.tokens * a.copy.parts,
-                            gridDim.x * warps_in_block(), ready, place);
+  const auto place = [&](uint32_t row, uint32_t, uint32_t, uint32_t) { return row < rows ? row : kNoRow; };
+  RowCopy<Vector> copy(a.copy, 0, a.topK, blockIdx.x * warps_in_block() + warp_id(), a.tokens * a.copy.parts,
+                              gridDim.x * warps_in_block());
+  copy.load_first();
+  grid_wait();
+  grid_trigger();
+  copy.fetch_first(fetch);
+  copy.run(fetch, place);
 }
 
 }  // namespace moe

@@ -58,32 +58,28 @@ __device__ __forceinline__ Choice load_choice(const ReduceArgs& a, uint32_t toke
   return choice;
 }
 
-/** Σ of the token's scales, the same in every lane. */
+/** Σ of the token's scales, the same in every lane that holds a choice. */
 __device__ __forceinline__ double sum_scales(const ReduceArgs& a, uint32_t token) {
   double sum = 0;
   for (uint32_t k = lane_id(); k < a.topK; k += 32) sum += a.scales[static_cast<uint64_t>(token) * a.topK + k];
-#pragma unroll
-  for (int step = 16; step > 0; step /= 2) sum += __shfl_xor_sync(kFullMask, sum, step);
+  for (uint32_t step = 1; step < min(a.topK, 32u); step *= 2) sum += __shfl_xor_sync(kFullMask, sum, step);
   return sum;
 }
 
-/** Rows whose loads are in flight together. More of them cost registers, so warps, and were slower. */
-constexpr int kBatch = 2;
-
-/** Adds the choices that the warp's lanes hold to the sums of a word a lane. */
-template <class Float, int COUNT, bool BIAS>
+/** Adds the choices that the warp's lanes hold to the sums of a word a lane; the loads of BATCH rows are in flight together. */
+template <class Float, int COUNT, bool BIAS, int BATCH>
 __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& mine, uint32_t choices, uint64_t element,
                                             bool inside, float (&sums)[COUNT]) {
   using Pack = Elements<Float, COUNT>;
   using Raw = typename Pack::Raw;
   const Float* const ffn = static_cast<const Float*>(a.ffn);
   const Float* const bias = static_cast<const Float*>(a.bias);
-  for (uint32_t first = 0; first < choices; first += kBatch) {
-    Pack rows[kBatch];
-    Pack biases[kBatch];
-    bool counts[kBatch];
+  for (uint32_t first = 0; first < choices; first += BATCH) {
+    Pack rows[BATCH];
+    Pack biases[BATCH];
+    bool counts[BATCH];
 #pragma unroll
-    for (int b = 0; b < kBatch; b++) {
+    for (int b = 0; b < BATCH; b++) {
       const uint32_t row = __shfl_sync(kFullMask, mine.row, first + b);
       const uint32_t expert = BIAS ? __shfl_sync(kFullMask, mine.expert, first + b) : 0;
       counts[b] = row != kNoRow && first + b < choices && inside;
@@ -92,7 +88,7 @@ __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& m
       if (BIAS) biases[b].raw = *reinterpret_cast<const Raw*>(bias + expert * a.hidden + element);
     }
 #pragma unroll
-    for (int b = 0; b < kBatch; b++) {
+    for (int b = 0; b < BATCH; b++) {
       const float weight = __shfl_sync(kFullMask, mine.weight, first + b);
       if (!counts[b]) continue;
 #pragma unroll
@@ -105,7 +101,7 @@ __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& m
   }
 }
 
-template <class Float, int COUNT, bool BIAS>
+template <class Float, int COUNT, bool BIAS, int BATCH>
 __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
   using Pack = Elements<Float, COUNT>;
   grid_wait();
@@ -123,7 +119,7 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
       float sums[COUNT] = {};
       for (uint32_t first = 0; first < a.topK; first += 32) {
         if (a.topK > 32) mine = load_choice(a, token, first + lane_id(), norm);
-        add_choices<Float, COUNT, BIAS>(a, mine, min(a.topK - first, 32u), element, element < end, sums);
+        add_choices<Float, COUNT, BIAS, BATCH>(a, mine, min(a.topK - first, 32u), element, element < end, sums);
       }
       if (element >= end) continue;
       Pack pack;

@@ -6,7 +6,7 @@ namespace moe {
 
 /** Receives the choices of rows as (pair, expert): stored only. */
 struct NoPairs {
-  __device__ void operator()(uint64_t, uint32_t) const {}
+  __device__ void operator()(uint32_t, uint32_t) const {}
 };
 
 /** Lane `lane` of the group holds values lane · VALUES … of the row; beyond the row, the key 0. */
@@ -31,38 +31,85 @@ __device__ __forceinline__ void load_keys(const float* row, uint32_t width, uint
   }
 }
 
+/**
+ * A lane's values in runs of up to 8. Each is sorted, largest first, equal ones in their order, so that taking the next
+ * choice of a row touches the runs' heads alone.
+ */
 template <int VALUES>
-__device__ __forceinline__ uint32_t largest(const uint32_t (&keys)[VALUES]) {
-  uint32_t best = keys[0];
-#pragma unroll
-  for (int j = 1; j < VALUES; j++) best = max(best, keys[j]);
-  return best;
-}
+struct SortedRuns {
+  static constexpr int kRun = VALUES < 8 ? VALUES : 8;
+  static constexpr int kRuns = VALUES / kRun;
+  uint32_t keys[VALUES];
+  uint32_t positions[kRuns];  // in the run: four bits each, the head's lowest
 
-/** Takes the first of this lane's values that has this key out of the running; returns its position. */
+  __device__ __forceinline__ explicit SortedRuns(const uint32_t (&unsorted)[VALUES]) {
+#pragma unroll
+    for (int j = 0; j < VALUES; j++) keys[j] = unsorted[j];
+#pragma unroll
+    for (int run = 0; run < kRuns; run++) sort(keys + run * kRun, positions[run]);
+  }
+
+  /** By exchanges of neighbours, which keep the order of equals. */
+  static __device__ __forceinline__ void sort(uint32_t* run, uint32_t& packed) {
+    uint32_t at[kRun];
+#pragma unroll
+    for (int j = 0; j < kRun; j++) at[j] = j;
+#pragma unroll
+    for (int phase = 0; phase < kRun; phase++) {
+#pragma unroll
+      for (int j = phase & 1; j + 1 < kRun; j += 2) {
+        const uint32_t a = run[j], b = run[j + 1], atA = at[j], atB = at[j + 1];
+        const bool exchange = b > a;
+        run[j] = exchange ? b : a;
+        run[j + 1] = exchange ? a : b;
+        at[j] = exchange ? atB : atA;
+        at[j + 1] = exchange ? atA : atB;
+      }
+    }
+    packed = 0;
+#pragma unroll
+    for (int j = 0; j < kRun; j++) packed |= at[j] << 4 * j;
+  }
+
+  __device__ __forceinline__ uint32_t largest() const {
+    uint32_t best = keys[0];
+#pragma unroll
+    for (int run = 1; run < kRuns; run++) best = max(best, keys[run * kRun]);
+    return best;
+  }
+
+  /** Position of the first of the lane's values that has this key, its largest; taken out where `owns`. */
+  __device__ __forceinline__ uint32_t take(uint32_t key, bool owns) {
+    uint32_t position = 0;
+    bool found = false;
+#pragma unroll
+    for (int run = 0; run < kRuns; run++) {
+      uint32_t* const values = keys + run * kRun;
+      const bool here = !found && values[0] == key;
+      found = found || here;
+      if (here) position = run * kRun + (positions[run] & 15);
+      // Selections, no branch: the warp's other lanes wait for this.
+      const bool pops = here && owns;
+      positions[run] = pops ? positions[run] >> 4 : positions[run];
+#pragma unroll
+      for (int j = 0; j < kRun; j++) {
+        const uint32_t next = j + 1 < kRun ? values[j + 1] : 0;
+        values[j] = pops ? next : values[j];
+      }
+    }
+    return position;
+  }
+};
+
+/** Σ exp(value - maximum) over the lane's values; four partial sums keep the rounding small. */
 template <int VALUES>
-__device__ __forceinline__ uint32_t take(uint32_t (&keys)[VALUES], uint32_t key) {
-  uint32_t position = 0;
-#pragma unroll
-  for (int j = VALUES - 1; j >= 0; j--) {
-    if (keys[j] == key) position = j;
-  }
-#pragma unroll
-  for (int j = 0; j < VALUES; j++) {
-    if (j == position) keys[j] = 0;
-  }
-  return position;
-}
-
-/** Σ exp(value - maximum) over the row; four partial sums a lane keep the rounding small. */
-template <int LANES, int VALUES>
 __device__ __forceinline__ float sum_exp(const uint32_t (&keys)[VALUES], float maximum) {
   float sums[4] = {0, 0, 0, 0};
 #pragma unroll
   for (int j = 0; j < VALUES; j++) {
-    if (keys[j] != 0) sums[j & 3] += expf(value_of(keys[j]) - maximum);
+    sums[j & 3] += expf(keys[j] == 0 ? -INFINITY : value_of(keys[j]) - maximum);
   }
-  return group_sum<LANES>((sums[0] + sums[1]) + (sums[2] + sums[3]));
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 /**
@@ -70,46 +117,47 @@ __device__ __forceinline__ float sum_exp(const uint32_t (&keys)[VALUES], float m
  * is not `active` store nothing, nor does any where `indices` is null. `emit(pair, expert)` is called for each choice.
  */
 template <int LANES, int VALUES, class Emit>
-__device__ __forceinline__ void route_row(const RouteArgs& a, uint64_t row, bool active, const Emit& emit) {
+__device__ __forceinline__ void route_row(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
   const uint32_t lane = lane_id() & (LANES - 1);
-  const uint32_t groupStart = lane_id() - lane;
-  const uint32_t groupMask = LANES == 32 ? kFullMask : ((1u << (LANES & 31)) - 1) << groupStart;
-  const float* values = a.gating + row * a.width;
+  const uint32_t groupMask = LANES == 32 ? kFullMask : ((1u << (LANES & 31)) - 1) << (lane_id() - lane);
+  const uint32_t lowerLanes = groupMask & ((1u << lane_id()) - 1);
+  const float* values = a.gating + static_cast<uint64_t>(row) * a.width;
   uint32_t keys[VALUES];
   load_keys(values, active ? a.width : 0, lane, keys);
 
-  uint32_t top = group_max<LANES>(largest(keys));
+  SortedRuns<VALUES> runs(keys);
+  uint32_t mine = runs.largest();
+  uint32_t top = group_max<LANES>(mine);
   const float maximum = value_of(top);
-  const float sum = a.scalesAreGating ? 1.0f : sum_exp<LANES>(keys, maximum);
-  const uint32_t firstExpert = a.groups == 1 ? 0 : static_cast<uint32_t>(row % a.groups) * a.width;
-  uint32_t keptKey = 0, keptColumn = 0;
-  for (uint32_t k = 0; k < a.picks; k++) {
-    // Equal values: the lowest lane, and in it the lowest position, is the lowest expert.
-    const uint32_t candidates = __ballot_sync(kFullMask, largest(keys) == top) & groupMask;
-    const uint32_t owner = __ffs(candidates) - 1;
-    uint32_t column = 0;
-    if (lane_id() == owner) column = lane * VALUES + take(keys, top);
-    column = __shfl_sync(kFullMask, column, owner);
-    const uint32_t slot = k & (LANES - 1);
-    if (lane == slot) {
-      keptKey = top;
-      keptColumn = column;
+  // Before the choices take values away.
+  const float sum = a.scalesAreGating ? 1.0f : group_sum<LANES>(sum_exp(runs.keys, maximum));
+  const uint32_t firstExpert = a.groups == 1 ? 0 : row % a.groups * a.width;
+  for (uint32_t first = 0; first < a.picks; first += LANES) {
+    const uint32_t count = min(a.picks - first, static_cast<uint32_t>(LANES));
+    uint32_t keptKey = 0, keptColumn = 0;
+#pragma unroll 1
+    for (uint32_t slot = 0; slot < count; slot++) {
+      // Equal values: the lowest lane, and in it the lowest position, is the lowest expert.
+      const uint32_t candidates = __ballot_sync(kFullMask, mine == top);
+      const bool owns = mine == top && (candidates & lowerLanes) == 0;
+      const uint32_t position = lane * VALUES + runs.take(top, owns);
+      // The next maximum is under way while the choice goes to the lane that keeps it.
+      mine = runs.largest();
+      const uint32_t next = group_max<LANES>(mine);
+      const uint32_t column = __shfl_sync(kFullMask, position, __ffs(candidates & groupMask) - 1);
+      keptKey = lane == slot ? top : keptKey;
+      keptColumn = lane == slot ? column : keptColumn;
+      top = next;
     }
-    if (k + 1 == a.picks || slot == LANES - 1) {
-      if (active && lane <= slot) {
-        const uint64_t pair = row * a.picks + (k - slot) + lane;
-        const uint32_t expert = firstExpert + keptColumn;
-        emit(pair, expert);
-        if (a.indices != nullptr) {
-          a.indices[pair] = static_cast<int32_t>(expert);
-          // The key has lost the sign of -0, so a gating value that is itself the scale is read again.
-          a.scales[pair] = a.scalesAreGating
-                               ? __uint_as_float(clean_bits(__float_as_uint(values[keptColumn])))
-                               : expf(value_of(keptKey) - maximum) / sum;
-        }
-      }
-    }
-    if (k + 1 < a.picks) top = group_max<LANES>(largest(keys));
+    if (!active || lane >= count) continue;
+    const uint32_t pair = row * a.picks + first + lane;
+    const uint32_t expert = firstExpert + keptColumn;
+    emit(pair, expert);
+    if (a.indices == nullptr) continue;
+    a.indices[pair] = static_cast<int32_t>(expert);
+    // The key has lost the sign of -0, so a gating value that is itself the scale is read again.
+    a.scales[pair] = a.scalesAreGating ? __uint_as_float(clean_bits(__float_as_uint(values[keptColumn])))
+                                       : __fdividef(expf(value_of(keptKey) - maximum), sum);
   }
 }
 
@@ -119,10 +167,10 @@ __device__ __forceinline__ void route_all(const RouteArgs& a) {
   constexpr uint32_t kGroups = 32 / LANES;
   grid_wait();
   grid_trigger();
-  const uint64_t warp = static_cast<uint64_t>(blockIdx.x) * warps_in_block() + warp_id();
-  const uint64_t stride = static_cast<uint64_t>(gridDim.x) * warps_in_block() * kGroups;
-  for (uint64_t first = warp * kGroups; first < a.rows; first += stride) {
-    const uint64_t row = first + lane_id() / LANES;
+  const uint32_t warp = blockIdx.x * warps_in_block() + warp_id();
+  const uint32_t stride = gridDim.x * warps_in_block() * kGroups;
+  for (uint32_t first = warp * kGroups; first < a.rows; first += stride) {
+    const uint32_t row = first + lane_id() / LANES;
     route_row<LANES, VALUES>(a, row, row < a.rows, NoPairs());
   }
 }

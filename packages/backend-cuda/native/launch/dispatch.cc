@@ -8,14 +8,8 @@ namespace moe {
 
 namespace {
 
-/** From so many bytes of output on, copying fills the device; below, latency counts. */
-constexpr uint64_t kLargeOutput = 256ull << 20;
-/** Rows of up to this are read by a warp in one go by the deep copy kernel. */
-constexpr uint64_t kDeepRow = 4096;
-constexpr uint32_t kDeepTokens = 4096;
-/** Few tokens with rows from here on keep more warps of a block busy. */
-constexpr uint64_t kLongRow = 8192;
-constexpr uint32_t kFewTokens = 256;
+/** From so many bytes of output on, copying in the order of the tokens is worth a kernel of its own that places. */
+constexpr uint64_t kLargeOutput = 64ull << 20;
 
 CopyArgs copy_args(const CopyPlan& plan, const DispatchSizes& s, const DispatchPointers& at) {
   return {reinterpret_cast<const char*>(at.x), reinterpret_cast<char*>(at.permuteInput), s.rowBytes, plan.parts,
@@ -29,12 +23,11 @@ uint32_t vector_bytes(const DispatchSizes& s, uint32_t alignment) {
   return static_cast<uint32_t>(std::min<uint64_t>(16, bits & (~bits + 1)));
 }
 
-/** Cuts rows into parts, so that few tokens still keep `warps` busy. */
+/** Cuts rows into parts that a warp holds in registers, and further, so that few tokens still keep `warps` busy. */
 void cut_rows(CopyPlan& plan, const DispatchSizes& s, uint64_t warps, uint32_t vector) {
-  constexpr uint64_t kMaxPart = 1u << 30;
   const uint64_t unit = 32 * vector;
   const uint64_t useful = std::min(warps / s.tokens, s.rowBytes / unit);
-  const uint64_t parts = std::max({uint64_t{1}, useful, ceil_div(s.rowBytes, kMaxPart)});
+  const uint64_t parts = std::max({uint64_t{1}, useful, ceil_div(s.rowBytes, unit * kCopyDepth)});
   plan.partBytes = static_cast<uint32_t>(std::max(unit, round_up(ceil_div(s.rowBytes, parts), unit)));
   plan.parts = static_cast<uint32_t>(std::max<uint64_t>(1, ceil_div(s.rowBytes, plan.partBytes)));
 }
@@ -62,15 +55,15 @@ void plan_fused(const Device& device, DispatchPlan& plan, uint32_t alignment) {
   TilePlan& tile = plan.tile;
   const uint32_t vector = vector_bytes(s, alignment);
   cut_rows(plan.copy, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
-  const uint32_t warps = output_bytes(s) >= kLargeOutput ? 32 : s.rowBytes >= kLongRow && s.tokens <= kFewTokens ? 16 : 8;
-  const uint64_t fill = ceil_div(device.multiprocessors * 2, tile.tiles);
-  const uint64_t useful = ceil_div(static_cast<uint64_t>(tile.tileTokens) * plan.copy.parts, warps);
-  tile.blocksPerTile = static_cast<uint32_t>(std::max<uint64_t>(1, std::min(fill, useful)));
+  // A unit for each warp, but not so many blocks that their own adding up of the tiles costs more than they bring.
+  constexpr uint64_t kWarps = 16;
+  const uint64_t units = static_cast<uint64_t>(tile.tileTokens) * plan.copy.parts;
+  tile.blocksPerTile =
+      static_cast<uint32_t>(std::min(ceil_div(units, kWarps), ceil_div(device.multiprocessors * 2, tile.tiles)));
   Launch& how = plan.copy.launch;
-  how.block = warps * 32;
+  how.block = kWarps * 32;
   how.grid = tile.tiles * tile.blocksPerTile;
-  // place.cuh, tile_bases.
-  how.sharedBytes = s.experts * 8;
+  how.sharedBytes = place_bytes(s);
   how.overlaps = true;
   how.function = find_kernel(device, "place_rows_" + std::to_string(vector));
 }
@@ -81,12 +74,12 @@ CopyPlan plan_permute(const Device& device, const DispatchSizes& s, uint32_t ali
   CopyPlan plan = {};
   const uint32_t vector = vector_bytes(s, alignment);
   cut_rows(plan, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
-  constexpr uint32_t kWarps = 8;
-  const bool deep = vector == 16 && s.tokens >= kDeepTokens;
-  plan.launch.block = kWarps * 32;
-  plan.launch.grid = static_cast<uint32_t>(
-      std::min<uint64_t>(ceil_div(static_cast<uint64_t>(s.tokens) * plan.parts, kWarps), 1u << 30));
-  plan.launch.function = find_kernel(device, "permute_rows_" + std::to_string(vector) + (deep ? "_deep" : ""));
+  const uint64_t units = static_cast<uint64_t>(s.tokens) * plan.parts;
+  // Blocks of 32 warps write the longest runs of neighbouring memory, but few of them leave multiprocessors idle.
+  const uint32_t warps = units >= static_cast<uint64_t>(device.multiprocessors) * 64 ? 32 : 8;
+  plan.launch.block = warps * 32;
+  plan.launch.grid = static_cast<uint32_t>(std::min<uint64_t>(ceil_div(units, warps), 1u << 30));
+  plan.launch.function = find_kernel(device, "permute_rows_" + std::to_string(vector));
   return plan;
 }
 
@@ -108,7 +101,7 @@ DispatchPlan plan_dispatch(const Device& device, const DispatchSizes& sizes, uin
   const bool ranksWhileRouting = in_registers(plan.route);
   if (!ranksWhileRouting) plan.route = plan_route(device, sizes);
   plan.tile = plan_tiles(device, sizes, ranksWhileRouting ? &plan.route : nullptr);
-  plan.path = output_bytes(sizes) >= kLargeOutput && sizes.rowBytes <= kDeepRow ? Path::kStages : Path::kFused;
+  plan.path = output_bytes(sizes) >= kLargeOutput ? Path::kStages : Path::kFused;
   if (plan.path == Path::kFused) {
     plan_fused(device, plan, alignment);
   } else {

@@ -31,7 +31,8 @@ struct RoutePlan {
 struct TilePlan {
   Launch rank;
   Launch place;  // absent where copying places
-  uint32_t tiles, tileTokens, passPairs, blocksPerTile;
+  uint32_t tiles, tileTokens, blocksPerTile;
+  uint32_t rowPairs, rowsPerToken, passRows, warpRows;  // args.h, TileArgs
   uint64_t histogramBytes, workspaceBytes;
 };
 
