@@ -5,14 +5,14 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { dirname, join, relative, sep } from 'node:path';
 
 const COMMON = ['LICENSE', 'README.md', 'package.json'];
-/** Beside COMMON: folders whose files in git are shipped as they are, and files that the build makes. */
+/** Beside COMMON: folders and files in git that are shipped as they are, and files that the build makes. */
 const CONTENTS = {
-  core: { folders: ['src'] },
-  'backend-cpu': { folders: ['src'] },
-  'backend-webgpu': { folders: ['src'] },
-  'backend-cuda': { folders: ['bin', 'fatbin', 'src'] },
-  'backend-cuda-linux-x64': { folders: [], built: ['moe-dispatch-cuda.node'] },
-  conformance: { folders: ['bin', 'fixtures', 'generate', 'src'] },
+  core: { sources: ['src'] },
+  'backend-cpu': { sources: ['src'] },
+  'backend-webgpu': { sources: ['src'] },
+  'backend-cuda': { sources: ['bin', 'fatbin', 'src'] },
+  'backend-cuda-linux-x64': { sources: [], built: ['moe-dispatch-cuda.node'] },
+  conformance: { sources: ['bench.schema.json', 'bin', 'fixtures', 'generate', 'report.schema.json', 'src'] },
 };
 
 /**
@@ -45,8 +45,8 @@ export function tarballProblems(folder, tarball) {
 function expectedFiles(folder) {
   const contents = CONTENTS[folder.split(sep).at(-1)];
   if (contents === undefined) throw new Error(`${import.meta.url}: CONTENTS says nothing of ${folder}`);
-  const { folders, built = [] } = contents;
-  const shipped = folders.flatMap((name) => filesInGit(folder, name));
+  const { sources, built = [] } = contents;
+  const shipped = sources.flatMap((name) => filesInGit(folder, name));
   const compiled = shipped.filter((file) => file.startsWith('src/')).flatMap(compiledFiles);
   return [...COMMON, ...shipped, ...compiled, ...built];
 }
