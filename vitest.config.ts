@@ -31,7 +31,12 @@ export default defineConfig({
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', '**/*.{deno,webgpu,cuda}.test.ts', 'tests/consumers/slow/**'],
+          exclude: [
+            '**/node_modules/**',
+            '**/*.{deno,webgpu,cuda}.test.ts',
+            '**/test/chromium/**',
+            'tests/consumers/slow/**',
+          ],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },

@@ -11,12 +11,14 @@ cp "$webgpu/package.json" "$webgpu/index.js" "$modules/webgpu/"; cp -r "$webgpu/
 xz -T0 -3 "$modules/webgpu/dist/linux-x64/"*.node
 for name in core backend-cpu backend-webgpu conformance; do
   mkdir "$modules/@moe-dispatch/$name"
-  for part in package.json dist bin fixtures; do
+  for part in package.json dist bin fixtures report.schema.json bench.schema.json; do
     if [ -e "$root/packages/$name/$part" ]; then cp -rL "$root/packages/$name/$part" "$modules/@moe-dispatch/$name/"; fi
   done
 done
-cp -rL "$root/packages/conformance/node_modules/fast-check" "$modules/"
-cp -rL "$(dirname "$(realpath "$root/packages/conformance/node_modules/fast-check")")/pure-rand" "$modules/"
+# Beside each of them, pnpm keeps what it depends on.
+for name in ajv fast-check jsonc-parser; do
+  cp -rL "$(dirname "$(realpath "$root/packages/conformance/node_modules/$name")")/." "$modules/"
+done
 "$root/node_modules/.bin/esbuild" "$root/benchmarks/src/webgpu.ts" --bundle --platform=node --format=esm \
   --external:webgpu --external:@moe-dispatch/* --outfile="$dir/bench.mjs" --log-level=warning
 (cd "$dir" && apt-get download -q libvulkan1 libegl1 libglvnd0 libgl1 libglx0 libopengl0 libgles2 >/dev/null)

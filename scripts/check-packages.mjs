@@ -28,6 +28,7 @@ try {
     '--emit',
     'none',
   );
+  check('FEATURES.md', 'node', 'scripts/features.mjs', '--check');
   checkChangesets();
 } finally {
   rmSync(folder, { recursive: true });

@@ -80,7 +80,9 @@ function dependencies() {
       visit(parent, each);
   };
   visit(ROOT, 'vitest');
-  visit(join(ROOT, 'packages', 'conformance'), 'fast-check');
+  const conformance = join(ROOT, 'packages', 'conformance');
+  const { dependencies: needed } = JSON.parse(readFileSync(join(conformance, 'package.json'), 'utf8'));
+  for (const name of Object.keys(needed)) visit(conformance, name);
   return [...new Set([...found].map((path) => relative(ROOT, path).split('/').slice(0, 4).join('/')))];
 }
 

@@ -19,7 +19,8 @@ note() {
 }
 
 cuda=packages/backend-cuda/dist/index.js
-conformance() { node packages/conformance/bin/moe-conformance.js run --backend "./$cuda" "$@"; }
+# Compiling and the sanitizer take their time.
+conformance() { node packages/conformance/bin/moe-conformance.js run --timeout 1800 --backend "./$cuda" "$@"; }
 {
   echo '# CUDA backend: report of one run'
   echo
@@ -61,7 +62,7 @@ note "$((each * jobs)) random cases by seed (1 to $((each * jobs))) against the 
 for tool in memcheck racecheck initcheck synccheck; do
   command -v compute-sanitizer >/dev/null || { echo 'no compute-sanitizer on the path' >"$report/$tool.txt"; note "compute-sanitizer $tool" 1 "$report/$tool.txt" 1; continue; }
   compute-sanitizer --tool "$tool" --error-exitcode 9 --target-processes all --print-limit 20 \
-    node packages/conformance/bin/moe-conformance.js run --backend "./$cuda" --filter "${MOE_SANITIZER_FILTER:-}" --random 50 \
+    node packages/conformance/bin/moe-conformance.js run --timeout 1800 --backend "./$cuda" --filter "${MOE_SANITIZER_FILTER:-}" --random 50 \
     >"$report/$tool.txt" 2>&1 &
 done
 for job in $(jobs -p); do wait "$job"; done

@@ -13,6 +13,7 @@ export const parts = [
   { name: 'deno', missing: missingDeno },
   { name: 'webgpu-node', missing: missingAdapter },
   { name: 'browser', missing: missingChromium },
+  { name: 'chromium', missing: missingChromium },
   { name: 'cuda-host', missing: missingAddon },
   { name: 'cuda', missing: missingGpu },
   { name: 'nvcc', missing: missingNvcc },

@@ -1,46 +1,10 @@
 // Compiles wasm/route.ts and embeds the result in src/route-kernel.ts; with --check, says whether they agree.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import asc from 'assemblyscript/asc';
+import { compileWasm } from './compile-wasm.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const target = fileURLToPath(new URL('../src/route-kernel.ts', import.meta.url));
-
-let binary;
-const { error, stderr } = await asc.main(
-  [
-    'wasm/route.ts',
-    '--baseDir',
-    root,
-    '--outFile',
-    'route.wasm',
-    '--runtime',
-    'stub',
-    '--enable',
-    'simd',
-    '--optimizeLevel',
-    '3',
-    '--shrinkLevel',
-    '0',
-    '--converge',
-    '--noAssert',
-    '--initialMemory',
-    '1',
-  ],
-  {
-    writeFile: (name, contents) => {
-      if (name.endsWith('.wasm')) binary = contents;
-    },
-  },
-);
-if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
-
-const text = `/* Made from wasm/route.ts by scripts/build-wasm.mjs. Do not edit. */
-
-/** The routing kernel: WebAssembly with SIMD, base64. */
-export const ROUTE_KERNEL =
-  '${Buffer.from(binary).toString('base64')}';
-`;
+const { text, bytes } = await compileWasm();
 if (process.argv.includes('--check')) {
   const fresh = readFileSync(target, 'utf8') === text;
   console.log(
@@ -49,5 +13,5 @@ if (process.argv.includes('--check')) {
   process.exitCode = fresh ? 0 : 1;
 } else {
   writeFileSync(target, text);
-  console.log(`src/route-kernel.ts: ${binary.length} bytes of WebAssembly`);
+  console.log(`src/route-kernel.ts: ${bytes} bytes of WebAssembly`);
 }

@@ -1,6 +1,6 @@
-import { typedArrayMemory } from '@moe-dispatch/conformance';
 import { describeBackend } from '@moe-dispatch/conformance/vitest';
 import { describe, expect, it } from 'vitest';
+import * as kit from '../src/conformance.js';
 import { cpu } from '../src/index.js';
 import { SimdRouter } from '../src/simd-route.js';
 
@@ -9,9 +9,9 @@ describe('routing in WebAssembly', () => {
     expect(await SimdRouter.create()).not.toBeNull();
   });
 
-  describeBackend(cpu(), { native: typedArrayMemory });
+  describeBackend(cpu(), kit);
 });
 
 describe('routing in JavaScript', () => {
-  describeBackend(cpu({ simd: false }), { native: typedArrayMemory });
+  describeBackend(cpu({ simd: false }), kit);
 });

@@ -28,6 +28,8 @@ const LEAST_BYTES = 1;
 /** Token dispatch on one NVIDIA GPU. Operations are issued on a stream and return at once. */
 export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
   override readonly info: BackendInfo;
+  /** The device's number, as CUDA counts them. */
+  readonly ordinal: number;
   /** Stands for the device's memory where tensors are compared for overlap. */
   readonly addressSpace = {};
   private readonly addon: Addon;
@@ -44,6 +46,7 @@ export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
   constructor(addon: Addon, device: CudaDeviceInfo) {
     super();
     this.addon = addon;
+    this.ordinal = device.ordinal;
     this.native = callNative('cuda', () => new addon.Backend(device.ordinal, readFatBinary()));
     const { maxExperts, multiprocessors } = this.native.limits();
     this.info = {

@@ -1,8 +1,8 @@
 import { describeBackend } from '@moe-dispatch/conformance/vitest';
+import * as kit from '../src/conformance.js';
 import { webgpu } from '../src/index.js';
-import { gpuBufferMemory } from './gpu-buffer-memory.js';
 import { newDefaultDevice } from './require-gpu.js';
 
 // The default limits and no optional feature.
 const device = await newDefaultDevice();
-describeBackend(webgpu({ device }), { native: gpuBufferMemory(device) });
+describeBackend(webgpu({ device }), { ...kit, timeout: 120_000 });

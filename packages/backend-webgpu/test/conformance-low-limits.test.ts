@@ -1,6 +1,6 @@
 import { describeBackend } from '@moe-dispatch/conformance/vitest';
+import * as kit from '../src/conformance.js';
 import { webgpu } from '../src/index.js';
-import { gpuBufferMemory } from './gpu-buffer-memory.js';
 import { limitedDevice } from './limited-device.js';
 import { newDevice } from './require-gpu.js';
 
@@ -15,5 +15,5 @@ const LIMITS = {
 
 const device = limitedDevice(await newDevice(['subgroups']), { limits: LIMITS });
 for (const filter of ['golden/', 'generated/large', 'generated/rows']) {
-  describeBackend(webgpu({ device }), { native: gpuBufferMemory(device), filter });
+  describeBackend(webgpu({ device }), { ...kit, timeout: 120_000, filter });
 }

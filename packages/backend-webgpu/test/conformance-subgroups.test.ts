@@ -1,7 +1,7 @@
 import { describeBackend } from '@moe-dispatch/conformance/vitest';
+import * as kit from '../src/conformance.js';
 import { webgpu } from '../src/index.js';
-import { gpuBufferMemory } from './gpu-buffer-memory.js';
 import { newDevice } from './require-gpu.js';
 
 const device = await newDevice(['subgroups']);
-describeBackend(webgpu({ device }), { native: gpuBufferMemory(device) });
+describeBackend(webgpu({ device }), { ...kit, timeout: 120_000 });

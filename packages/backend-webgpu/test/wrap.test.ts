@@ -1,8 +1,8 @@
 import { DTYPES, moeDispatch, permuteRows, prepareDispatch } from '@moe-dispatch/core';
 import { describe, expect, it } from 'vitest';
+import { STORAGE_USAGE } from '../src/buffer-pool.js';
 import { type WebGpuBackend, type WebGpuTensor, webgpu } from '../src/index.js';
 import { inputs, type Sizes } from './check-dispatch.js';
-import { STORAGE_USAGE } from './gpu-buffer-memory.js';
 import { newDevice } from './require-gpu.js';
 
 const device = await newDevice();

@@ -1,4 +1,5 @@
 import {
+  type ArrayOf,
   type DispatchTensors,
   type FloatDType,
   type MoeDispatchOptions,
@@ -8,11 +9,14 @@ import {
   type Tensor,
 } from '@moe-dispatch/core';
 import { compareExact, compareReduce, compareScales, type Place, wholeDifference } from './compare.js';
+import { decode } from './float-formats.js';
 import type { HostTensor } from './host-tensor.js';
 import {
   type ExpectedDispatch,
   type ExpectedPlan,
+  type ExpectedReduce,
   type ExpectedRouting,
+  type ExpectedScales,
   expectDispatch,
   expectReduce,
   type ReduceInput,
@@ -30,11 +34,17 @@ export interface DispatchInput extends RoutingMode {
 
 /** Uploads, dispatches and checks every output against the oracle. */
 export async function checkDispatchOf(session: Session, label: string, input: DispatchInput): Promise<void> {
-  session.requireExperts(input.gating.shape[input.gating.shape.length - 1]);
+  requireDispatch(session, input);
   const x = session.upload(input.x);
   const gating = session.upload(input.gating);
   const found = session.keep(moeDispatch(x, gating, optionsOf(input)));
   await checkDispatch(session, label, found, expectDispatch(input.x, input.gating, input));
+}
+
+/** Ends the case as not claimed unless the backend claims the sizes of this call and its rows. */
+export function requireDispatch(session: Session, { x, gating, moeTopk }: DispatchInput): void {
+  session.requireSizes({ numExperts: gating.shape[gating.shape.length - 1], topK: moeTopk });
+  session.requireTensor([moeTopk, ...x.shape], x.dtype);
 }
 
 /** The options of `input`, without those it leaves out. */
@@ -66,12 +76,28 @@ export async function checkRouting(
   found: Pick<DispatchTensors<Tensor>, 'topKIndices' | 'expertScalesFloat'>,
   expected: ExpectedRouting,
 ): Promise<void> {
-  const { topKIndices, scales } = expected;
-  await checkExact(session, { case: label, tensor: 'topKIndices' }, found.topKIndices, topKIndices);
+  const { numExperts, topKIndices, scales } = expected;
+  const { shape } = topKIndices;
+  const chosenPlace = { case: label, tensor: 'topKIndices' };
+  if (checkKind(session, chosenPlace, found.topKIndices, 'int32', shape)) {
+    const chosen = await found.topKIndices.read();
+    session.recordRouting(numExperts, shape[1], chosen);
+    session.report(compareExact(chosenPlace, chosen, topKIndices));
+  }
   const place = { case: label, tensor: 'expertScalesFloat' };
   const tensor = found.expertScalesFloat;
-  if (!checkKind(session, place, tensor, 'float32', topKIndices.shape)) return;
-  session.report(compareScales(place, await tensor.read(), scales, topKIndices.shape));
+  if (!checkKind(session, place, tensor, 'float32', shape)) return;
+  const data = await tensor.read();
+  recordScales(session, data, scales);
+  session.report(compareScales(place, data, scales, shape));
+}
+
+/** Not gating values, which are exact, nor scales so small that the contract lets them be 0. */
+function recordScales(session: Session, found: Float32Array, { values, exact }: ExpectedScales): void {
+  if (exact || found.length !== values.length) return;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] > 1e-37) session.errors.add('expertScalesFloat', 'float32', values[i], found[i]);
+  }
 }
 
 export async function checkPlan(
@@ -98,7 +124,8 @@ export async function checkExact(
 
 /** Uploads, reduces and checks the output against the oracle. */
 export async function checkReduceOf(session: Session, label: string, input: ReduceInput): Promise<void> {
-  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices } = input;
+  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices, ffn2Bias } = input;
+  session.requireSizes({ numExperts: ffn2Bias?.shape[0] ?? 0, topK: topKIndices.shape[1] });
   const inputs = [ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
   const [ffn, scales, rows, experts] = inputs.map((host) => session.upload(host));
   const options = uploadReduceOptions(session, input);
@@ -125,7 +152,14 @@ export async function checkReduce(
   const place = { case: label, tensor: 'output' };
   if (!checkKind(session, place, found, expected.dtype, expected.shape)) return;
   const data = await (found as Tensor & { dtype: FloatDType }).read();
+  recordReduce(session, data, expected);
   session.report(compareReduce(place, data, expected));
+}
+
+function recordReduce(session: Session, found: ArrayOf<FloatDType>, { values, dtype }: ExpectedReduce): void {
+  const decoded = decode(dtype, found);
+  if (decoded.length !== values.length) return;
+  for (let i = 0; i < values.length; i++) session.errors.add(`output ${dtype}`, dtype, values[i], decoded[i]);
 }
 
 function checkKind<D extends Tensor['dtype']>(

@@ -1,10 +1,21 @@
 import { isMoeDispatchError } from '@moe-dispatch/core';
+import { benchCommand } from './commands/bench.js';
 import { type Command, UsageError } from './commands/command.js';
+import { compareCommand } from './commands/compare.js';
+import { diffCommand } from './commands/diff.js';
+import { doctorCommand } from './commands/doctor.js';
+import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
-import { BackendModuleError } from './load-backend.js';
-import { NoCaseError } from './run.js';
+import { ConformanceError } from './conformance-error.js';
 
-const COMMANDS: readonly Command[] = [runCommand];
+const COMMANDS: readonly Command[] = [
+  runCommand,
+  compareCommand,
+  mergeCommand,
+  diffCommand,
+  benchCommand,
+  doctorCommand,
+];
 
 /** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -29,12 +40,7 @@ async function runCommandLine(command: Command, args: readonly string[]): Promis
   try {
     return await command.run(args);
   } catch (error) {
-    const expected =
-      error instanceof UsageError ||
-      error instanceof NoCaseError ||
-      error instanceof BackendModuleError ||
-      isMoeDispatchError(error);
-    if (!expected) throw error;
+    if (!(error instanceof ConformanceError || isMoeDispatchError(error))) throw error;
     console.error(error.message);
     if (error instanceof UsageError) console.error(`\n${command.usage}`);
     return 2;

@@ -1,5 +1,13 @@
 import type { ArrayOf, DType, FloatDType } from '@moe-dispatch/core';
-import { decode, FLOAT_FORMATS, roundTo, smallestSubnormal, unitRoundoff } from './float-formats.js';
+import {
+  clampToRange,
+  decode,
+  FLOAT_FORMATS,
+  roundTo,
+  smallestSubnormal,
+  ulpOf,
+  unitRoundoff,
+} from './float-formats.js';
 import { bytesOf, type HostTensor } from './host-tensor.js';
 import type { ExpectedReduce, ExpectedScales } from './oracle.js';
 
@@ -83,14 +91,13 @@ export function compareReduce(
   found: ArrayOf<FloatDType>,
   expected: ExpectedReduce,
 ): Difference[] {
-  const { values, magnitudes, shape, topK, dtype } = expected;
+  const { values, shape, dtype } = expected;
   const wrongLength = compareLength(place, found.length, values.length);
   if (wrongLength) return [wrongLength];
   const format = FLOAT_FORMATS[dtype];
   const decoded = decode(dtype, found);
   const bounds = (i: number) => {
-    // Float32 products in the subnormal range round by up to 2^-150 each, however small they are.
-    const error = magnitudes[i] * topK * 2 ** -23 + (topK + 1) * 2 ** -150;
+    const error = reduceError(expected, i);
     return [roundTo(format, values[i] - error), roundTo(format, values[i] + error)];
   };
   const differs = (i: number) => {
@@ -102,6 +109,57 @@ export function compareReduce(
     const shown = Number.isFinite(values[i]) ? `${values[i]}, rounded: ${bounds(i).join(' to ')}` : values[i];
     return { expected: `${shown}`, found: formatElement(dtype, found, i) };
   });
+}
+
+/** Two backends' scales: each may be off by the contract's tolerance, in opposite directions. */
+export function compareScalePair(
+  place: Place,
+  found: Float32Array<ArrayBuffer>,
+  other: HostTensor<'float32'>,
+  gaps: Float64Array,
+): Difference[] {
+  const { data, shape } = other;
+  const tolerance = (i: number) => scaleTolerance(data[i], gaps[i]) + scaleTolerance(found[i], gaps[i]);
+  const differs = (i: number) => !(Math.abs(found[i] - data[i]) <= tolerance(i));
+  return collect(place, shape, data.length, differs, (i) => ({
+    expected: `${formatElement('float32', data, i)} ± ${tolerance(i).toExponential(2)}`,
+    found: formatElement('float32', found, i),
+  }));
+}
+
+/**
+ * Two backends' sums: each lies within the bound of compareReduce from the right value and was rounded once.
+ * @param expected for the magnitudes of the terms
+ */
+export function compareReducePair(
+  place: Place,
+  found: ArrayOf<FloatDType>,
+  other: HostTensor<FloatDType>,
+  expected: ExpectedReduce,
+): Difference[] {
+  const { data, shape, dtype } = other;
+  const format = FLOAT_FORMATS[dtype];
+  const [a, b] = [decode(dtype, data), decode(dtype, found)];
+  const bounds = (i: number) => {
+    const value = clampToRange(format, a[i]);
+    const error = 2 * reduceError(expected, i) + ulpOf(format, value) / 2;
+    return [roundTo(format, value - error), roundTo(format, value + error)];
+  };
+  const differs = (i: number) => {
+    if (Number.isNaN(a[i])) return !Number.isNaN(b[i]);
+    const [low, high] = bounds(i);
+    return !(b[i] >= low && b[i] <= high);
+  };
+  return collect(place, shape, a.length, differs, (i) => ({
+    expected: `${formatElement(dtype, data, i)}, so ${bounds(i).join(' to ')}`,
+    found: formatElement(dtype, found, i),
+  }));
+}
+
+/** How far a sum may lie from the right value before it is rounded to the dtype. */
+function reduceError({ magnitudes, topK }: ExpectedReduce, i: number): number {
+  // Float32 products in the subnormal range round by up to 2^-150 each, however small they are.
+  return magnitudes[i] * topK * 2 ** -23 + (topK + 1) * 2 ** -150;
 }
 
 /** Paddle rounds its running sum after every choice: K roundings of the dtype, and one each of its and our result. */

@@ -28,11 +28,21 @@ export function smallestSubnormal(format: FloatFormat): number {
   return 2 ** (format.minExponent - format.precision + 1);
 }
 
+/** The unit in the last place of a finite number: its distance to the next number of the format, away from 0. */
+export function ulpOf(format: FloatFormat, value: number): number {
+  return 2 ** (Math.max(exponentOf(value), format.minExponent) - format.precision + 1);
+}
+
+/** Counts infinity as the number after the largest finite one, so that it has a distance from others. */
+export function clampToRange(format: FloatFormat, value: number): number {
+  const beyond = format.maxFinite + ulpOf(format, format.maxFinite);
+  return Math.min(Math.max(value, -beyond), beyond);
+}
+
 /** Rounds to the nearest number of the format, ties to even; beyond its range to infinity. */
 export function roundTo(format: FloatFormat, value: number): number {
   if (value === 0 || !Number.isFinite(value)) return value;
-  const exponent = Math.max(exponentOf(value), format.minExponent);
-  const quantum = 2 ** (exponent - format.precision + 1);
+  const quantum = ulpOf(format, value);
   const magnitude = roundHalfToEven(Math.abs(value) / quantum) * quantum;
   return Math.sign(value) * (magnitude > format.maxFinite ? Infinity : magnitude);
 }

@@ -1,7 +1,7 @@
 import { type DType, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
 import { elementCount, type HostTensor } from './host-tensor.js';
 import type { ReduceInput, RoutingMode } from './oracle.js';
-import { readSafetensors, type SafetensorsFile } from './safetensors.js';
+import { readSafetensors, type SafetensorsFile, shortenText } from './safetensors.js';
 
 /** One call of Paddle's moe_dispatch, its outputs, and calls of moe_reduce on the same routing (fixtures/README.md). */
 export interface GoldenFixture {
@@ -29,13 +29,22 @@ export interface GoldenReduce {
 /** A readable file that is not a fixture of the known form. */
 export class FixtureError extends Error {
   override readonly name = 'FixtureError';
+  readonly file: string;
+  /** Where the file's header names the tensor or the metadata at fault, in bytes. */
+  readonly offset: number;
+
+  constructor(file: string, offset: number, message: string) {
+    super(`${file}, byte ${offset}: ${message}`);
+    this.file = file;
+    this.offset = offset;
+  }
 }
 
 /** @throws SafetensorsError, FixtureError */
 export function parseGolden(bytes: Uint8Array, file: string): GoldenFixture {
   const reader = new FixtureReader(readSafetensors(bytes, file), file);
   const op = reader.metadata('op');
-  if (op !== 'moe_dispatch') throw reader.error(`op is '${op}', expected 'moe_dispatch'`);
+  if (op !== 'moe_dispatch') throw reader.wrongMetadata('op', op, "'moe_dispatch'");
   const { tensors, metadata } = reader.content;
   const routing = {
     permuteIndicesPerToken: reader.tensor('permute_indices_per_token', 'int32'),
@@ -47,7 +56,7 @@ export function parseGolden(bytes: Uint8Array, file: string): GoldenFixture {
     x: tensors.get('x') ?? generateX(reader),
     gating: reader.tensor('gating_output', 'float32'),
     mode: {
-      moeTopk: Number(reader.metadata('moe_topk')),
+      moeTopk: reader.natural('moe_topk'),
       groupMoe: reader.flag('group_moe'),
       topkOnlyMode: reader.flag('topk_only_mode'),
     },
@@ -70,7 +79,7 @@ function parseReduce(
   const { norm_topk_prob: norm, routed_scaling_factor: factor, bias } = options;
   if (typeof norm !== 'boolean' || typeof factor !== 'number' || typeof bias !== 'boolean') {
     const expected = 'norm_topk_prob (boolean), routed_scaling_factor (number) and bias (boolean)';
-    throw reader.error(`metadata ${name} must have ${expected}`);
+    throw reader.error(`metadata '${shortenText(name)}' must have ${expected}`);
   }
   const ffnOut = reader.floatTensor(`${name}.ffn_out`);
   return {
@@ -96,14 +105,17 @@ class FixtureReader {
     this.file = file;
   }
 
-  error(message: string): FixtureError {
-    return new FixtureError(`${this.file}: ${message}`);
+  /** @param name of the tensor at fault */
+  error(message: string, name = '__metadata__'): FixtureError {
+    return new FixtureError(this.file, this.content.offsetOf(name), message);
   }
 
   tensor<D extends DType>(name: string, dtype: D): HostTensor<D> {
     const tensor = this.content.tensors.get(name);
-    if (tensor === undefined) throw this.error(`tensor '${name}' is missing`);
-    if (tensor.dtype !== dtype) throw this.error(`tensor '${name}' is ${tensor.dtype}, expected ${dtype}`);
+    if (tensor === undefined) throw this.error(`tensor '${name}' is missing`, name);
+    if (tensor.dtype !== dtype) {
+      throw this.error(`tensor '${name}' is ${tensor.dtype}, expected ${dtype}`, name);
+    }
     return tensor as HostTensor as HostTensor<D>;
   }
 
@@ -121,7 +133,17 @@ class FixtureReader {
   flag(key: string): boolean {
     const value = this.metadata(key);
     if (value === 'true' || value === 'false') return value === 'true';
-    throw this.error(`metadata '${key}' is '${value}', expected 'true' or 'false'`);
+    throw this.wrongMetadata(key, value, "'true' or 'false'");
+  }
+
+  natural(key: string): number {
+    const value = this.metadata(key);
+    if (/^\d{1,9}$/.test(value)) return Number(value);
+    throw this.wrongMetadata(key, value, 'a whole number');
+  }
+
+  wrongMetadata(key: string, value: string, expected: string): FixtureError {
+    return this.error(`metadata '${key}' is '${shortenText(value)}', expected ${expected}`);
   }
 
   json(key: string): Record<string, unknown> {
@@ -131,13 +153,13 @@ class FixtureReader {
     } catch (error) {
       if (error instanceof FixtureError) throw error;
     }
-    throw this.error(`metadata '${key}' is not a JSON object`);
+    throw this.error(`metadata '${shortenText(key)}' is not a JSON object`);
   }
 }
 
 const FORMULA = 'x[i] = float32(((i * M) mod 2^32) >> 8) / 2^24, i row-major';
 /** No fixture needs more; a hostile one must not fill the memory. */
-const MAX_GENERATED = 2 ** 27;
+const MAX_GENERATED = 2 ** 24;
 
 /** x of a file that holds only its formula. The 16-bit types round its values, which have 24 bits. */
 function generateX(reader: FixtureReader): HostTensor {
@@ -146,7 +168,7 @@ function generateX(reader: FixtureReader): HostTensor {
   }
   const { shape, dtype, formula, M } = reader.json('x_generator');
   if (formula !== FORMULA)
-    throw reader.error(`x_generator: unknown formula '${formula}', known is '${FORMULA}'`);
+    throw reader.error(`x_generator: unknown formula ${quote(formula)}, known is '${FORMULA}'`);
   if (!Array.isArray(shape) || !shape.every((size) => Number.isSafeInteger(size) && size >= 0)) {
     throw reader.error('x_generator: shape is not an array of sizes');
   }
@@ -160,6 +182,11 @@ function generateX(reader: FixtureReader): HostTensor {
   const words = new Uint16Array(data.length);
   if (dtype === 'float16') float32ToFloat16(data, words);
   else if (dtype === 'bfloat16') float32ToBfloat16(data, words);
-  else throw reader.error(`x_generator: unknown dtype '${dtype}'`);
+  else throw reader.error(`x_generator: unknown dtype ${quote(dtype)}`);
   return { data: words, shape, dtype };
+}
+
+/** Not String(value), which runs out of stack where arrays nest deeply. */
+function quote(value: unknown): string {
+  return typeof value === 'string' ? `'${shortenText(value)}'` : `of type ${typeof value}`;
 }

@@ -2,10 +2,22 @@
  * The suite that shows whether a backend keeps the contract.
  * @module @moe-dispatch/conformance
  */
+export type { RandomCall } from './cases/random-call.js';
 export type { Difference } from './compare.js';
+export {
+  COMPARISON_VERSION,
+  type CompareOptions,
+  type ComparisonFailure,
+  type ComparisonReport,
+  compareBackends,
+} from './compare-backends.js';
+export { ConformanceError } from './conformance-error.js';
+export { type Expectations, type ExpectedFailure, parseExpectations } from './expectations.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
 export { type GoldenFixture, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';
+export type { ConformanceKit } from './kit.js';
+export type { CapabilityManifest } from './manifest.js';
 export { type NativeMemory, typedArrayMemory } from './native-memory.js';
 export {
   type CaseResult,

@@ -5,19 +5,32 @@ interface Key {
   readonly position: number;
 }
 
+/** What scanKeys finds. */
+export interface Keys {
+  /** Where the keys of the outermost object are. */
+  readonly positions: ReadonlyMap<string, number>;
+  /** The first key that comes twice in one object. */
+  readonly duplicate?: Key;
+  /** Where objects and arrays first stand more than MAX_DEPTH deep; the scan ends there. */
+  readonly tooDeep?: number;
+}
+
+/** Deep enough for every header, and for printing any part of it without running out of stack. */
+export const MAX_DEPTH = 16;
+
 /**
- * What JSON.parse does not tell: where the keys of the outermost object are, and the first key that comes twice in one
- * object.
+ * What JSON.parse does not tell.
  * @param text valid JSON
  */
-export function scanKeys(text: string): { positions: ReadonlyMap<string, number>; duplicate?: Key } {
+export function scanKeys(text: string): Keys {
   const positions = new Map<string, number>();
   // The keys seen in each object or array that is open at this point.
   const open: Set<string>[] = [];
   for (let i = 0; i < text.length; i++) {
     const character = text[i];
-    if (character === '{' || character === '[') open.push(new Set());
-    else if (character === '}' || character === ']') open.pop();
+    if (character === '{' || character === '[') {
+      if (open.push(new Set()) > MAX_DEPTH) return { positions, tooDeep: i };
+    } else if (character === '}' || character === ']') open.pop();
     else if (character === '"') {
       const position = i;
       i = endOfString(text, i);

@@ -1,11 +1,9 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { BackendFactory } from '@moe-dispatch/core';
+import { ConformanceError } from './conformance-error.js';
+import { locateModule } from './module-location.js';
 
 /** `--backend` does not name a backend. */
-export class BackendModuleError extends Error {
+export class BackendModuleError extends ConformanceError {
   override readonly name = 'BackendModuleError';
 }
 
@@ -15,53 +13,26 @@ export class BackendModuleError extends Error {
  * @throws BackendModuleError
  */
 export async function loadBackend(specifier: string): Promise<BackendFactory> {
-  const hash = specifier.indexOf('#');
-  const name = hash < 0 ? specifier : specifier.slice(0, hash);
+  const name = moduleName(specifier);
   const module = await importModule(name);
-  if (hash < 0) return chooseFactory(name, module);
-  const factory = factoryOf(module, specifier.slice(hash + 1));
+  if (name === specifier) return chooseFactory(name, module);
+  const factory = factoryOf(module, specifier.slice(name.length + 1));
   if (factory !== undefined) return factory;
   throw new BackendModuleError(`'${specifier}' is no backend factory${exportsOf(module)}`);
 }
 
-async function importModule(name: string): Promise<Record<string, unknown>> {
+/** `--backend` without `#export`. */
+export function moduleName(specifier: string): string {
+  return specifier.split('#', 1)[0];
+}
+
+/** @throws BackendModuleError */
+export async function importModule(name: string): Promise<Record<string, unknown>> {
   try {
-    return await import(locate(name));
+    return await import(name.startsWith('file:') ? name : locateModule(name));
   } catch (error) {
     throw new BackendModuleError(`cannot load '${name}': ${(error as Error).message}`, { cause: error });
   }
-}
-
-/** A URL, or the bare name where only the resolution from here is left. */
-function locate(name: string): string {
-  const path = resolve(name);
-  const isPath =
-    /^(\.{0,2}[\\/]|[A-Za-z]:)/.test(name) || statSync(path, { throwIfNoEntry: false })?.isFile();
-  if (isPath) return pathToFileURL(path).href;
-  const require = createRequire(resolve('noop.js'));
-  try {
-    return pathToFileURL(require.resolve(name)).href;
-  } catch (error) {
-    const onlyForImport = (error as NodeJS.ErrnoException).code === 'ERR_PACKAGE_PATH_NOT_EXPORTED';
-    const entry = onlyForImport ? importEntry(require.resolve.paths(name) ?? [], name) : undefined;
-    return entry === undefined ? name : pathToFileURL(entry).href;
-  }
-}
-
-/** The main file of a package that exports it for `import` only, which Node can find only from the importing file. */
-function importEntry(folders: readonly string[], name: string): string | undefined {
-  const folder = folders
-    .map((path) => join(path, name))
-    .find((path) => existsSync(join(path, 'package.json')));
-  if (folder === undefined) return undefined;
-  const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  let target: unknown = exports?.['.'] ?? exports;
-  while (typeof target === 'object' && target !== null) {
-    const conditions = new Map<string, unknown>(Object.entries(target));
-    const key = [...conditions.keys()].find((condition) => ['node', 'import', 'default'].includes(condition));
-    target = key === undefined ? undefined : conditions.get(key);
-  }
-  return typeof target === 'string' ? join(folder, target) : undefined;
 }
 
 /** The export named like the last part of the package's name (`cpu` of backend-cpu), or the only one that is a factory. */

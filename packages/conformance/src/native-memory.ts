@@ -2,15 +2,20 @@ import { type ArrayOf, type Backend, DTYPES, type DType, type Tensor } from '@mo
 
 /** How the suite makes memory of the kind that `backend.wrap` borrows: a typed array, a GPU buffer, a pointer. */
 export interface NativeMemory {
-  /** Memory that holds exactly these elements. */
+  /** Memory that holds exactly these elements, or a promise of it. */
   make(data: ArrayOf<DType>, dtype: DType): unknown;
-  /** The elements that it holds now. */
+  /** The elements that it holds after all work issued so far. */
   read(native: unknown, dtype: DType, elements: number): ArrayOf<DType> | Promise<ArrayOf<DType>>;
 }
 
 /** Typed arrays: what a backend on the CPU wraps. */
 export const typedArrayMemory: NativeMemory = {
-  make: (data) => data.slice(),
+  make: (data, dtype) => {
+    // Not from the start of its buffer, so that it is aligned for no larger type.
+    const memory = new DTYPES[dtype].ArrayType(data.length + 1).subarray(1) as Int32Array;
+    memory.set(data as Int32Array);
+    return memory;
+  },
   read: (native) => (native as ArrayOf<DType>).slice(),
 };
 

@@ -22,6 +22,7 @@ export interface ExpectedScales {
 }
 
 export interface ExpectedRouting {
+  readonly numExperts: number;
   readonly topKIndices: HostTensor<'int32'>;
   readonly scales: ExpectedScales;
 }
@@ -59,7 +60,7 @@ export function expectRouting(gating: HostTensor<'float32'>, mode: RoutingMode):
       values[i] = topkOnlyMode ? row[expert] : Math.exp(row[expert] - max) / total;
     });
   }
-  return { topKIndices, scales: { values, gaps, exact: topkOnlyMode } };
+  return { numExperts, topKIndices, scales: { values, gaps, exact: topkOnlyMode } };
 }
 
 /** @param topKIndices [T, K], each from 0 to numExperts − 1; an expert may come twice in a token. */

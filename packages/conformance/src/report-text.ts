@@ -17,13 +17,18 @@ function formatDifference({ case: label, tensor, index, expected, found, count }
 }
 
 /** The end of a run: what was not claimed, and the totals. */
-export function formatTotals({ backend, totals, cases }: ConformanceReport): string {
+export function formatTotals({ backend, totals, cases, complete }: ConformanceReport): string {
   const lines: string[] = [];
-  for (const { id, reason } of cases) if (reason !== undefined) lines.push(`not claimed ${id}: ${reason}`);
+  for (const { id, status, reason, link } of cases) {
+    if (reason !== undefined)
+      lines.push(`${status} ${id}: ${reason}${link === undefined ? '' : ` (${link})`}`);
+  }
   const seconds = cases.reduce((sum, { ms }) => sum + ms, 0) / 1000;
   const notClaimed = totals.notClaimed > 0 ? `, ${totals.notClaimed} not claimed` : '';
   lines.push(`${backend.name} (${backend.device}), ${seconds.toFixed(1)} s`);
-  lines.push(`${totals.passed} passed, ${totals.failed} failed${notClaimed}`);
+  const expected = totals.expectedFailures > 0 ? `, ${totals.expectedFailures} failed as expected` : '';
+  const stopped = complete ? '' : ', stopped before the last case';
+  lines.push(`${totals.passed} passed, ${totals.failed} failed${expected}${notClaimed}${stopped}`);
   return lines.join('\n');
 }
 

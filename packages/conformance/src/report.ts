@@ -1,5 +1,6 @@
 import type { DType } from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
+import type { CapabilityManifest } from './manifest.js';
 
 /** Of the JSON below. A reader refuses a number that it does not know; fields may be added without a new one. */
 export const REPORT_VERSION = 1;
@@ -33,6 +34,10 @@ export interface ReportedBackend {
   readonly device: string;
   readonly dtypes: readonly DType[];
   readonly limits: { readonly [name: string]: number };
+  /** What the run held it to: the claims of its manifest, the rest from the two lines above. */
+  readonly manifest?: CapabilityManifest;
+  /** The driver behind the device and its version, where known. */
+  readonly driver?: string;
 }
 
 /** How many cases came to which end. */

@@ -1,17 +1,21 @@
-import { type Backend, type BackendFactory, isBackend, isMoeDispatchError } from '@moe-dispatch/core';
+import type { Backend, BackendFactory } from '@moe-dispatch/core';
+import { CaseRunner } from './case-runner.js';
 import type { ConformanceCase } from './cases/conformance-case.js';
 import { errorCases } from './cases/errors/index.js';
 import { generatedCases } from './cases/generated/index.js';
 import { goldenCases } from './cases/golden.js';
 import { randomCases } from './cases/random.js';
+import { ConformanceError } from './conformance-error.js';
+import { applyExpectations, checkExpectations, type Expectations } from './expectations.js';
 import { type FixtureSource, packageFixtures } from './fixtures.js';
-import { describeMachine } from './machine.js';
-import { detectNativeMemory, type NativeMemory } from './native-memory.js';
+import type { ConformanceKit } from './kit.js';
+import { pauses } from './pauses.js';
 import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
-import { type Environment, NotClaimed, Session } from './session.js';
+import { DEFAULT_TIMEOUT } from './time-limit.js';
+import { UlpHistograms } from './ulp-histogram.js';
 
-/** Which cases to run, and on what memory. */
-export interface ConformanceOptions {
+/** Which cases, and with which data. */
+export interface CaseSelection {
   /** Golden fixtures; default this package's own 36. */
   fixtures?: FixtureSource;
   /** Runs the case of this id, or, where there is none, all cases whose id contains the text. */
@@ -20,127 +24,110 @@ export interface ConformanceOptions {
   seed?: number;
   /** How many random cases; default 50. */
   random?: number;
+  /** Cases that are known to fail (parseExpectations). */
+  expectations?: Expectations;
+}
+
+export interface ConformanceOptions extends CaseSelection, ConformanceKit {
   /**
-   * Memory for the cases of `backend.wrap`. Default: typed arrays, where the backend wraps those; elsewhere these cases
-   * are not claimed.
+   * How long a case may take, in milliseconds; default 30,000. An endless loop without an `await` cannot be stopped from
+   * here: `moe-conformance run`, which works in a process of its own, does.
    */
-  native?: NativeMemory;
+  timeout?: number;
+  /** Ends the run at once. The report has `complete: false` and the results so far. */
+  signal?: AbortSignal;
   /** Called after each case. */
   onCase?: (result: CaseResult, done: number, total: number) => void;
 }
 
 /** No case has the filter's text in its id. */
-export class NoCaseError extends Error {
+export class NoCaseError extends ConformanceError {
   override readonly name = 'NoCaseError';
 }
 
 /**
- * Runs the suite. A case that throws has failed; the run goes on.
+ * Runs the suite. A case that throws or takes too long has failed; the run goes on, on a new backend where the device
+ * was lost.
  * @param target a backend, which stays alive, or a factory, whose backend is disposed at the end. Cases that dispose a
  *   backend need the factory.
- * @throws NoCaseError where the filter matches nothing; what the factory throws.
+ * @throws ConformanceError where the filter matches nothing (NoCaseError), or the manifest or the expectations are wrong;
+ *   what the factory throws.
  */
 export async function runConformance(
   target: Backend | BackendFactory,
   options: ConformanceOptions = {},
 ): Promise<ConformanceReport> {
+  const { timeout = DEFAULT_TIMEOUT, signal, expectations, onCase } = options;
   const cases = collectCases(options);
-  const factory = isBackend(target) ? undefined : target;
-  const backend = isBackend(target) ? target : await target.create();
   const started = new Date();
+  const results: CaseResult[] = [];
+  const errors = new UlpHistograms();
+  const pause = pauses();
+  const runner = await CaseRunner.create(target, options);
   try {
-    const environment = makeEnvironment(backend, factory, options);
-    const results: CaseResult[] = [];
     for (const conformanceCase of cases) {
-      const result = await runCase(conformanceCase, environment);
-      results.push(result);
-      options.onCase?.(result, results.length, cases.length);
+      await pause();
+      if (signal?.aborted) break;
+      const outcome = await runner.run(conformanceCase, timeout, signal);
+      if (outcome === undefined) break;
+      errors.merge(outcome.errors);
+      results.push(applyExpectations(outcome.result, expectations));
+      onCase?.(results[results.length - 1], results.length, cases.length);
     }
-    return makeReport(backend, options, started, results);
   } finally {
-    if (factory !== undefined) backend.dispose();
+    runner.dispose();
   }
+  const { seed } = options;
+  return makeReport({ ...runner.header, started, cases: results, total: cases.length, seed, errors });
 }
 
 const DEFAULT_SEED = 1;
 const DEFAULT_RANDOM = 50;
 
-/** The cases that the options ask for. */
-export function collectCases(options: ConformanceOptions): ConformanceCase[] {
+/**
+ * The cases that the options ask for.
+ * @throws NoCaseError; ConformanceError where an expectation names no case.
+ */
+export function collectCases(options: CaseSelection): ConformanceCase[] {
   const { fixtures = packageFixtures, filter = '', seed = DEFAULT_SEED, random = DEFAULT_RANDOM } = options;
   const all = [...goldenCases(fixtures), ...generatedCases(), ...errorCases(), ...randomCases(seed, random)];
+  if (options.expectations !== undefined) {
+    checkExpectations(
+      options.expectations,
+      all.map(({ id }) => id),
+    );
+  }
   const exact = all.filter(({ id }) => id === filter);
   const cases = exact.length > 0 ? exact : all.filter(({ id }) => id.includes(filter));
   if (cases.length === 0) throw new NoCaseError(`no case has '${filter}' in its id`);
   return cases;
 }
 
-export function makeEnvironment(
-  backend: Backend,
-  factory: BackendFactory | undefined,
-  options: ConformanceOptions,
-): Environment {
-  return { backend, factory, native: options.native ?? detectNativeMemory(backend) };
+interface ReportParts extends Pick<ConformanceReport, 'backend' | 'machine' | 'cases'> {
+  readonly started: Date;
+  /** Cases that were asked for. */
+  readonly total: number;
+  readonly seed: number | undefined;
+  readonly errors: UlpHistograms;
 }
 
-export async function runCase(
-  conformanceCase: ConformanceCase,
-  environment: Environment,
-): Promise<CaseResult> {
-  const { id } = conformanceCase;
-  const session = new Session(environment);
-  const started = performance.now();
-  const finish = (status: CaseStatus, more: Pick<CaseResult, 'error' | 'reason'> = {}): CaseResult => ({
-    id,
-    status,
-    ms: performance.now() - started,
-    differences: session.differences,
-    ...more,
-  });
-  try {
-    const before = environment.backend.memory();
-    try {
-      await conformanceCase.run(session);
-    } finally {
-      session.dispose();
-    }
-    const after = environment.backend.memory();
-    for (const count of ['liveTensors', 'liveBytes'] as const) {
-      session.expectValue(
-        { case: 'after the case', tensor: `memory().${count}` },
-        after[count],
-        before[count],
-      );
-    }
-    return finish(session.differences.length === 0 ? 'passed' : 'failed');
-  } catch (error) {
-    if (error instanceof NotClaimed) return finish('not claimed', { reason: error.message });
-    return finish('failed', { error: describeError(error) });
-  }
-}
-
-function describeError(error: unknown): { name: string; message: string; code?: string } {
-  if (!(error instanceof Error) && !isMoeDispatchError(error))
-    return { name: 'thrown', message: String(error) };
-  const { name, message } = error;
-  return isMoeDispatchError(error) ? { name, message, code: error.code } : { name, message };
-}
-
-function makeReport(
-  backend: Backend,
-  options: ConformanceOptions,
-  started: Date,
-  cases: readonly CaseResult[],
-) {
+export function makeReport({
+  backend,
+  machine,
+  started,
+  cases,
+  total,
+  seed,
+  errors,
+}: ReportParts): ConformanceReport {
   const count = (status: CaseStatus) => cases.filter((result) => result.status === status).length;
-  const { name, device, dtypes, limits } = backend.info;
-  const report: ConformanceReport = {
+  return {
     version: REPORT_VERSION,
-    backend: { name, device, dtypes: [...dtypes], limits: { ...limits } },
-    machine: describeMachine(),
+    backend,
+    machine,
     started: started.toISOString(),
-    complete: true,
-    seed: options.seed ?? DEFAULT_SEED,
+    complete: cases.length === total,
+    seed: seed ?? DEFAULT_SEED,
     totals: {
       passed: count('passed'),
       failed: count('failed'),
@@ -148,7 +135,6 @@ function makeReport(
       expectedFailures: count('expected failure'),
     },
     cases,
-    errors: [],
+    errors: errors.toReport(),
   };
-  return report;
 }

@@ -1,6 +1,6 @@
 import { DTYPES, type DType } from '@moe-dispatch/core';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
-import { scanKeys } from './json-keys.js';
+import { type Keys, MAX_DEPTH, scanKeys } from './json-keys.js';
 
 /*
  * https://huggingface.co/docs/safetensors: 8 bytes of header length (little endian), a JSON header, the data.
@@ -25,6 +25,8 @@ export class SafetensorsError extends Error {
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, HostTensor>;
   readonly metadata: ReadonlyMap<string, string>;
+  /** Where the header names a tensor, or `__metadata__`, in bytes; for a name that is not there, where it begins. */
+  offsetOf(name: string): number;
 }
 
 const DTYPE_OF_NAME: ReadonlyMap<unknown, DType> = new Map([
@@ -59,8 +61,10 @@ interface Entry {
  */
 export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFile {
   const { text, dataStart } = readHeader(bytes, file);
-  const header = parseHeader(text, file);
-  const fail = failAtKey(text, file);
+  const { header, positions } = parseHeader(text, file);
+  const offsetOf = (name: string) => byteOffset(text, positions.get(name) ?? 0);
+  const fail = (name: string, message: string) =>
+    new SafetensorsError(file, offsetOf(name), `'${shortenText(name)}': ${message}`);
   const entries: Entry[] = [];
   let metadata: ReadonlyMap<string, string> = new Map();
   for (const [name, value] of Object.entries(header)) {
@@ -74,7 +78,7 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFil
     bytesOf(tensor.data).set(bytes.subarray(dataStart + begin, dataStart + end));
     tensors.set(name, tensor);
   }
-  return { tensors, metadata };
+  return { tensors, metadata, offsetOf };
 }
 
 /** Writes a file, with the largest element types first so that all data is aligned. */
@@ -128,7 +132,7 @@ function readHeader(bytes: Uint8Array, file: string): { text: string; dataStart:
   }
 }
 
-function parseHeader(text: string, file: string): object {
+function parseHeader(text: string, file: string): Pick<Keys, 'positions'> & { header: object } {
   const fail = (offset: number, message: string) => new SafetensorsError(file, offset, message);
   let header: unknown;
   try {
@@ -137,22 +141,17 @@ function parseHeader(text: string, file: string): object {
     throw fail(LENGTH_BYTES, `the header is not valid JSON: ${(error as Error).message}`);
   }
   if (!isObject(header)) throw fail(LENGTH_BYTES, 'the header is not a JSON object');
-  const { duplicate } = scanKeys(text);
-  if (duplicate !== undefined) {
-    throw fail(byteOffset(text, duplicate.position), `'${duplicate.key}' comes twice`);
+  const { positions, duplicate, tooDeep } = scanKeys(text);
+  if (tooDeep !== undefined) {
+    throw fail(byteOffset(text, tooDeep), `the header nests more than ${MAX_DEPTH} objects and arrays`);
   }
-  return header;
+  if (duplicate !== undefined) {
+    throw fail(byteOffset(text, duplicate.position), `'${shortenText(duplicate.key)}' comes twice`);
+  }
+  return { header, positions };
 }
 
 type Fail = (message: string) => SafetensorsError;
-
-/** Makes errors that point at the header's entry of that name. */
-function failAtKey(text: string, file: string): (name: string, message: string) => SafetensorsError {
-  return (name, message) => {
-    const position = scanKeys(text).positions.get(name) ?? 0;
-    return new SafetensorsError(file, byteOffset(text, position), `'${name}': ${message}`);
-  };
-}
 
 function byteOffset(text: string, position: number): number {
   return LENGTH_BYTES + new TextEncoder().encode(text.slice(0, position)).length;
@@ -162,7 +161,7 @@ function checkMetadata(value: unknown, fail: Fail): ReadonlyMap<string, string> 
   if (!isObject(value)) throw fail('not a JSON object');
   const entries: [string, unknown][] = Object.entries(value);
   for (const [key, text] of entries) {
-    if (typeof text !== 'string') throw fail(`the value of '${key}' is not a string`);
+    if (typeof text !== 'string') throw fail(`the value of '${shortenText(key)}' is not a string`);
   }
   return new Map(entries as [string, string][]);
 }
@@ -200,7 +199,7 @@ function checkLayout(
   for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
     if (end > dataBytes) throw fail(name, `ends at ${end}, the data has ${dataBytes} bytes`);
     if (begin < position)
-      throw fail(name, `begins at ${begin} and overlaps '${last}', which ends at ${position}`);
+      throw fail(name, `begins at ${begin} and overlaps '${shortenText(last)}', which ends at ${position}`);
     if (begin > position)
       throw fail(name, `begins at ${begin}, and no tensor has the bytes from ${position} on`);
     position = end;
@@ -218,6 +217,12 @@ function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
 }
 
+/** @param value nested no deeper than MAX_DEPTH */
 function shorten(value: unknown): string {
-  return (JSON.stringify(value) ?? 'undefined').slice(0, 80);
+  return shortenText(JSON.stringify(value) ?? 'undefined');
+}
+
+/** For messages: what a file holds may be long. */
+export function shortenText(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }

@@ -1,23 +1,53 @@
-import type { ArrayOf, Backend, BackendFactory, DType, Tensor } from '@moe-dispatch/core';
+import {
+  type ArrayOf,
+  type Backend,
+  type BackendFactory,
+  DTYPES,
+  type DType,
+  type Tensor,
+} from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
-import type { HostTensor } from './host-tensor.js';
+import { elementCount, type HostTensor } from './host-tensor.js';
+import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
+import type { Routing } from './report.js';
+import { UlpHistograms } from './ulp-histogram.js';
 
 /** What a run gives to every case. */
 export interface Environment {
   readonly backend: Backend;
+  /** What the backend claims: a case that needs more is not claimed. */
+  readonly claims: CapabilityManifest;
   /** Makes further backends, for cases that dispose one. */
   readonly factory: BackendFactory | undefined;
   /** Makes memory that `backend.wrap` takes. */
   readonly native: NativeMemory | undefined;
 }
 
+/** What a call is as large as. */
+export interface Sizes {
+  readonly numExperts: number;
+  readonly topK: number;
+  readonly tokens?: number;
+  /** Elements in a row. */
+  readonly hidden?: number;
+  /** Of the rows; default float32. */
+  readonly dtype?: DType;
+}
+
 /** Thrown by a case that needs what the backend does not claim: neither passed nor failed. */
 export class NotClaimed extends Error {}
+
+/** Larger dispatches make no readable picture, and large reports. */
+const DRAWN_TOKENS = 256;
+const DRAWN_PAIRS = 4096;
 
 /** One run of one case: what it found, and what it must give back afterwards. */
 export class Session {
   readonly differences: Difference[] = [];
+  /** How far the floats lay from the oracle. */
+  readonly errors = new UlpHistograms();
+  private firstRouting: Routing | undefined;
   private readonly kept: { dispose(): void }[] = [];
   private readonly environment: Environment;
 
@@ -29,10 +59,15 @@ export class Session {
     return this.environment.backend;
   }
 
+  get claims(): CapabilityManifest {
+    return this.environment.claims;
+  }
+
   get native(): NativeMemory {
     const { native } = this.environment;
-    if (native === undefined) throw new NotClaimed('wrap: no `native` memory was given');
-    return native;
+    if (!this.claims.wrap) throw new NotClaimed('wrap');
+    if (native !== undefined) return native;
+    throw new Error('the manifest claims wrap, but there is no nativeMemory, and wrap takes no typed array');
   }
 
   /** Another backend of the same kind, disposed with the session. */
@@ -44,23 +79,45 @@ export class Session {
 
   /** A tensor with this content, disposed with the session. */
   upload(host: HostTensor): Tensor {
-    this.require(host.dtype);
+    this.requireTensor(host.shape, host.dtype);
     return this.keep(this.backend.tensor(host.data, host.shape, host.dtype));
   }
 
   /** A tensor of memory outside the backend, disposed with the session, and that memory. */
   async wrap(host: HostTensor): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
     const { native } = this;
-    this.require(host.dtype);
+    this.requireTensor(host.shape, host.dtype);
     const memory = await native.make(host.data, host.dtype);
     const backend = this.backend as Backend<Tensor, unknown>;
     const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype));
     return { tensor, read: async () => native.read(memory, host.dtype, host.data.length) };
   }
 
-  /** A session of its own on the same backend. */
+  /** What the first dispatch chose, if that was small enough to draw. */
+  get routing(): Routing | undefined {
+    return this.firstRouting;
+  }
+
+  /**
+   * Keeps the choice of the first dispatch for a picture.
+   * @param topKIndices [T, K]
+   */
+  recordRouting(numExperts: number, topK: number, topKIndices: Int32Array): void {
+    const tokens = topKIndices.length / topK;
+    if (this.firstRouting !== undefined || tokens > DRAWN_TOKENS || topKIndices.length > DRAWN_PAIRS) return;
+    const row = (token: number) => Array.from(topKIndices.subarray(token * topK, (token + 1) * topK));
+    this.firstRouting = { numExperts, topKIndices: Array.from({ length: tokens }, (_, token) => row(token)) };
+  }
+
+  /** A session of its own on the same backend, whose errors count only where `adopt` takes them. */
   fork(): Session {
     return new Session(this.environment);
+  }
+
+  /** Takes over a fork's errors and picture. */
+  adopt(fork: Session): void {
+    this.errors.merge(fork.errors);
+    this.firstRouting ??= fork.routing;
   }
 
   /** Disposes it with the session. */
@@ -79,19 +136,46 @@ export class Session {
     this.report([{ ...place, index: [], expected: String(expected), found: String(found), count: 1 }]);
   }
 
-  /** Ends the case as not claimed unless the backend moves rows of these dtypes. */
+  /** Ends the case as not claimed unless the backend claims to move rows of these dtypes. */
   require(...dtypes: readonly DType[]): void {
     for (const dtype of dtypes) {
-      if (!this.backend.info.dtypes.includes(dtype)) throw new NotClaimed(`dtype ${dtype}`);
+      if (!this.claims.dtypes.includes(dtype)) throw new NotClaimed(`dtype ${dtype}`);
     }
   }
 
-  requireExperts(numExperts: number): void {
-    const { maxExperts } = this.backend.info.limits;
-    if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
+  /** Ends the case as not claimed unless the backend claims tensors of this dtype and size. */
+  requireTensor(shape: readonly number[], dtype: DType): void {
+    this.require(dtype);
+    const bytes = elementCount(shape) * DTYPES[dtype].bytes;
+    const { maxTensorBytes } = this.claims;
+    if (bytes > maxTensorBytes) {
+      throw new NotClaimed(`a tensor of ${bytes} bytes; maxTensorBytes is ${maxTensorBytes}`);
+    }
   }
 
+  /** Ends the case as not claimed unless the backend claims so many experts and choices, and tensors as large. */
+  requireSizes({ numExperts, topK, tokens = 0, hidden = 0, dtype = 'float32' }: Sizes): void {
+    const { maxExperts, maxTopK } = this.claims;
+    if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
+    if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
+    this.requireTensor([numExperts], 'int64');
+    this.requireTensor([topK * tokens, hidden], dtype);
+  }
+
+  requirePrepareDispatch(): void {
+    if (!this.claims.prepareDispatch) throw new NotClaimed('prepareDispatch');
+  }
+
+  /** Disposes everything, also where some of it throws. @throws the first error of those */
   dispose(): void {
-    for (const disposable of this.kept.splice(0).reverse()) disposable.dispose();
+    const errors: unknown[] = [];
+    for (const disposable of this.kept.splice(0).reverse()) {
+      try {
+        disposable.dispose();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 }

@@ -2,31 +2,45 @@
  * The suite as tests of vitest.
  * @module @moe-dispatch/conformance/vitest
  */
-import type { Backend, BackendFactory } from '@moe-dispatch/core';
+import type { BackendFactory } from '@moe-dispatch/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CaseRunner } from './case-runner.js';
+import { applyExpectations } from './expectations.js';
 import { formatFailure } from './report-text.js';
-import { type ConformanceOptions, collectCases, makeEnvironment, runCase } from './run.js';
+import { type ConformanceOptions, collectCases } from './run.js';
+import { DEFAULT_TIMEOUT } from './time-limit.js';
+
+/** Vitest's own limit comes later than the suite's, whose message says more. */
+const GRACE = 10_000;
 
 /**
- * Registers one vitest test for each case of the suite. What the backend does not claim is skipped, with the reason.
- * @throws NoCaseError where the filter matches nothing
+ * Registers one vitest test for each case of the suite. What the backend does not claim, and what is expected to fail
+ * and does, is skipped, with the reason.
+ * @throws ConformanceError where the filter matches nothing (NoCaseError), or the expectations are wrong
  */
-export function describeBackend(factory: BackendFactory, options: ConformanceOptions = {}): void {
+export function describeBackend(
+  factory: BackendFactory,
+  options: Omit<ConformanceOptions, 'signal'> = {},
+): void {
+  const { timeout = DEFAULT_TIMEOUT, expectations, onCase } = options;
   const cases = collectCases(options);
   describe(`conformance of ${factory.name}`, () => {
-    let backend: Backend;
+    let runner: CaseRunner;
     beforeAll(async () => {
-      backend = await factory.create();
+      runner = await CaseRunner.create(factory, options);
     });
-    afterAll(() => backend?.dispose());
+    afterAll(() => runner?.dispose());
 
     cases.forEach((conformanceCase, index) => {
-      it(conformanceCase.id, async ({ skip }) => {
-        const result = await runCase(conformanceCase, makeEnvironment(backend, factory, options));
-        options.onCase?.(result, index + 1, cases.length);
-        if (result.status === 'not claimed') skip(`not claimed: ${result.reason}`);
+      const check = async ({ skip }: { skip: (note: string) => void }) => {
+        // Without a signal, a run has an outcome.
+        const outcome = (await runner.run(conformanceCase, timeout))!;
+        const result = applyExpectations(outcome.result, expectations);
+        onCase?.(result, index + 1, cases.length);
         if (result.status === 'failed') expect.fail(formatFailure(result));
-      });
+        if (result.status !== 'passed') skip(`${result.status}: ${result.reason}`);
+      };
+      it(conformanceCase.id, check, timeout + GRACE);
     });
   });
 }

@@ -102,6 +102,24 @@ describe('moe-conformance', () => {
     expect(again.stdout).toContain('0 passed, 1 failed');
   });
 
+  it('compares two backends, and repeats a call on which they differ', async () => {
+    const same = ['compare', '--backend', './single.mjs', '--backend', './several.mjs#reference'];
+    const agree = await run(...same, '--cases', '20', '--seed', '3', '--json', 'c.json');
+    expect(agree.stdout).toContain('20 calls agree, 0 differ');
+    expect(agree.stdout).toMatch(/^output float32: \d+ elements, largest error 0 ULP\n +=/m);
+    expect(agree.code).toBe(0);
+    expect(JSON.parse(readFileSync(join(folder, 'c.json'), 'utf8'))).toMatchObject({ version: 1, seed: 3 });
+
+    const pair = ['--backend', './single.mjs', '--backend', './several.mjs#faulty'];
+    const differ = await run('compare', ...pair, '--cases', '20');
+    expect(differ.code).toBe(1);
+    expect(differ.stdout).toMatch(/tokenNumsPerExpert\[\d+\]: A has 0, B has 1/);
+    const command = /repeat: moe-conformance (.*)/.exec(differ.stdout)![1].split(' ');
+    const again = await run(...command);
+    expect(again.stdout).toContain('0 calls agree, 1 differ');
+    expect(again.code).toBe(1);
+  });
+
   it('reads any folder of fixtures', async () => {
     mkdirSync(join(folder, 'fixtures'));
     copyFileSync(
@@ -133,6 +151,12 @@ describe('moe-conformance', () => {
     ['an unknown command', ['walk'], "no command 'walk'"],
     ['an unknown option', ['run', '--bakend', 'x'], '--bakend'],
     ['no backend', ['run'], '--backend is missing'],
+    ['one backend to compare', ['compare', '--backend', './single.mjs'], 'expected two, found 1'],
+    [
+      'a bad number of calls',
+      ['compare', '--backend', './single.mjs', '--backend', './single.mjs', '--cases', 'all'],
+      "--cases: expected an integer from 0 to 2147483647, found 'all'",
+    ],
     ['a bad seed', ['run', '--backend', './single.mjs', '--seed', '1.5'], '--seed: expected an integer'],
     ['no such folder', ['run', '--backend', './single.mjs', '--fixtures', 'nowhere'], 'ENOENT'],
     [

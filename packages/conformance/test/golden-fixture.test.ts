@@ -24,16 +24,17 @@ describe('parseGolden', () => {
   });
 
   const bad: [string, string, (t: Map<string, HostTensor>, m: Map<string, string>) => void, string][] = [
-    ['another operation', 'softmax-e8-k2-f32', (_, m) => m.set('op', 'moe_combine'), "op is 'moe_combine'"],
+    ['another operation', 'softmax-e8-k2-f32', (_, m) => m.set('op', 'moe_combine'), "'op' is 'moe_combine'"],
     ['no gating', 'softmax-e8-k2-f32', (t) => t.delete('gating_output'), "'gating_output' is missing"],
     ['no topk', 'softmax-e8-k2-f32', (_, m) => m.delete('moe_topk'), "'moe_topk' is missing"],
+    ['a topk that is no number', 'softmax-e8-k2-f32', (_, m) => m.set('moe_topk', '2e0'), "is '2e0'"],
     ['no x at all', 'softmax-e8-k2-f32', (t) => t.delete('x'), "neither tensor 'x'"],
     ['a bad flag', 'softmax-e8-k2-f32', (_, m) => m.set('group_moe', 'True'), "is 'True'"],
     [
       'a bad reduce',
       'softmax-e8-k2-f32',
       (_, m) => m.set('reduce0', '{"bias":1}'),
-      'metadata reduce0 must have',
+      "metadata 'reduce0' must have",
     ],
     ['reduce not JSON', 'softmax-e8-k2-f32', (_, m) => m.set('reduce0', '{'), 'not a JSON object'],
     [
@@ -65,7 +66,7 @@ describe('parseGolden', () => {
     const bytes = await changed(name, change);
     expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(FixtureError);
     expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(message);
-    expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(/^f\.safetensors: /);
+    expect(() => parseGolden(bytes, 'f.safetensors')).toThrow(/^f\.safetensors, byte \d+: /);
   });
 });
 

@@ -75,7 +75,7 @@ describe('runConformance', () => {
     expect(isBackend(backend)).toBe(true);
     const report = await runConformance(backend, {
       filter: 'errors/disposed-backend',
-      native: typedArrayMemory,
+      nativeMemory: () => typedArrayMemory,
     });
     expect(report.totals).toEqual({ passed: 0, failed: 0, notClaimed: 3, expectedFailures: 0 });
     expect(() => backend.checkUsable()).not.toThrow();

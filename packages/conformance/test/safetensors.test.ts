@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { HostTensor } from '../src/host-tensor.js';
 import { readSafetensors, SafetensorsError, writeSafetensors } from '../src/index.js';
@@ -88,6 +87,9 @@ describe('readSafetensors', () => {
     ['an array', file([]), 8, 'not a JSON object'],
     ['null', file(null), 8, 'not a JSON object'],
     ['deep nesting', file('['.repeat(100_000)), 8, 'JSON'],
+    ['deep arrays', file(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}`), 28, 'nests more than 16'],
+    ['deep objects', file(`{"a":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}}`), 88, 'nests more than 16'],
+    ['a long name', file({ ['long'.repeat(1e5)]: 1 }), 9, `${'long'.repeat(20)}…': not a JSON object`],
     ['entry not an object', file({ a: 1 }), 9, 'not a JSON object'],
     ['metadata not an object', file({ __metadata__: [] }), 9, 'not a JSON object'],
     ['metadata not text', file({ __metadata__: { a: 1 } }), 9, "value of 'a'"],
@@ -126,37 +128,6 @@ describe('readSafetensors', () => {
     expect(error.message).toMatch(/^bad\.safetensors, byte /);
     expect(error).toMatchObject({ name: 'SafetensorsError', file: 'bad.safetensors', offset });
   });
-
-  it('survives mutated files', () => {
-    const headerEnd = 8 + Number(new DataView(fixture.buffer).getBigUint64(0, true));
-    const mutation = fc.record({
-      at: fc.oneof(fc.nat(headerEnd - 1), fc.nat(fixture.length - 1)),
-      byte: fc.oneof(fc.constantFrom(...new TextEncoder().encode('{}[]",:0129\\-e')), fc.nat(255)),
-      kind: fc.constantFrom('set', 'insert', 'delete', 'truncate'),
-    });
-    let refused = 0;
-    fc.assert(
-      fc.property(fc.array(mutation, { minLength: 1, maxLength: 6 }), (mutations) => {
-        let bytes = Array.from(fixture);
-        for (const { at, byte, kind } of mutations) {
-          if (kind === 'set') bytes[Math.min(at, bytes.length - 1)] = byte;
-          else if (kind === 'truncate') bytes = bytes.slice(0, at);
-          else bytes.splice(at, kind === 'delete' ? 1 : 0, ...(kind === 'insert' ? [byte] : []));
-        }
-        try {
-          const { tensors } = readSafetensors(Uint8Array.from(bytes), 'mutated');
-          let total = 0;
-          for (const { data } of tensors.values()) total += data.byteLength;
-          expect(total).toBeLessThanOrEqual(bytes.length);
-        } catch (error) {
-          expect(error).toBeInstanceOf(SafetensorsError);
-          refused += 1;
-        }
-      }),
-      { numRuns: 5000, seed: 1 },
-    );
-    expect(refused).toBeGreaterThan(1000);
-  }, 60_000);
 });
 
 describe('writeSafetensors', () => {

@@ -1,5 +1,5 @@
 import { describeBackend } from '@moe-dispatch/conformance/vitest';
+import * as kit from '../../src/conformance.js';
 import { cuda } from '../../src/index.js';
-import { cudaMemory, loadHarness } from '../support/harness.js';
 
-describeBackend(cuda(), { native: cudaMemory(loadHarness()) });
+describeBackend(cuda(), { ...kit, timeout: 600_000 });

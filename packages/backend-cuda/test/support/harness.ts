@@ -1,6 +1,4 @@
 import { createRequire } from 'node:module';
-import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
-import type { CudaMemory } from '../../src/index.js';
 
 /** Another user of CUDA in this process: native/harness/harness.cc. Addresses and handles are bigints. */
 export interface Harness {
@@ -30,21 +28,4 @@ export function loadHarness(): Harness {
   const harness = createRequire(import.meta.url)(path) as Harness;
   harness.init(0);
   return harness;
-}
-
-/** Memory for the conformance cases of `wrap`, from the harness. It is never freed: a few megabytes for a whole run. */
-export function cudaMemory(harness: Harness) {
-  return {
-    make(data: ArrayOf<DType>): CudaMemory {
-      const devicePtr = harness.allocate(Math.max(16, data.byteLength));
-      harness.write(devicePtr, data);
-      return { devicePtr, byteLength: data.byteLength };
-    },
-    read(native: unknown, dtype: DType, elements: number): ArrayOf<DType> {
-      const { ArrayType, bytes } = DTYPES[dtype];
-      return new ArrayType(
-        harness.read((native as CudaMemory).devicePtr, elements * bytes),
-      ) as ArrayOf<DType>;
-    },
-  };
 }

@@ -5,7 +5,7 @@ import {
   moeReduce,
   type Tensor,
 } from '@moe-dispatch/core';
-import { checkDispatch, checkReduce, optionsOf, uploadReduceOptions } from '../checks.js';
+import { checkDispatch, checkReduce, optionsOf, requireDispatch, uploadReduceOptions } from '../checks.js';
 import { compareExact, compareGoldenReduce, compareGoldenScales, wholeDifference } from '../compare.js';
 import type { FixtureSource } from '../fixtures.js';
 import { type GoldenFixture, type GoldenReduce, parseGolden } from '../golden-fixture.js';
@@ -27,7 +27,7 @@ export function goldenCases(fixtures: FixtureSource): ConformanceCase[] {
 }
 
 async function checkGoldenDispatch(session: Session, fixture: GoldenFixture): Promise<void> {
-  session.requireExperts(fixture.gating.shape[fixture.gating.shape.length - 1]);
+  requireDispatch(session, { ...fixture, ...fixture.mode });
   const x = session.upload(fixture.x);
   const gating = session.upload(fixture.gating);
   const found = session.keep(moeDispatch(x, gating, optionsOf(fixture.mode)));

@@ -1,5 +1,7 @@
+import { ConformanceError } from '../conformance-error.js';
+
 /** The command line asks for something that does not exist: exit code 2, with the command's usage. */
-export class UsageError extends Error {}
+export class UsageError extends ConformanceError {}
 
 /** One subcommand of `moe-conformance`. */
 export interface Command {

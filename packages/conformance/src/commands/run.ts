@@ -1,24 +1,39 @@
-import { readdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { type Backend, selectBackend } from '@moe-dispatch/core';
-import { type FixtureSource, packageFixtures } from '../fixtures.js';
-import { loadBackend } from '../load-backend.js';
-import type { CaseResult } from '../report.js';
+import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
+import { packageFixtures } from '../fixtures.js';
+import { folderFixtures } from '../folder-fixtures.js';
+import type { ChildRequest } from '../isolated/messages.js';
+import { runIsolated } from '../isolated/run-isolated.js';
+import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 import { formatFailure, formatTotals, repeatOptions } from '../report-text.js';
-import { type ConformanceOptions, runConformance } from '../run.js';
+import { type CaseSelection, collectCases, makeReport } from '../run.js';
+import { DEFAULT_TIMEOUT } from '../time-limit.js';
+import { UlpHistograms } from '../ulp-histogram.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
+import { OUTPUTS, writeOutputs } from './outputs.js';
+import { Progress } from './progress.js';
+import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance run --backend <module> [options]
 
-  --backend <module>   package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
-  --fixtures <dir>     folder of .safetensors fixtures, instead of this package's own
-  --filter <text>      only cases whose id contains the text (or is the text)
-  --seed <n>           seed of the first random case (default 1)
-  --random <n>         number of random cases (default 50)
-  --json <file>        also write the report as JSON
+  --backend <module>     package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
+  --fixtures <dir>       folder of .safetensors fixtures, instead of this package's own
+  --filter <text>        only cases whose id contains the text (or is the text)
+  --seed <n>             seed of the first random case (default 1)
+  --random <n>           number of random cases (default 50)
+  --timeout <seconds>    time limit of a case (default ${DEFAULT_TIMEOUT / 1000})
+  --expectations <file>  known failures, as JSON (README.md)
+  --json <file>          also write the report as JSON
+  --junit <file>         … as JUnit XML
+  --markdown <file>      … as a summary in Markdown
+  --html <file>          … as one HTML page
 
-Exit code: 0 all passed, 1 a case failed or none could be checked, 2 the command or the backend did not work.`;
+The cases run in a process of their own. One that blocks or crashes it has failed, and the run goes on in a new one.
+Ctrl-C ends the run and still writes the report, with "complete": false.
+
+Exit code: 0 all passed or failed as expected, 1 a case failed or none could be checked, 2 the command or the backend did
+not work, 130 ended by Ctrl-C.`;
 
 export const runCommand: Command = {
   name: 'run',
@@ -27,24 +42,100 @@ export const runCommand: Command = {
   run,
 };
 
+type Values = ReturnType<typeof parse>;
+
 async function run(args: readonly string[]): Promise<number> {
   const values = parse(args);
   if (values.backend === undefined) throw new UsageError('--backend is missing');
-  const options: ConformanceOptions = {
-    fixtures: values.fixtures === undefined ? packageFixtures : await folderFixtures(values.fixtures),
-    onCase: printCase(values.backend, values.fixtures),
-    ...(values.filter === undefined ? {} : { filter: values.filter }),
-    ...(values.seed === undefined ? {} : { seed: naturalNumber('--seed', values.seed) }),
-    ...(values.random === undefined ? {} : { random: naturalNumber('--random', values.random) }),
+  const selection = await selectionOf(values);
+  const stop = stopOnSignals();
+  try {
+    const report = await runAndShow(values.backend, values, selection, stop.signal);
+    if (report === undefined) {
+      console.error('ended before the first case');
+      return stop.exitCode() ?? 1;
+    }
+    await writeOutputs(values, { reports: [report], module: values.backend });
+    console.log(formatTotals(report));
+    return stop.exitCode() ?? exitCodeOf(report);
+  } finally {
+    stop.release();
+  }
+}
+
+function exitCodeOf({ totals }: ConformanceReport): number {
+  return totals.failed > 0 || totals.passed + totals.expectedFailures === 0 ? 1 : 0;
+}
+
+/** @returns undefined where `signal` came before there was anything to report. */
+async function runAndShow(
+  backend: string,
+  values: Values,
+  selection: CaseSelection,
+  signal: AbortSignal,
+): Promise<ConformanceReport | undefined> {
+  const { fixtures } = values;
+  const { filter, seed, random, expectations } = selection;
+  const ids = collectCases(selection).map(({ id }) => id);
+  const started = new Date();
+  const cases: CaseResult[] = [];
+  const errors = new UlpHistograms();
+  const progress = new Progress(process.stderr, ids.length, 'cases');
+  let failed = 0;
+  const onCase = (found: CaseResult, errorsOfCase: readonly ErrorHistogram[]) => {
+    errors.mergeReport(errorsOfCase);
+    const result = applyExpectations(found, expectations);
+    cases.push(result);
+    if (result.status === 'failed') {
+      failed += 1;
+      progress.clear();
+      printFailure(result, values);
+    }
+    progress.update(cases.length, `${failed} failed`);
   };
-  const factory = await loadBackend(values.backend);
-  // selectBackend words the reason why a backend is not available. The backend itself is made anew for the run.
-  const probe: Backend = await selectBackend([factory]);
-  probe.dispose();
-  const report = await runConformance(factory, options);
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  console.log(formatTotals(report));
-  return report.totals.failed > 0 || report.totals.passed === 0 ? 1 : 0;
+  const request: Omit<ChildRequest, 'first'> = {
+    backend,
+    fixtures,
+    filter,
+    seed,
+    random,
+    timeout: timeoutOf(values),
+  };
+  progress.update(0, '0 failed');
+  try {
+    const header = await runIsolated({ request, ids, signal, onCase });
+    return header && makeReport({ ...header, started, cases, total: ids.length, seed, errors });
+  } finally {
+    progress.clear();
+  }
+}
+
+async function selectionOf(values: Values): Promise<CaseSelection> {
+  const { fixtures, filter, seed, random, expectations } = values;
+  return {
+    fixtures: fixtures === undefined ? packageFixtures : await folderFixtures(fixtures),
+    ...(filter === undefined ? {} : { filter }),
+    ...(seed === undefined ? {} : { seed: naturalNumber('--seed', seed) }),
+    ...(random === undefined ? {} : { random: naturalNumber('--random', random) }),
+    ...(expectations === undefined ? {} : { expectations: await readExpectations(expectations) }),
+  };
+}
+
+async function readExpectations(file: string): Promise<Expectations> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw new UsageError(`--expectations: ${(error as Error).message}`);
+  }
+  return parseExpectations(text, file);
+}
+
+function timeoutOf({ timeout }: Values): number {
+  if (timeout === undefined) return DEFAULT_TIMEOUT;
+  const seconds = Number(timeout);
+  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
+  throw new UsageError(`--timeout: expected a number of seconds up to 86400, found '${timeout}'`);
 }
 
 function parse(args: readonly string[]) {
@@ -58,7 +149,10 @@ function parse(args: readonly string[]) {
         filter: text,
         seed: text,
         random: text,
-        json: text,
+        timeout: text,
+        expectations: text,
+        ...OUTPUTS,
+        junit: text,
       },
     }).values;
   } catch (error) {
@@ -66,28 +160,9 @@ function parse(args: readonly string[]) {
   }
 }
 
-async function folderFixtures(folder: string): Promise<FixtureSource> {
-  const extension = '.safetensors';
-  let files: string[];
-  try {
-    files = await readdir(folder);
-  } catch (error) {
-    throw new UsageError(`--fixtures: ${(error as Error).message}`);
-  }
-  const names = files
-    .filter((file) => file.endsWith(extension))
-    .map((file) => file.slice(0, -extension.length))
-    .sort();
-  if (names.length === 0) throw new UsageError(`--fixtures: no ${extension} file in '${folder}'`);
-  return { names, load: (name) => readFile(join(folder, `${name}${extension}`)) };
-}
-
-/** Prints failed cases as they come, with the command that repeats them. */
-function printCase(backend: string, fixtures: string | undefined): (result: CaseResult) => void {
+/** With the command that repeats it. */
+function printFailure(result: CaseResult, { backend, fixtures }: Values): void {
   const folder = fixtures === undefined ? '' : ` --fixtures ${fixtures}`;
-  return (result) => {
-    if (result.status !== 'failed') return;
-    console.log(formatFailure(result));
-    console.log(`  repeat: moe-conformance run --backend ${backend}${folder} ${repeatOptions(result.id)}\n`);
-  };
+  console.log(formatFailure(result));
+  console.log(`  repeat: moe-conformance run --backend ${backend}${folder} ${repeatOptions(result.id)}\n`);
 }

@@ -80,7 +80,7 @@ export function ones(session: Session, ...shape: number[]): Tensor {
 
 /** A tensor of zeros. */
 export function zeros(session: Session, dtype: HostTensor['dtype'], ...shape: number[]): Tensor {
-  session.require(dtype);
+  session.requireTensor(shape, dtype);
   return session.keep(session.backend.empty(shape, dtype));
 }
 

@@ -1,4 +1,4 @@
-import type { ConformanceCase } from '../conformance-case.js';
+import { type ConformanceCase, needing } from '../conformance-case.js';
 import { dispatchErrors } from './dispatch.js';
 import { preparedErrors } from './prepared.js';
 import { reduceErrors } from './reduce.js';
@@ -7,5 +7,11 @@ import { tensorErrors } from './tensors.js';
 
 /** Every "Bad input" of semantics.md, for each operation. */
 export function errorCases(): ConformanceCase[] {
-  return [...tensorErrors(), ...dispatchErrors(), ...stageErrors(), ...reduceErrors(), ...preparedErrors()];
+  return needing({ numExperts: 6, topK: 2 }, [
+    ...tensorErrors(),
+    ...dispatchErrors(),
+    ...stageErrors(),
+    ...reduceErrors(),
+    ...preparedErrors(),
+  ]);
 }

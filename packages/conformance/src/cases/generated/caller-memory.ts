@@ -18,7 +18,7 @@ import {
   type ReduceInput,
   scalesAsInput,
 } from '../../oracle.js';
-import type { ConformanceCase } from '../conformance-case.js';
+import { type ConformanceCase, needing } from '../conformance-case.js';
 import { drawn, FLOAT_DTYPES, MODES, Random, randomRows } from '../data.js';
 import { mapOutputs, poisoned, poisonedOutputs } from '../outputs.js';
 
@@ -28,7 +28,7 @@ const MODE = { moeTopk: SIZES.topK };
 /** Results into the caller's tensors (`out`), and tensors of the caller's memory (`wrap`). */
 export function callerMemoryCases(): ConformanceCase[] {
   const dtypes: DType[] = ['float32', 'float16', 'bfloat16', 'uint8', 'int64'];
-  return [
+  return needing(SIZES, [
     ...dtypes.map(outDispatchCase),
     outModesCase(),
     outStagesCase(),
@@ -37,7 +37,7 @@ export function callerMemoryCases(): ConformanceCase[] {
     wrapOutputsCase(),
     ...FLOAT_DTYPES.map(wrapReduceCase),
     wrapBooksCase(),
-  ];
+  ]);
 }
 
 /** Three runs into the same tensors, poisoned at first: each element is written, and by each run. */
@@ -216,12 +216,12 @@ function randomInput(random: Random, dtype: DType) {
 
 function randomReduce(random: Random, dtype: FloatDType): ReduceInput {
   const { x, gating } = randomInput(random, 'uint8');
-  const { topKIndices, permuteIndicesPerToken, scales } = expectDispatch(x, gating, MODE);
+  const expected = expectDispatch(x, gating, MODE);
   return {
     ffnOut: drawn(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden], () => random.normal()),
-    expertScalesFloat: scalesAsInput({ topKIndices, scales }),
-    permuteIndicesPerToken,
-    topKIndices,
+    expertScalesFloat: scalesAsInput(expected),
+    permuteIndicesPerToken: expected.permuteIndicesPerToken,
+    topKIndices: expected.topKIndices,
   };
 }
 

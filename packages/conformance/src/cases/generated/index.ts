@@ -3,6 +3,7 @@ import { callerMemoryCases } from './caller-memory.js';
 import { expertCases } from './experts.js';
 import { indexCases } from './indices.js';
 import { lifetimeCases } from './lifetime.js';
+import { memoryCases } from './memory.js';
 import { preparedCases } from './prepared.js';
 import { reduceCases } from './reduce.js';
 import { routingCases } from './routing.js';
@@ -21,5 +22,6 @@ export function generatedCases(): ConformanceCase[] {
     ...callerMemoryCases(),
     ...preparedCases(),
     ...lifetimeCases(),
+    ...memoryCases(),
   ];
 }

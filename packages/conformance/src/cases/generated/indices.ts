@@ -3,7 +3,7 @@ import { checkDispatchOf, checkReduce, uploadReduceOptions } from '../../checks.
 import { hostTensor } from '../../host-tensor.js';
 import type { ReduceInput } from '../../oracle.js';
 import type { Session } from '../../session.js';
-import type { ConformanceCase } from '../conformance-case.js';
+import { type ConformanceCase, needing } from '../conformance-case.js';
 import { drawn, Random } from '../data.js';
 
 const OUTSIDE = [-1, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
@@ -13,7 +13,7 @@ const OUTSIDE = [-1, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
  * outside a buffer may be touched, a row of moeReduce counts as 0, and the backend goes on working.
  */
 export function indexCases(): ConformanceCase[] {
-  return [
+  return needing({ numExperts: 6, topK: 2 }, [
     reduceCase('reduce-rows', (input, bad) => {
       input.permuteIndicesPerToken.data[3] = bad;
       return input;
@@ -35,7 +35,7 @@ export function indexCases(): ConformanceCase[] {
       const out = { permuteInput: session.upload(hostTensor('float32', [6, 2])) };
       return [permuteRows(x, { permuteIndicesPerToken: session.upload(rows) }, { out })];
     }),
-  ];
+  ]);
 }
 
 /** 3 tokens, 2 choices of 6 experts, rows of 2. */

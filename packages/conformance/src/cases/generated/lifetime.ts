@@ -3,7 +3,7 @@ import { checkDispatch, checkExact, checkReduce } from '../../checks.js';
 import { compareExact } from '../../compare.js';
 import { expectDispatch, scalesAsInput } from '../../oracle.js';
 import type { Session } from '../../session.js';
-import type { ConformanceCase } from '../conformance-case.js';
+import { type ConformanceCase, needing } from '../conformance-case.js';
 import { drawn, Random, randomRows } from '../data.js';
 import { mapOutputs, poisonedOutputs } from '../outputs.js';
 
@@ -12,7 +12,7 @@ const MODE = { moeTopk: 3 };
 
 /** When memory is read, written again, recycled and counted. */
 export function lifetimeCases(): ConformanceCase[] {
-  return [
+  return needing(SIZES, [
     lifetimeCase('tensor-copies', tensorCopies),
     lifetimeCase('read-outlives-dispose', readOutlivesDispose),
     lifetimeCase('read-before-overwrite', readBeforeOverwrite),
@@ -20,7 +20,7 @@ export function lifetimeCases(): ConformanceCase[] {
     lifetimeCase('results-at-the-same-time', resultsAtTheSameTime),
     lifetimeCase('memory-counts', memoryCounts),
     lifetimeCase('memory-of-a-loop', memoryOfALoop),
-  ];
+  ]);
 }
 
 function lifetimeCase(

@@ -160,8 +160,7 @@ interface Runner {
 
 function makeRunner(session: Session, spec: Spec): Runner {
   const { mode, ...sizes } = spec;
-  session.require(spec.dtype);
-  session.requireExperts(spec.numExperts);
+  session.requireSizes({ ...sizes, topK: mode.moeTopk });
   const prepared: PreparedDispatch = prepare(session, { ...sizes, ...mode });
   const hosts = poisonedOutputs({ ...sizes, topK: mode.moeTopk });
   const out = mapOutputs(hosts, (host) => session.upload(host));

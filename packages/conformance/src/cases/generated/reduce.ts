@@ -163,6 +163,7 @@ function roundTripCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireSizes({ numExperts: 10, topK: 4, tokens: 40, hidden: 6 });
       const random = new Random(id);
       const x = drawn('float32', [40, 6], () => random.normal());
       const gating = drawn('float32', [40, 10], () => random.normal());

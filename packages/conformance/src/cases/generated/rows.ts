@@ -1,4 +1,4 @@
-import { DTYPES, type DType } from '@moe-dispatch/core';
+import { DTYPES, type DType, moeDispatch } from '@moe-dispatch/core';
 import { checkDispatchOf } from '../../checks.js';
 import type { ConformanceCase } from '../conformance-case.js';
 import { drawn, MODES, Random, randomRows } from '../data.js';
@@ -27,7 +27,15 @@ export function rowCases(): ConformanceCase[] {
       moeTopk: 2,
     })),
   );
-  return [...rows, ...nanPayloadCases(), ...tokens, ...emptyCases(), ...largeCases(), shapeCase()];
+  return [
+    ...rows,
+    ...nanPayloadCases(),
+    ...tokens,
+    ...emptyCases(),
+    ...largeCases(),
+    largeTwiceCase(),
+    shapeCase(),
+  ];
 }
 
 /** NaNs whose bits an engine or a float copy may change: signalling ones, and payloads with either sign. */
@@ -90,6 +98,22 @@ function largeCases(): ConformanceCase[] {
       topkOnlyMode: true,
     })),
   ];
+}
+
+/** Scratch memory that a dispatch leaves behind must not show in the next. */
+function largeTwiceCase(): ConformanceCase {
+  const id = 'generated/large/twice';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      const x = drawn('float32', [512, 1024], (i) => i);
+      const gating = () => drawn('float32', [512, 8], () => random.normal());
+      const tensors = [session.upload(x), session.upload(gating())];
+      session.keep(moeDispatch(tensors[0], tensors[1], { moeTopk: 7 })).dispose();
+      await checkDispatchOf(session, 'the second dispatch', { x, gating: gating(), moeTopk: 7 });
+    },
+  };
 }
 
 /** [B, S, D] and [B, S, E] count as [B·S, ...], each on its own; an empty batch is valid. */

@@ -34,6 +34,7 @@ function stagesAgainstWhole({ name, mode }: (typeof MODES)[number]): Conformance
   return {
     id,
     run: async (session) => {
+      session.requireSizes({ numExperts: 24, topK: 6, tokens: 45, hidden: 7 });
       const random = new Random(id);
       const hostX = randomRows(random, 'float32', [5, 9, 7]);
       const hostGating = drawn('float32', [5, 9, 24], () => 3 * random.normal());
@@ -80,7 +81,7 @@ function planCases(): ConformanceCase[] {
     return {
       id,
       run: async (session) => {
-        session.requireExperts(numExperts);
+        session.requireSizes({ numExperts, topK });
         const random = new Random(id);
         const choices = hostTensor('int32', [tokens, topK]);
         for (let i = 0; i < choices.data.length; i++) choices.data[i] = draw(random);
@@ -148,6 +149,7 @@ function determinismCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireSizes({ numExperts: 40, topK: 5, tokens: 300, hidden: 9, dtype: 'float16' });
       const random = new Random(id);
       const x = session.upload(randomRows(random, 'float16', [300, 9]));
       const gating = session.upload(drawn('float32', [300, 40], () => random.normal()));
@@ -165,7 +167,9 @@ function determinismCase(): ConformanceCase {
 }
 
 async function checkPermute(session: Session, hostX: HostTensor, rows: HostTensor<'int32'>): Promise<void> {
+  session.requireSizes({ numExperts: 0, topK: rows.shape[0] });
   const x = session.upload(hostX);
+  session.requireTensor([rows.shape[0], ...hostX.shape], hostX.dtype);
   const found = session.keep(permuteRows(x, { permuteIndicesPerToken: session.upload(rows) }));
   const label = `permuteRows of ${hostX.dtype} [${hostX.shape.join(', ')}]`;
   await checkExact(session, { case: label, tensor: 'permuteInput' }, found, expectRows(hostX, rows));

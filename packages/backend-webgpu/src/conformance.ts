@@ -1,13 +1,20 @@
-import type { NativeMemory } from '@moe-dispatch/conformance';
 import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
+import { STORAGE_USAGE } from './buffer-pool.js';
+import type { WebGpuBackend } from './webgpu-backend.js';
 
-/** STORAGE | COPY_SRC | COPY_DST */
-export const STORAGE_USAGE = 0x8c;
+/* For the suite @moe-dispatch/conformance, which finds it as this package's export `./conformance`. */
 
-/** The memory that the WebGPU backend wraps, for the conformance suite. */
-export function gpuBufferMemory(device: GPUDevice): NativeMemory {
+/** What the backend claims on any device; how large experts and tensors may get, the device says (`backend.info`). */
+export const manifest = {
+  dtypes: Object.keys(DTYPES) as DType[],
+  wrap: true,
+  prepareDispatch: true,
+};
+
+/** The memory that `wrap` borrows: buffers of the backend's device. They are left to the garbage collector. */
+export function nativeMemory({ device }: WebGpuBackend) {
   return {
-    make(data) {
+    make(data: ArrayOf<DType>): GPUBuffer {
       const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
       const size = Math.max(Math.ceil(bytes.length / 4), 1) * 4;
       const buffer = device.createBuffer({ size, usage: STORAGE_USAGE, mappedAtCreation: true });
@@ -15,7 +22,8 @@ export function gpuBufferMemory(device: GPUDevice): NativeMemory {
       buffer.unmap();
       return buffer;
     },
-    read: (native, dtype, elements) => readBuffer(device, native as GPUBuffer, dtype, elements),
+    read: (native: unknown, dtype: DType, elements: number) =>
+      readBuffer(device, native as GPUBuffer, dtype, elements),
   };
 }
 

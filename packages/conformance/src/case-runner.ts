@@ -1,0 +1,204 @@
+import { type Backend, type BackendFactory, isBackend, isMoeDispatchError } from '@moe-dispatch/core';
+import type { ConformanceCase } from './cases/conformance-case.js';
+import { ConformanceError } from './conformance-error.js';
+import type { ConformanceKit } from './kit.js';
+import { describeMachine } from './machine.js';
+import { checkManifest, resolveManifest } from './manifest.js';
+import { detectNativeMemory } from './native-memory.js';
+import type { CaseResult, ConformanceReport } from './report.js';
+import { type Environment, NotClaimed, Session } from './session.js';
+import { timeLimitError, withTimeLimit } from './time-limit.js';
+import { UlpHistograms } from './ulp-histogram.js';
+
+const LOSSES: ReadonlySet<string> = new Set(['DEVICE_LOST', 'BACKEND_UNAVAILABLE']);
+
+type Ending = Pick<CaseResult, 'status' | 'error' | 'reason'>;
+
+/** What one case gave. */
+export interface CaseOutcome {
+  readonly result: CaseResult;
+  /** How far its floats lay from the oracle. */
+  readonly errors: UlpHistograms;
+}
+
+/** Runs cases on one backend, and on a new one of the factory where that one is lost or hangs. */
+export class CaseRunner {
+  /** What the report says of the backend and the machine. */
+  readonly header: Pick<ConformanceReport, 'backend' | 'machine'>;
+  private readonly factory: BackendFactory | undefined;
+  private readonly kit: ConformanceKit;
+  /** Undefined where a new one has to be made. */
+  private environment: Environment | undefined;
+
+  private constructor(
+    header: CaseRunner['header'],
+    factory: BackendFactory | undefined,
+    kit: ConformanceKit,
+    environment: Environment,
+  ) {
+    this.header = header;
+    this.factory = factory;
+    this.kit = kit;
+    this.environment = environment;
+  }
+
+  /** @throws ConformanceError for a wrong manifest; what the factory throws. */
+  static async create(target: Backend | BackendFactory, kit: ConformanceKit): Promise<CaseRunner> {
+    checkManifest(kit.manifest ?? {}, 'manifest');
+    const factory = isBackend(target) ? undefined : target;
+    const backend = isBackend(target) ? target : await makeBackend(target);
+    const environment = makeEnvironment(backend, factory, kit);
+    const { name, device, dtypes, limits } = backend.info;
+    const driver = await kit.driver?.(backend);
+    const header = {
+      backend: {
+        name,
+        device,
+        dtypes: [...dtypes],
+        limits: { ...limits },
+        manifest: environment.claims,
+        ...(driver === undefined ? {} : { driver }),
+      },
+      machine: describeMachine(),
+    };
+    return new CaseRunner(header, factory, kit, environment);
+  }
+
+  /**
+   * A case that throws, or takes more than `timeout` milliseconds, has failed.
+   * @returns undefined where `signal` ended it.
+   */
+  async run(
+    { id, run }: ConformanceCase,
+    timeout: number,
+    signal?: AbortSignal,
+  ): Promise<CaseOutcome | undefined> {
+    const started = performance.now();
+    let environment = this.environment;
+    let session: Session | undefined;
+    const attempt = async () => {
+      environment = await this.usableEnvironment();
+      session = new Session(environment);
+      return runInSession(run, session);
+    };
+    const work = attempt().catch((error) => {
+      if (isLoss(error)) this.discard(environment);
+      return endingOf(error);
+    });
+    const ending = await withTimeLimit(work, timeout, signal);
+    const outcome = (end: Ending): CaseOutcome => outcomeOf(id, performance.now() - started, session, end);
+    if (typeof ending === 'object') {
+      if (ending.status === 'failed' && !this.isUsable()) this.discard(this.environment);
+      return outcome(ending);
+    }
+    if (session !== undefined) disposeQuietly(session);
+    // The abandoned case may still be at work on it.
+    this.discard(this.environment);
+    return ending === 'aborted' ? undefined : outcome({ status: 'failed', error: timeLimitError(timeout) });
+  }
+
+  /** Disposes the backend, unless it came from outside. */
+  dispose(): void {
+    if (this.factory !== undefined) this.environment?.backend.dispose();
+    this.environment = undefined;
+  }
+
+  private async usableEnvironment(): Promise<Environment> {
+    if (this.environment === undefined) {
+      const { factory, kit } = this;
+      this.environment = makeEnvironment(await makeBackend(factory as BackendFactory), factory, kit);
+    }
+    this.environment.backend.checkUsable();
+    return this.environment;
+  }
+
+  /** Not after its device is lost, or after someone disposed it. */
+  private isUsable(): boolean {
+    try {
+      this.environment?.backend.checkUsable();
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Makes the next case begin with a new backend. A backend without a factory has to do as it is. */
+  private discard(environment: Environment | undefined): void {
+    if (this.factory === undefined || environment === undefined || this.environment !== environment) return;
+    this.environment = undefined;
+    disposeQuietly(environment.backend);
+  }
+}
+
+async function makeBackend(factory: BackendFactory): Promise<Backend> {
+  const made: unknown = await factory.create();
+  if (!isBackend(made)) throw new ConformanceError(`the factory '${factory.name}' gave no backend`);
+  return made;
+}
+
+function makeEnvironment(
+  backend: Backend,
+  factory: BackendFactory | undefined,
+  kit: ConformanceKit,
+): Environment {
+  const native = kit.nativeMemory?.(backend) ?? detectNativeMemory(backend);
+  return {
+    backend,
+    factory,
+    native,
+    claims: resolveManifest(backend, kit.manifest ?? {}, native !== undefined),
+  };
+}
+
+async function runInSession(run: ConformanceCase['run'], session: Session): Promise<Ending> {
+  const before = session.backend.memory();
+  try {
+    await run(session);
+  } catch (error) {
+    disposeQuietly(session);
+    throw error;
+  }
+  session.dispose();
+  const after = session.backend.memory();
+  for (const count of ['liveTensors', 'liveBytes'] as const) {
+    const place = { case: 'after the case', tensor: `memory().${count}` };
+    session.expectValue(place, after[count], before[count]);
+  }
+  return { status: session.differences.length === 0 ? 'passed' : 'failed' };
+}
+
+function outcomeOf(id: string, ms: number, session: Session | undefined, ending: Ending): CaseOutcome {
+  const { differences = [], routing, errors = new UlpHistograms() } = session ?? {};
+  // Copied, because an abandoned case may go on adding to them.
+  const result = { id, ms, differences: [...differences], ...ending };
+  return { result: routing === undefined ? result : { ...result, routing }, errors };
+}
+
+function disposeQuietly(disposable: { dispose(): void }): void {
+  try {
+    disposable.dispose();
+  } catch {
+    // What is wrong with it is in the case's result already.
+  }
+}
+
+function endingOf(error: unknown): Ending {
+  if (error instanceof NotClaimed) return { status: 'not claimed', reason: error.message };
+  return { status: 'failed', error: describeError(error) };
+}
+
+/** Whether the device is gone, as far as the error and its causes say. */
+function isLoss(error: unknown): boolean {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (isMoeDispatchError(cause) && LOSSES.has(cause.code)) return true;
+  }
+  return false;
+}
+
+export function describeError(error: unknown): { name: string; message: string; code?: string } {
+  if (!(error instanceof Error) && !isMoeDispatchError(error)) {
+    return { name: 'thrown', message: String(error) };
+  }
+  const { name, message } = error;
+  return isMoeDispatchError(error) ? { name, message, code: error.code } : { name, message };
+}

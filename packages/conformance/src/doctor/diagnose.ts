@@ -1,0 +1,42 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Diagnosis } from './diagnosis.js';
+
+/** A driver that does not answer has a limit of its own, of a minute. */
+const TIME_LIMIT = 120_000;
+const STDERR_TAIL = 500;
+
+/** Looks at a backend in a process of its own. Whatever happens to that is in the diagnosis, never an error. */
+export function diagnose(backend: string): Promise<Diagnosis> {
+  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [backend], {
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  let diagnosis: Diagnosis | undefined;
+  let stderr = '';
+  let timedOut = false;
+  child.stderr?.on('data', (chunk: Buffer) => {
+    stderr = (stderr + chunk.toString()).slice(-STDERR_TAIL);
+  });
+  child.once('message', (message: Diagnosis) => {
+    diagnosis = message;
+  });
+  const timer = setTimeout(() => {
+    timedOut = true;
+    child.kill('SIGKILL');
+  }, TIME_LIMIT);
+  return new Promise((resolve) => {
+    child.once('close', (code, signal) => {
+      clearTimeout(timer);
+      const end = timedOut
+        ? `no answer within ${TIME_LIMIT / 1000} s`
+        : `ended with ${signal ?? `code ${code}`}`;
+      const said = stderr.trim() === '' ? '' : `: ${stderr.trim()}`;
+      const found = `a probe of it in a process of its own: ${end}${said}`;
+      const problem = {
+        found,
+        remedy: "reinstall the backend and the device's driver, or report it to its authors",
+      };
+      resolve(diagnosis ?? { backend, installed: true, works: false, problem });
+    });
+  });
+}

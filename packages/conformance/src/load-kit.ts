@@ -1,0 +1,26 @@
+import { ConformanceError } from './conformance-error.js';
+import type { ConformanceKit } from './kit.js';
+import { importModule, moduleName } from './load-backend.js';
+import { checkManifest } from './manifest.js';
+import { exportedFile, locateModule, packageAround } from './module-location.js';
+
+/** The subpath export under which a backend's package has its kit. */
+const SUBPATH = './conformance';
+
+/**
+ * The kit that comes with a backend: what its package exports as `./conformance`, where it does.
+ * @param specifier as for loadBackend: a package, or a path inside one
+ * @throws ConformanceError where it is there and will not do
+ */
+export async function loadKit(specifier: string): Promise<ConformanceKit> {
+  const source = packageAround(locateModule(moduleName(specifier)));
+  const file = source && exportedFile(source, SUBPATH);
+  if (file === undefined) return {};
+  const { manifest, nativeMemory, driver } = await importModule(file);
+  if (manifest !== undefined) checkManifest(manifest, `${file}: manifest`);
+  for (const [name, value] of Object.entries({ nativeMemory, driver })) {
+    if (value === undefined || typeof value === 'function') continue;
+    throw new ConformanceError(`${file}: ${name}: expected a function, found ${typeof value}`);
+  }
+  return { manifest, nativeMemory, driver } as ConformanceKit;
+}

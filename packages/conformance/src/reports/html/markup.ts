@@ -1,0 +1,40 @@
+/** HTML text, made by `html`: what is put into it is escaped unless it is Markup itself. */
+export class Markup {
+  readonly text: string;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+type Value = string | number | Markup | readonly (string | number | Markup)[];
+
+/** A template whose values cannot become tags or end an attribute in double quotes. */
+export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
+  return new Markup(strings.map((part, i) => (i === 0 ? part : render(values[i - 1]) + part)).join(''));
+}
+
+export const NOTHING = new Markup('');
+
+function render(value: Value): string {
+  if (value instanceof Markup) return value.text;
+  if (typeof value === 'object') return value.map(render).join('');
+  return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}
+
+/** JSON inside a script element: no `<`, so that nothing in it ends the element. */
+export function jsonScript(value: unknown): Markup {
+  return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c'));
+}
+
+/** Milliseconds in words: `0.12 ms`, `34 ms`, `1.2 s`. */
+export function duration(ms: number): string {
+  if (ms >= 1000) return `${(ms / 1000).toFixed(ms >= 10_000 ? 0 : 1)} s`;
+  return `${ms >= 10 ? ms.toFixed(0) : ms.toPrecision(2)} ms`;
+}
+
+/** A large count, short: `1.2 M`. */
+export function shortCount(value: number): string {
+  if (value < 10_000) return String(value);
+  return new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
+}

@@ -1,0 +1,134 @@
+import type { CaseStatus, ConformanceReport } from '../report.js';
+import { formatFailure, repeatOptions } from '../report-text.js';
+import type { Change, ReportDiff } from './diff.js';
+import { buildMatrix, type Column, countStatus, type Group } from './matrix.js';
+
+/** So that a summary stays well below the 1 MiB that GitHub takes. */
+const SHOWN_FAILURES = 20;
+const SHOWN_IDS = 50;
+
+const HEADINGS: readonly [CaseStatus, string][] = [
+  ['passed', 'passed'],
+  ['failed', 'failed'],
+  ['not claimed', 'not claimed'],
+  ['expected failure', 'expected failures'],
+];
+
+/**
+ * A summary for a CI job: totals by group, failures with their first differences and the command that repeats them.
+ * @param module what `--backend` was given, where it is known
+ */
+export function formatMarkdown(reports: readonly ConformanceReport[], module?: string): string {
+  const { columns, groups } = buildMatrix(reports);
+  const sections = [
+    '## Conformance',
+    table(
+      ['backend', 'device', 'machine', ...HEADINGS.map(([, heading]) => heading)],
+      columns.map(overviewCells),
+    ),
+    table(
+      ['group', ...columns.map(({ label }) => cell(label))],
+      groups.map((group) => groupCells(group, columns)),
+    ),
+    failures(columns, groups, module),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+/** What `moe-conformance diff` found. */
+export function formatDiffMarkdown(
+  diff: ReportDiff,
+  base: ConformanceReport,
+  head: ConformanceReport,
+): string {
+  const { regressions, newFailures, stillFailing, fixed, added } = diff;
+  const name = ({ backend, totals }: ConformanceReport) =>
+    `${cell(backend.name)} (${cell(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
+  const verdict =
+    regressions.length === 0
+      ? 'No case that passed in the base fails.'
+      : `**${count(regressions, 'regression')}**`;
+  const sections = [
+    '## Conformance against the base',
+    `${verdict}\n\nBase: ${name(base)}  \nHead: ${name(head)}${head.complete ? '' : ', **stopped before its last case**'}`,
+    changeList('Regressions', regressions),
+    changeList('New cases that fail', newFailures),
+    changeList('Failing in both', stillFailing),
+    changeList('Fixed', fixed),
+    changeList('New cases', added),
+  ];
+  return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
+}
+
+function overviewCells({ report, label }: Column): string[] {
+  const { backend, machine, totals, complete } = report;
+  const name = complete ? cell(label) : `${cell(label)}, **stopped early**`;
+  const { passed, failed, notClaimed, expectedFailures } = totals;
+  const counts = [passed, failed, notClaimed, expectedFailures].map(String);
+  return [name, cell(backend.device), cell(`${machine.runtime}, ${machine.platform}`), ...counts];
+}
+
+/** `36`, or what was not passed in words. */
+function groupCells({ name, rows }: Group, columns: readonly Column[]): string[] {
+  const cells = columns.map((_, column) => {
+    const parts = HEADINGS.flatMap(([status, heading]) => {
+      const number = countStatus(rows, column, status);
+      if (number === 0) return [];
+      return [status === 'failed' ? `**${number} ${heading}**` : `${number} ${heading}`];
+    });
+    return parts.join(', ') || 'not run';
+  });
+  return [cell(name), ...cells];
+}
+
+function failures(columns: readonly Column[], groups: readonly Group[], module: string | undefined): string {
+  const failed = groups.flatMap(({ rows }) =>
+    rows.flatMap(({ results }) =>
+      results.flatMap((result, column) => (result?.status === 'failed' ? [{ result, column }] : [])),
+    ),
+  );
+  if (failed.length === 0) return '';
+  const blocks = failed.slice(0, SHOWN_FAILURES).map(({ result, column }) => {
+    const repeat = `repeat: moe-conformance run --backend ${module ?? '<module>'} ${repeatOptions(result.id)}`;
+    const where = columns.length > 1 ? `, ${columns[column].label}` : '';
+    const [first, ...rest] = formatFailure(result).split('\n');
+    return [`${first}${where}`, ...rest, `  ${repeat}`].join('\n');
+  });
+  const more = failed.length - blocks.length;
+  const rest = more > 0 ? `\n\nand ${more} more: the JSON report has them.` : '';
+  return `### Failures\n\n${fenced(blocks.join('\n\n'))}${rest}`;
+}
+
+function changeList(title: string, changes: readonly Change[]): string {
+  if (changes.length === 0) return '';
+  const lines = changes.slice(0, SHOWN_IDS).map(({ id, before, after }) => `${id}: ${before} → ${after}`);
+  if (changes.length > SHOWN_IDS) lines.push(`and ${changes.length - SHOWN_IDS} more`);
+  const failed = changes.flatMap(({ result }) =>
+    result?.status === 'failed' ? [formatFailure(result)] : [],
+  );
+  const details = failed.length === 0 ? '' : `\n\n${fenced(failed.slice(0, SHOWN_FAILURES).join('\n\n'))}`;
+  return `### ${title} (${changes.length})\n\n${fenced(lines.join('\n'))}${details}`;
+}
+
+function count(changes: readonly unknown[], noun: string): string {
+  return `${changes.length} ${noun}${changes.length === 1 ? '' : 's'}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, head.map(() => '---'), ...rows];
+  return lines.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+}
+
+/** Text from a device or a message: nothing in it may act as Markdown or HTML. */
+function cell(text: string): string {
+  return text
+    .replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`)
+    .replace(/\s+/g, ' ');
+}
+
+/** A code block that the text cannot end. */
+function fenced(text: string): string {
+  const longest = Math.max(0, ...Array.from(text.matchAll(/`+/g), ([run]) => run.length));
+  const fence = '`'.repeat(Math.max(3, longest + 1));
+  return `${fence}text\n${text}\n${fence}`;
+}

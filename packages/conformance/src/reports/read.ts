@@ -1,0 +1,111 @@
+import { createRequire } from 'node:module';
+import type { ValidateFunction } from 'ajv';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type ParseError as JsonError, parse as parseJson, printParseErrorCode } from 'jsonc-parser';
+import { BENCH_VERSION, type BenchReport } from '../bench/bench-report.js';
+import { ConformanceError } from '../conformance-error.js';
+import { type ConformanceReport, REPORT_VERSION } from '../report.js';
+
+/** A file is no report that this version reads; the message names the file and the place in it. */
+export class ReportError extends ConformanceError {
+  override readonly name = 'ReportError';
+}
+
+/** What `merge` reads and writes: the reports of any number of machines. */
+export interface ReportCollection {
+  readonly kind: 'collection';
+  readonly version: 1;
+  readonly reports: readonly ConformanceReport[];
+  readonly benches: readonly BenchReport[];
+}
+
+const COLLECTION_VERSION = 1;
+
+/**
+ * Reads a report of `moe-conformance run --json`.
+ * @param fileName named in errors
+ * @throws ReportError for an unknown version, and for what report.schema.json does not allow
+ */
+export function readReport(text: string, fileName: string): ConformanceReport {
+  return checkReport(parse(text, fileName), fileName, '');
+}
+
+/** Reads a conformance report, a bench report, or a collection of both. @throws ReportError */
+export function readCollection(text: string, fileName: string): ReportCollection {
+  const value = parse(text, fileName);
+  const collection = { kind: 'collection', version: COLLECTION_VERSION } as const;
+  const { kind } = value as { kind?: unknown };
+  if (kind === 'bench') return { ...collection, reports: [], benches: [checkBench(value, fileName, '')] };
+  if (kind !== 'collection')
+    return { ...collection, reports: [checkReport(value, fileName, '')], benches: [] };
+  checkVersion(value, COLLECTION_VERSION, fileName, '');
+  return {
+    ...collection,
+    reports: list(value, 'reports', fileName).map((each, i) => checkReport(each, fileName, `/reports/${i}`)),
+    benches: list(value, 'benches', fileName).map((each, i) => checkBench(each, fileName, `/benches/${i}`)),
+  };
+}
+
+/** A JSON object. */
+function parse(text: string, fileName: string): object {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new ReportError(`${fileName}${placeOfError(text)}`, { cause: error });
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw new ReportError(`${fileName}: expected an object, found ${describe(value)}`);
+}
+
+/** JSON.parse does not tell the place of every error. */
+function placeOfError(text: string): string {
+  const errors: JsonError[] = [];
+  parseJson(text, errors, { disallowComments: true });
+  const [{ error, offset }] = errors;
+  const lines = text.slice(0, offset).split('\n');
+  return `, line ${lines.length}, column ${lines[lines.length - 1].length + 1}: no JSON: ${printParseErrorCode(error)}`;
+}
+
+function list(value: object, key: string, fileName: string): unknown[] {
+  const found = (value as Record<string, unknown>)[key];
+  if (Array.isArray(found)) return found;
+  throw new ReportError(`${fileName}: /${key}: expected an array, found ${describe(found)}`);
+}
+
+function checkReport(value: unknown, fileName: string, place: string): ConformanceReport {
+  return check<ConformanceReport>('../../report.schema.json', REPORT_VERSION, value, fileName, place);
+}
+
+function checkBench(value: unknown, fileName: string, place: string): BenchReport {
+  return check<BenchReport>('../../bench.schema.json', BENCH_VERSION, value, fileName, place);
+}
+
+const validators = new Map<string, ValidateFunction>();
+
+function check<R>(schema: string, version: number, value: unknown, fileName: string, place: string): R {
+  checkVersion(value, version, fileName, place);
+  let validate = validators.get(schema);
+  if (validate === undefined) {
+    validate = new Ajv2020({ allowUnionTypes: true }).compile(createRequire(import.meta.url)(schema));
+    validators.set(schema, validate);
+  }
+  if (validate(value)) return value as R;
+  const [{ instancePath, message, params }] = validate.errors ?? [];
+  const allowed = params.allowedValues ? `: ${params.allowedValues.join(', ')}` : '';
+  throw new ReportError(`${fileName}: ${place}${instancePath || '/'}: ${message}${allowed}`);
+}
+
+function checkVersion(value: unknown, version: number, fileName: string, place: string): void {
+  const found = (value as { version?: unknown } | null)?.version;
+  if (found === version) return;
+  const versionPlace = `${place}/version`;
+  throw new ReportError(`${fileName}: ${versionPlace}: expected ${version}, found ${describe(found)}`);
+}
+
+/** Short, whatever it is. */
+function describe(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = JSON.stringify(value);
+  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+}

@@ -1,0 +1,31 @@
+/** How long one case may take, in milliseconds, where nothing else is said. */
+export const DEFAULT_TIMEOUT = 30_000;
+
+/**
+ * What `work` gives; or 'timeout' after so many milliseconds; or 'aborted'. The work itself goes on, nobody waits for it.
+ */
+export async function withTimeLimit<V>(
+  work: Promise<V>,
+  milliseconds: number,
+  signal: AbortSignal | undefined,
+): Promise<V | 'timeout' | 'aborted'> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let abort = () => {};
+  const limit = new Promise<'timeout' | 'aborted'>((resolve) => {
+    timer = setTimeout(() => resolve('timeout'), milliseconds);
+    abort = () => resolve('aborted');
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** What a case gets that took too long. */
+export function timeLimitError(milliseconds: number): { name: string; message: string } {
+  return { name: 'TimeLimitError', message: `no result within ${milliseconds / 1000} s` };
+}

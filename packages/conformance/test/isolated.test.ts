@@ -1,0 +1,158 @@
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { CaseResult, ConformanceReport } from '../src/index.js';
+import { Workplace } from './command-line.js';
+
+/* `moe-conformance run` on backends that would take its process along. */
+
+const place = new Workplace();
+
+beforeAll(() =>
+  place.addModule(
+    'hostile.mjs',
+    `import { sabotaged } from './sabotage.js';
+    const atTokens = (actions) => () => sabotaged((backend) => {
+      const route = backend.route.bind(backend);
+      backend.route = (call) => {
+        actions[call.tokens]?.();
+        route(call);
+      };
+    });
+    const block = () => { for (;;); };
+    export const hostile = atTokens({
+      31: block,
+      32: () => process.kill(process.pid, 'SIGSEGV'),
+      64: () => { console.error('out of luck'); process.exit(7); },
+      128: () => { Promise.reject(new RangeError('nobody waits')); },
+    });
+    export const blocked = atTokens({ 32: () => { console.log('reached', process.pid); block(); } });
+    export const crashing = () => ({ name: 'crashing', create: () => process.kill(process.pid, 'SIGSEGV') });
+    export const noBackend = () => ({ name: 'noBackend', create: () => ({}) });
+    export const wrong = () => ({ name: 'wrong', create() { throw new TypeError('not today'); } });`,
+  ),
+);
+
+afterAll(() => place.remove());
+
+const FILTER = ['--filter', 'generated/tokens/'];
+
+function readReport(name: string): ConformanceReport {
+  return JSON.parse(readFileSync(join(place.folder, name), 'utf8'));
+}
+
+describe('moe-conformance run', () => {
+  it('fails cases that block, crash or end its process, and goes on', async () => {
+    const backend = ['--backend', './hostile.mjs#hostile', '--timeout', '0.5', '--json', 'hostile.json'];
+    const { code, stdout } = await place.run('run', ...backend, ...FILTER);
+    expect(stdout).toContain('11 passed, 4 failed');
+    expect(code).toBe(1);
+    const failed = new Map<string, CaseResult>();
+    for (const result of readReport('hostile.json').cases) {
+      if (result.status === 'failed') failed.set(result.id.replace('generated/tokens/', ''), result);
+    }
+    expect([...failed.keys()]).toEqual(['t=31', 't=32', 't=64', 't=128']);
+    expect(failed.get('t=31')?.error).toEqual({
+      name: 'TimeLimitError',
+      message: 'no result within 0.5 s: it blocks, and its process was ended',
+    });
+    expect(failed.get('t=32')?.error?.message).toBe('its process ended with SIGSEGV');
+    expect(failed.get('t=64')?.error?.message).toBe('its process ended with code 7: out of luck');
+    expect(failed.get('t=128')?.error).toEqual({ name: 'RangeError', message: 'nobody waits' });
+    expect(readReport('hostile.json')).toMatchObject({ complete: true, totals: { passed: 11, failed: 4 } });
+    expect(readReport('hostile.json').errors.length).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['crashing', 'its process ended with SIGSEGV'],
+    ['noBackend', "the factory 'noBackend' gave no backend"],
+    ['wrong', "'./hostile.mjs#wrong' does not work here: not today"],
+  ])('exits with 2 where there is no backend: %s', async (name, message) => {
+    const { code, stderr } = await place.run('run', '--backend', `./hostile.mjs#${name}`);
+    expect(stderr).toContain(message);
+    expect(code).toBe(2);
+  });
+
+  it('takes expectations', async () => {
+    const reason = { reason: 'known', link: 'https://example.org/1' };
+    const file = (name: string, ...ids: string[]) =>
+      writeFileSync(
+        join(place.folder, name),
+        JSON.stringify({ expectedFailures: ids.map((id) => ({ id, ...reason })) }),
+      );
+    file('right.json', ...[31, 32, 64, 128].map((tokens) => `generated/tokens/t=${tokens}`));
+    const run = (name: string) =>
+      place.run(
+        'run',
+        '--backend',
+        './hostile.mjs#hostile',
+        '--timeout',
+        '0.5',
+        '--expectations',
+        name,
+        ...FILTER,
+      );
+    const right = await run('right.json');
+    expect(right.stdout).toContain('11 passed, 0 failed, 4 failed as expected');
+    expect(right.stdout).toContain('expected failure generated/tokens/t=31: known (https://example.org/1)');
+    expect(right.code).toBe(0);
+
+    file('stale.json', 'generated/tokens/t=1', 'generated/tokens/t=3*', 'generated/tokens/t=64');
+    const stale = await run('stale.json');
+    expect(stale.stdout).toContain('UnexpectedPass: it passes, but stale.json expects it to fail');
+    expect(stale.code).toBe(1);
+
+    file('lost.json', 'generated/tokens/t=30');
+    const lost = await run('lost.json');
+    expect(lost.stderr).toContain("lost.json: expectedFailures[0]: no case is 'generated/tokens/t=30'");
+    expect(lost.code).toBe(2);
+    expect((await run('nowhere.json')).stderr).toContain('--expectations: ENOENT');
+  });
+
+  it.each(['-1', 'soon', '1e9'])('refuses --timeout %s', async (timeout) => {
+    const { code, stderr } = await place.run(
+      'run',
+      '--backend',
+      './hostile.mjs#hostile',
+      `--timeout=${timeout}`,
+    );
+    expect(stderr).toContain(`--timeout: expected a number of seconds up to 86400, found '${timeout}'`);
+    expect(code).toBe(2);
+  });
+});
+
+describe('Ctrl-C', () => {
+  const isAlive = (pid: number) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+
+  // A terminal signals the whole group, a process manager only the command.
+  it.each([
+    ['the command alone', 'SIGINT', 130, 1],
+    ['the process group', 'SIGINT', 130, -1],
+    ['the command alone', 'SIGTERM', 143, 1],
+  ] as const)('to %s (%s) ends a blocked run, with a report', async (_, signal, expectedCode, direction) => {
+    const command = place.start(
+      'run',
+      '--backend',
+      './hostile.mjs#blocked',
+      '--json',
+      'stopped.json',
+      ...FILTER,
+    );
+    const [chunk] = await once(command.stdout!, 'data');
+    const pid = Number(/reached (\d+)/.exec(String(chunk))![1]);
+    expect(isAlive(pid)).toBe(true);
+    process.kill(direction * command.pid!, signal);
+    const { code, stdout } = await command.ended;
+    expect(code).toBe(expectedCode);
+    expect(stdout).toContain('3 passed, 0 failed, stopped before the last case');
+    expect(readReport('stopped.json')).toMatchObject({ complete: false, totals: { passed: 3, failed: 0 } });
+    expect(isAlive(pid)).toBe(false);
+  });
+});

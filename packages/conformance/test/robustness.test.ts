@@ -1,0 +1,241 @@
+import { type Backend, BackendUnavailableError, DeviceError, type Tensor } from '@moe-dispatch/core';
+import { describe, expect, it } from 'vitest';
+import { runConformance } from '../src/index.js';
+import { reference } from './reference-backend.js';
+import { sabotaged } from './sabotage.js';
+
+/* A backend that misbehaves fails the case at hand, and the run goes on. */
+
+const FILTER = 'generated/tokens/';
+const TOTAL = 15;
+
+/** What a backend does in its n-th dispatch, counted over all backends of the factory. */
+function inDispatch(n: number, misbehave: (backend: Backend) => void) {
+  let dispatches = 0;
+  return sabotaged((backend) => {
+    const route = backend.route.bind(backend);
+    backend.route = (call) => {
+      dispatches += 1;
+      if (dispatches === n) misbehave(backend);
+      else route(call);
+    };
+  });
+}
+
+function statuses(cases: readonly { status: string }[]): string {
+  return cases.map(({ status }) => status[0]).join('');
+}
+
+/** One of the fifteen failed: the third. */
+const THIRD_FAILED = 'ppf'.padEnd(TOTAL, 'p');
+
+describe('a run goes on after a backend that', () => {
+  it('throws, also what is no error', async () => {
+    const factory = inDispatch(3, () => {
+      throw 'a text';
+    });
+    const { cases } = await runConformance(factory, { filter: FILTER });
+    expect(statuses(cases)).toBe(THIRD_FAILED);
+    expect(cases[2].error).toEqual({ name: 'thrown', message: 'a text' });
+  });
+
+  it('hangs, on another backend', async () => {
+    let made = 0;
+    let reads = 0;
+    const factory = sabotaged((backend, n) => {
+      made = n;
+      const { allocate } = backend;
+      backend.allocate = (...args) => {
+        const tensor: Tensor = allocate.apply(backend, args);
+        const read = tensor.read.bind(tensor);
+        tensor.read = () => {
+          reads += 1;
+          return reads === 20 ? new Promise(() => {}) : read();
+        };
+        return tensor;
+      };
+    });
+    const { cases } = await runConformance(factory, { filter: FILTER, timeout: 300 });
+    expect(cases.map(({ status }) => status).filter((status) => status === 'failed')).toHaveLength(1);
+    const hung = cases.find(({ status }) => status === 'failed')!;
+    expect(hung.error).toEqual({ name: 'TimeLimitError', message: 'no result within 0.3 s' });
+    expect(hung.ms).toBeGreaterThan(250);
+    expect(cases).toHaveLength(TOTAL);
+    expect(made).toBe(2);
+  });
+
+  it.each([
+    ['DEVICE_LOST', (details: object) => new DeviceError('DEVICE_LOST', details as never)],
+    [
+      'BACKEND_UNAVAILABLE',
+      (details: object) => new BackendUnavailableError('BACKEND_UNAVAILABLE', details as never),
+    ],
+  ])('says %s, on another backend', async (code, makeError) => {
+    const details = { argument: 'backend', found: 'a lost device', expected: 'a working one' };
+    const lost = new Set<Backend>();
+    const backends = new Set<Backend>();
+    const factory = inDispatch(3, (backend) => {
+      lost.add(backend);
+      throw makeError(details);
+    });
+    const watched = {
+      name: 'watched',
+      async create() {
+        const backend = await factory.create();
+        backends.add(backend);
+        const empty = backend.allocate.bind(backend);
+        backend.allocate = (...args) => {
+          if (lost.has(backend)) throw makeError(details);
+          return empty(...args);
+        };
+        return backend;
+      },
+    };
+    const { cases } = await runConformance(watched, { filter: FILTER });
+    expect(statuses(cases)).toBe(THIRD_FAILED);
+    expect(cases[2].error?.code).toBe(code);
+    expect(backends.size).toBe(2);
+  });
+
+  it('loses its device and says so to checkUsable alone', async () => {
+    const factory = inDispatch(3, (backend) => {
+      backend.checkUsable = () => {
+        throw new Error('gone');
+      };
+      throw new Error('something');
+    });
+    const { cases } = await runConformance(factory, { filter: FILTER });
+    expect(statuses(cases)).toBe(THIRD_FAILED);
+  });
+
+  it('cannot be made again: every later case fails', async () => {
+    const factory = sabotaged((backend, made) => {
+      if (made > 1) throw new Error('no second device');
+      backend.route = () => {
+        const details = { argument: 'backend', found: 'none', expected: 'a device' };
+        throw new DeviceError('DEVICE_LOST', details);
+      };
+    });
+    const { cases } = await runConformance(factory, { filter: FILTER });
+    expect(statuses(cases)).toBe('f'.repeat(TOTAL));
+    expect(cases[TOTAL - 1].error?.message).toBe('no second device');
+  });
+
+  it('disposes itself', async () => {
+    const factory = inDispatch(3, (backend) => backend.dispose());
+    const { cases } = await runConformance(factory, { filter: FILTER });
+    expect(statuses(cases)).toBe(THIRD_FAILED);
+    expect(cases[2].error?.code).toBe('BACKEND_DISPOSED');
+  });
+});
+
+describe('a case fails for a backend that', () => {
+  const failing = async (sabotage: (backend: Backend) => void) => {
+    const report = await runConformance(sabotaged(sabotage), { filter: FILTER });
+    expect(report.totals).toMatchObject({ passed: 0, failed: TOTAL });
+    return report.cases[0];
+  };
+
+  it('gives disposed tensors', async () => {
+    const { error } = await failing((backend) => {
+      const { route } = backend;
+      backend.route = (call) => {
+        route.call(backend, call);
+        call.topKIndices.dispose();
+      };
+    });
+    expect(error?.code).toBe('TENSOR_DISPOSED');
+  });
+
+  it('gives tensors of a wrong shape', async () => {
+    const { differences } = await failing((backend) => {
+      const { allocate } = backend;
+      backend.allocate = (shape, dtype, byteLength) => {
+        const flat = dtype === 'int32' && shape.length === 2 ? [shape[0] * shape[1]] : shape;
+        return allocate.call(backend, flat, dtype, byteLength);
+      };
+    });
+    expect(differences.map(({ tensor, found }) => `${tensor} ${found}`)).toEqual([
+      'topKIndices int32 [2]',
+      'permuteIndicesPerToken int32 [2]',
+    ]);
+  });
+
+  it('reads too few elements', async () => {
+    const { differences } = await failing((backend) => {
+      const { allocate } = backend;
+      backend.allocate = (...args) => {
+        const tensor: Tensor = allocate.apply(backend, args);
+        const read = tensor.read.bind(tensor);
+        tensor.read = async () => (await read()).slice(1) as never;
+        return tensor;
+      };
+    });
+    expect(differences[0]).toMatchObject({
+      tensor: 'topKIndices',
+      expected: '2 elements',
+      found: '1 elements',
+    });
+  });
+
+  it('gives no tensors at all', async () => {
+    const { error } = await failing((backend) => {
+      backend.allocate = () => undefined as never;
+    });
+    expect(error?.name).toBe('TypeError');
+  });
+
+  it('throws when tensors are disposed, with all of them let go', async () => {
+    let disposed = 0;
+    const { error } = await failing((backend) => {
+      backend.tensorDisposed = () => {
+        disposed += 1;
+        throw new Error('cannot free');
+      };
+    });
+    expect(error?.message).toBe('cannot free');
+    expect(disposed).toBeGreaterThan(TOTAL * 2);
+  });
+});
+
+describe('signal', () => {
+  it('ends the run between cases, and the report says so', async () => {
+    const stop = new AbortController();
+    const onCase = (_: unknown, done: number) => {
+      if (done === 4) stop.abort();
+    };
+    const report = await runConformance(reference(), { filter: FILTER, signal: stop.signal, onCase });
+    expect(report.complete).toBe(false);
+    expect(report.totals).toMatchObject({ passed: 4, failed: 0 });
+  });
+
+  it('ends a case that hangs, which is not in the report', async () => {
+    const stop = new AbortController();
+    const factory = sabotaged((backend) => {
+      backend.route = () => {
+        setTimeout(() => stop.abort(), 50);
+      };
+      const { allocate } = backend;
+      backend.allocate = (...args) => {
+        const tensor: Tensor = allocate.apply(backend, args);
+        tensor.read = () => new Promise(() => {});
+        return tensor;
+      };
+    });
+    const report = await runConformance(factory, { filter: FILTER, signal: stop.signal });
+    expect(report).toMatchObject({ complete: false, cases: [] });
+  });
+
+  it('reaches a run that never waits', async () => {
+    const stop = new AbortController();
+    setTimeout(() => stop.abort(), 100);
+    const report = await runConformance(reference(), { signal: stop.signal, filter: 'generated/' });
+    expect(report.complete).toBe(false);
+    expect(report.cases.length).toBeGreaterThan(0);
+  });
+
+  it('a run without it is complete', async () => {
+    const report = await runConformance(reference(), { filter: FILTER });
+    expect(report.complete).toBe(true);
+  });
+});

@@ -1,0 +1,105 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+// @ts-expect-error: a script without types
+import { buildMutant } from '../../scripts/mutation/build-mutant.mjs';
+// @ts-expect-error: a script without types
+import { applyMutant, findMutants, sample } from '../../scripts/mutation/mutants.mjs';
+// @ts-expect-error: a script without types
+import { explain, renderPage } from '../../scripts/mutation/page.mjs';
+// @ts-expect-error: a script without types
+import { SuiteRunner } from '../../scripts/mutation/suite-runner.mjs';
+
+interface Mutant {
+  file: string;
+  line: number;
+  original: string;
+  replacement: string;
+  code: string;
+}
+
+const changes = (text: string): string[] =>
+  findMutants('f.ts', text).map(({ original, replacement }: Mutant) => `${original} → ${replacement}`);
+
+describe('findMutants', () => {
+  it.each([
+    ['const a = b < c;', ['< → <=', '< → >=']],
+    ['const a = b === c;', ['=== → !==']],
+    ['const a = b + 2 * c;', ['+ → -', '2 → 3', '2 → 1', '* → /']],
+    ['const a = 0;', ['0 → 1']],
+    ['if (a) b();', ['a → !(a)', 'b(); → ;']],
+    ['if (a > b) return;', ['> → >=', '> → <=', 'return; → ;']],
+    ['const a = !b ? -c : d++;', ['!b → !(!b)', '!b → b', '-c → c', 'd++ → d--']],
+    ['const a = b && true;', ['&& → ||', 'true → false']],
+    ['throw a;', ['throw a; → ;']],
+  ])('%s', (text, expected) => {
+    expect(changes(text)).toEqual(expected);
+  });
+
+  it('leaves types, imports and the texts of messages alone', () => {
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a program's text
+    expect(changes("import { a } from './1.js'; let b: 1 | 2; const c = `${1 + 2} bytes`;")).toEqual([]);
+  });
+
+  it('says where a mutant is, and makes it', () => {
+    const text = 'const a = 1;\nconst b = a <= 7;\n';
+    const mutant = findMutants('f.ts', text)[2];
+    expect(mutant).toMatchObject({ file: 'f.ts', line: 2, original: '<=', code: 'const b = a <= 7;' });
+    expect(applyMutant(text, mutant)).toBe('const a = 1;\nconst b = a < 7;\n');
+  });
+
+  it('draws the same sample for the same seed', () => {
+    const mutants = findMutants('f.ts', 'const a = 1 + 2 + 3 + 4 + 5 + 6;');
+    const drawn = sample(mutants, 5, '1');
+    expect(drawn).toHaveLength(5);
+    expect(sample(mutants, 5, '1')).toEqual(drawn);
+    expect(sample(mutants, 5, '2')).not.toEqual(drawn);
+  });
+});
+
+describe('the suite on a mutant', () => {
+  // In node_modules, so that the bundle finds core.
+  const base = fileURLToPath(new URL('../../node_modules', import.meta.url));
+  mkdirSync(base, { recursive: true });
+  const folder = `${mkdtempSync(join(base, '.mutants-'))}/`;
+  const runner = new SuiteRunner();
+  afterAll(() => {
+    runner.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ['src/plan.ts', 'offsets[expert] = row;', ';', /^golden\//],
+    ['src/plan.ts', '++', '--', /^(golden\/|a crash|no end)/],
+    ['wasm/route.ts', '0.5', '1.5', /^golden\//],
+  ])('kills %s: %s', async (file, original, replacement, killer) => {
+    const path = new URL(`../../packages/backend-cpu/${file}`, import.meta.url);
+    const text = readFileSync(path, 'utf8');
+    const mutant = findMutants(file, text).find(
+      (found: Mutant) => found.original.endsWith(original) && found.replacement.endsWith(replacement),
+    );
+    const bundle = await buildMutant(folder, 'mutant', file, applyMutant(text, mutant));
+    expect(await runner.run(bundle, true)).toMatch(killer);
+  });
+});
+
+describe('the page', () => {
+  const common = { file: 'src/a.ts', line: 3, code: 'a < b', original: '<', replacement: '<=' };
+  const results = [
+    { ...common, status: 'killed', by: 'golden/x' },
+    { ...common, line: 4, status: 'survived', by: '' },
+    { ...common, line: 5, code: 'other', status: 'survived', by: '' },
+    { ...common, line: 6, status: 'invalid', by: 'no' },
+  ];
+  const about = { found: 9, sample: '4', seed: '1', minutes: 1 };
+
+  it('does not hide a survivor that nobody has explained', () => {
+    const reasons = [{ file: 'src/a.ts', code: 'a < b', change: '< → <=', why: 'it is the same' }];
+    const { text, summary, unexplained } = renderPage(explain(results, reasons), about);
+    expect(unexplained).toBe(1);
+    expect(text).toContain('| `src/a.ts` | 3 | 1 | 1 | 1 | 50.0 % |');
+    expect(text).toContain('`src/a.ts:4`, `< → <=` in `a < b`: it is the same');
+    expect(summary).toContain('src/a.ts:5 < → <=');
+  });
+});
