@@ -14,6 +14,8 @@ const CHROMIUM_ARGS = [
   '--disable-sync',
 ];
 
+const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
+
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
 export default defineConfig({
   test: {
@@ -73,12 +75,23 @@ export default defineConfig({
             screenshotFailures: false,
             provider: playwright({
               launchOptions: {
-                executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+                executablePath: CHROMIUM,
                 args: CHROMIUM_ARGS,
               },
             }),
             instances: [{ browser: 'chromium' }],
           },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Whole pages in Chromium, driven from Node.
+          name: 'chromium',
+          include: ['{packages,apps}/*/test/chromium/*.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          provide: { chromium: { executablePath: CHROMIUM, args: CHROMIUM_ARGS } },
         },
       },
       ...cudaProjects,

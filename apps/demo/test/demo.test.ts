@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inspect } from '@moe-dispatch/backend-cuda';
 import { packageFixtures, parseGolden, readSafetensors, writeSafetensors } from '@moe-dispatch/conformance';
 import { selectBackend } from '@moe-dispatch/core';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -68,6 +69,16 @@ describe('the documentation example', () => {
   it('tells the time', () => {
     expect(stdout).toMatch(/[\d.]+ ms for moeDispatch/);
     expect(stdout).toMatch(/[\d.]+ ms for a memcpy of the same 23\.6 MB here: [\d.]+ times/);
+  });
+});
+
+describe('the CUDA backend', () => {
+  it('is used, or named with what stands in its way', async () => {
+    const { available, obstacle } = await inspect();
+    const { status, stdout } = demo();
+    expect(status).toBe(0);
+    if (available) expect(stdout).toMatch(/^Backend {2}cuda: /m);
+    else expect(stdout).toContain(`Skipped  cuda: ${obstacle?.message}\n`);
   });
 });
 

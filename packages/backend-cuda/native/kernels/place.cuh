@@ -5,6 +5,11 @@
 
 namespace moe {
 
+__device__ __forceinline__ void add_halves(uint2& sums, uint32_t word) {
+  sums.x += word & 0xFFFFu;
+  sums.y += word >> 16;
+}
+
 /** Adds up the tiles' histograms, two experts a word: all of them, and those before `tile`. */
 __device__ __forceinline__ void add_histograms(const PlanArgs& a, uint32_t tile, uint32_t* totals, uint32_t* before) {
   // Loads in flight together: written out, because what is left of an unrolled loop would wait for each.
@@ -15,8 +20,10 @@ __device__ __forceinline__ void add_histograms(const PlanArgs& a, uint32_t tile,
   const uint32_t segments = min(blockDim.x / width, (a.tiles + kBatch - 1) / kBatch);
   const uint32_t segment = threadIdx.x / width;
   if (segment >= segments) return;
+  // The halves of a word can be added up as they are while their sums fit 16 bits.
+  const bool small = a.tileTokens * a.topK * kBatch <= 0xFFFFu;
   for (uint32_t column = threadIdx.x % width; column < columns; column += width) {
-    uint32_t total[2] = {}, earlier[2] = {};
+    uint2 total = {}, earlier = {};
     for (uint32_t first = segment; first < a.tiles; first += kBatch * segments) {
       uint32_t words[kBatch];
 #pragma unroll
@@ -24,22 +31,22 @@ __device__ __forceinline__ void add_histograms(const PlanArgs& a, uint32_t tile,
         const uint32_t from = first + i * segments;
         words[i] = from < a.tiles ? histogram[static_cast<uint64_t>(from) * columns + column] : 0;
       }
+      uint32_t sum = 0, sumEarlier = 0;
 #pragma unroll
       for (uint32_t i = 0; i < kBatch; i++) {
-#pragma unroll
-        for (int j = 0; j < 2; j++) {
-          const uint32_t count = words[i] >> (16 * j) & 0xFFFFu;
-          total[j] += count;
-          if (first + i * segments < tile) earlier[j] += count;
-        }
+        sum += words[i];
+        if (first + i * segments < tile) sumEarlier += words[i];
+        if (small && i + 1 < kBatch) continue;
+        add_halves(total, sum);
+        add_halves(earlier, sumEarlier);
+        sum = sumEarlier = 0;
       }
     }
-#pragma unroll
-    for (int j = 0; j < 2; j++) {
-      // Integer sums: no order of the atomics shows.
-      atomicAdd(&totals[column * 2 + j], total[j]);
-      atomicAdd(&before[column * 2 + j], earlier[j]);
-    }
+    // Integer sums: no order of the atomics shows.
+    atomicAdd(&totals[column * 2], total.x);
+    atomicAdd(&totals[column * 2 + 1], total.y);
+    atomicAdd(&before[column * 2], earlier.x);
+    atomicAdd(&before[column * 2 + 1], earlier.y);
   }
 }
 

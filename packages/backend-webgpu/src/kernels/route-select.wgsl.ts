@@ -134,8 +134,12 @@ fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
 const SUBGROUP_INPUTS = `${PLAIN_INPUTS},
   @builtin(subgroup_invocation_id) position: u32, @builtin(subgroup_size) size: u32`;
 
-/** Nothing says which threads form a subgroup, so subgroups take numbers; which one they get does not show. */
-const SUBGROUP_PLACE = `var number = 0u;
+/**
+ * Nothing says which threads form a subgroup, so subgroups take numbers; which one they get does not show. Without a
+ * barrier, SwiftShader gives each subgroup workgroup memory of its own.
+ */
+const SUBGROUP_PLACE = `workgroupBarrier();
+  var number = 0u;
   if (subgroupElect()) { number = atomicAdd(&subgroup_count, 1u); }
   number = subgroupBroadcastFirst(number);
   let lane = position % LANES;

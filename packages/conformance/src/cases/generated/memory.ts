@@ -20,6 +20,7 @@ async function freshBackend(session: Session): Promise<void> {
 
 /** A disposed backend keeps nothing, and nothing that is disposed after it. */
 async function disposedBackend(session: Session): Promise<void> {
+  session.requireTensor([3000], 'float32');
   const backend = await session.anotherBackend();
   const [first, second] = [backend.empty([1000], 'float32'), backend.empty([3000], 'float32')];
   first.dispose();

@@ -2,7 +2,7 @@ import type { Difference } from '../../compare.js';
 import type { CaseResult, CaseStatus } from '../../report.js';
 import { repeatOptions } from '../../report-text.js';
 import { type Column, countStatus, type Group, hasFailed, type Matrix, type Row } from '../matrix.js';
-import { html, type Markup, NOTHING } from './markup.js';
+import { html, type Markup, NOTHING, scrollTable } from './markup.js';
 
 /** Beyond these, a failed case shows its differences only when chosen in the matrix. */
 const SHOWN_FAILURES = 40;
@@ -20,8 +20,11 @@ export function failures({ columns, groups }: Matrix): Markup {
   if (failed.length === 0) return NOTHING;
   const more = failed.length - SHOWN_FAILURES;
   const rest = more <= 0 ? NOTHING : html`<p>${more} more failed cases stand first in the matrix below.</p>`;
-  return html`<section aria-labelledby="failures"><h2 id="failures">Failures <small>${failed.length} ${failed.length === 1 ? 'case' : 'cases'}</small></h2>
-${failed.slice(0, SHOWN_FAILURES).map((row) => failure(row, columns))}${rest}</section>`;
+  const count = `${failed.length} ${failed.length === 1 ? 'case' : 'cases'}`;
+  return html`<section aria-labelledby="failures">
+    <h2 id="failures">Failures <small>${count}</small></h2>
+    ${failed.slice(0, SHOWN_FAILURES).map((row) => failure(row, columns))}${rest}
+  </section>`;
 }
 
 function failure({ id, results }: Row, columns: readonly Column[]): Markup {
@@ -29,22 +32,39 @@ function failure({ id, results }: Row, columns: readonly Column[]): Markup {
     result?.status === 'failed' ? [{ result, ...columns[i] }] : [],
   );
   const who = found.map(({ label }) => html`<span class="tag f">${label}</span> `);
-  return html`<details class="failure" open><summary><code>${id}</code> ${who}</summary>
-${found.map(({ label, result }) => html`${found.length > 1 ? html`<h3>${label}</h3>` : NOTHING}${whatWentWrong(result)}`)}
-<p class="repeat"><code>moe-conformance run --backend &lt;module&gt; ${repeatOptions(id)}</code></p></details>`;
+  const parts = found.map(({ label, result }) => {
+    const heading = found.length > 1 ? html`<h3>${label}</h3>` : NOTHING;
+    return html`${heading}${whatWentWrong(result)}`;
+  });
+  return html`<details class="failure" open>
+    <summary><code>${id}</code> ${who}</summary>
+    ${parts}
+    <p class="repeat"><code>moe-conformance run --backend &lt;module&gt; ${repeatOptions(id)}</code></p>
+  </details>`;
 }
 
 function whatWentWrong({ error, differences }: CaseResult): Markup {
+  const code = error?.code === undefined ? '' : ` ${error.code}`;
   const thrown = error
-    ? html`<p class="thrown">threw <b>${error.name}${error.code ? ` ${error.code}` : ''}</b>: ${error.message}</p>`
+    ? html`<p class="thrown">threw <b>${error.name}${code}</b>: ${error.message}</p>`
     : NOTHING;
   if (differences.length === 0) return thrown;
+  const [heads, cellsOf] = [DIFFERENCE.map(([head]) => head), DIFFERENCE.map(([, cell]) => cell)];
   const rows = differences.map(
     (each) =>
-      html`<tr><td data-head="in">${each.case}</td><td data-head="element"><code>${elementName(each)}</code></td><td data-head="expected"><code>${each.expected}</code></td><td data-head="found"><code>${each.found}</code></td><td data-head="wrong in all">${each.count}</td></tr>`,
+      html`<tr>${cellsOf.map((cell, i) => html`<td data-head="${heads[i]}">${cell(each)}</td>`)}</tr>`,
   );
-  return html`${thrown}<div class="scroll" tabindex="0" role="group" aria-label="differences"><table class="differences"><thead><tr><th scope="col">in</th><th scope="col">element</th><th scope="col">expected</th><th scope="col">found</th><th scope="col">wrong in all</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  return html`${thrown}${scrollTable('differences', 'differences', heads, rows)}`;
 }
+
+/** The columns of a table of differences. */
+const DIFFERENCE: readonly [head: string, cell: (each: Difference) => Markup][] = [
+  ['in', (each) => html`${each.case}`],
+  ['element', (each) => html`<code>${elementName(each)}</code>`],
+  ['expected', ({ expected }) => html`<code>${expected}</code>`],
+  ['found', ({ found }) => html`<code>${found}</code>`],
+  ['wrong in all', ({ count }) => html`${count}`],
+];
 
 function elementName({ tensor, index }: Difference): string {
   return index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;
@@ -54,14 +74,34 @@ function elementName({ tensor, index }: Difference): string {
 export function caseMatrix({ columns, groups }: Matrix, indices: ReadonlyMap<string, number>): Markup {
   if (columns.length === 0) return NOTHING;
   const heads = columns.map(({ label }) => html`<span>${label}</span>`);
-  return html`<section aria-labelledby="cases"><h2 id="cases">Cases <small>${indices.size}, by group</small></h2>
-<form id="controls" role="search" hidden><label>Filter <input id="filter" type="search" autocomplete="off" placeholder="part of a case's id"></label>
-<label>Show <select id="show"><option value="">all cases</option><option value="f">failed</option><option value="n">not claimed</option><option value="x">expected failures</option><option value="d">backends disagree</option></select></label>
-<span><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></span><output id="shown" for="filter show"></output></form>
-<p class="legend"><span class="p">passed</span> <span class="f">failed</span> <span class="n">not claimed: the backend does not offer it</span> <span class="x">expected failure</span> <span class="o">not run</span></p>
-<div class="matrix" tabindex="0" role="group" aria-label="matrix of backends and cases" style="--columns:${columns.length}"><div class="heads" aria-hidden="true"><span></span>${heads}</div>
-${groups.map((group) => groupDetails(group, columns, indices))}</div></section>`;
+  return html`<section aria-labelledby="cases">
+    <h2 id="cases">Cases <small>${indices.size}, by group</small></h2>
+    ${CONTROLS}
+    <p class="legend">
+      <span class="p">passed</span> <span class="f">failed</span>
+      <span class="n">not claimed: the backend does not offer it</span>
+      <span class="x">expected failure</span> <span class="o">not run</span>
+    </p>
+    <div class="matrix" tabindex="0" role="group" aria-label="matrix of backends and cases" style="--columns:${columns.length}">
+      <div class="heads" aria-hidden="true"><span></span>${heads}</div>
+      ${groups.map((group) => groupDetails(group, columns, indices))}
+    </div>
+  </section>`;
 }
+
+/** Shown by the script, which they need. */
+const CONTROLS = html`<form id="controls" role="search" hidden>
+  <label>Filter <input id="filter" type="search" autocomplete="off" placeholder="part of a case's id"></label>
+  <label>Show <select id="show">
+    <option value="">all cases</option>
+    <option value="f">failed</option>
+    <option value="n">not claimed</option>
+    <option value="x">expected failures</option>
+    <option value="d">backends disagree</option>
+  </select></label>
+  <span><button type="button" id="open">Open all</button> <button type="button" id="close">Close all</button></span>
+  <output id="shown" for="filter show"></output>
+</form>`;
 
 function groupDetails(
   { name, rows }: Group,
@@ -71,10 +111,17 @@ function groupDetails(
   const heads = columns.map(({ label }) => html`<th scope="col">${label}</th>`);
   const lines = rows.map(({ id, results }) => {
     const text = id.startsWith(`${name}/`) ? id.slice(name.length + 1) : id;
-    return html`<tr><th scope="row"><button type="button" data-i="${indices.get(id) ?? 0}">${text}</button></th>${results.map(statusCell)}</tr>\n`;
+    const button = html`<button type="button" data-i="${indices.get(id) ?? 0}">${text}</button>`;
+    return html`<tr><th scope="row">${button}</th>${results.map(statusCell)}</tr>`;
   });
-  return html`<details class="group"><summary><span>${name} <small>${rows.length}</small></span>${columns.map((column, i) => groupCount(rows, i, column))}</summary>
-<table><caption class="hidden">${name}</caption><thead class="hidden"><tr><th scope="col">case</th>${heads}</tr></thead><tbody>${lines}</tbody></table></details>`;
+  return html`<details class="group">
+    <summary><span>${name} <small>${rows.length}</small></span>${columns.map((column, i) => groupCount(rows, i, column))}</summary>
+    <table>
+      <caption class="hidden">${name}</caption>
+      <thead class="hidden"><tr><th scope="col">case</th>${heads}</tr></thead>
+      <tbody>${lines}</tbody>
+    </table>
+  </details>`;
 }
 
 /** How often each thing happened, the worst first. */

@@ -1,14 +1,18 @@
 import type { ErrorHistogram } from '../../report.js';
 import type { Column, Matrix } from '../matrix.js';
-import { html, type Markup, NOTHING, shortCount } from './markup.js';
+import { html, type Markup, NOTHING, scrollTable, shortCount } from './markup.js';
 
 /** How far the floats lay from the float64 oracle: a table of bars for each result, a row for each backend. */
 export function errorHistograms({ columns }: Matrix): Markup {
   const tensors = [...new Set(columns.flatMap(({ report }) => report.errors.map(({ tensor }) => tensor)))];
   if (tensors.length === 0) return NOTHING;
-  return html`<section aria-labelledby="errors"><h2 id="errors">Errors of floats</h2>
-<p>Elements of all cases together, by their distance from the correctly rounded value in units of its last place (ULP). Bars grow with the
-logarithm of the count. A sum whose terms cancel can lie many places off and still be within the contract's bound.</p>${tensors.map((tensor) => histogram(tensor, columns))}</section>`;
+  return html`<section aria-labelledby="errors">
+    <h2 id="errors">Errors of floats</h2>
+    <p>Elements of all cases together, by their distance from the correctly rounded value in units of its last place
+      (ULP). Bars grow with the logarithm of the count. A sum whose terms cancel can lie many places off and still be
+      within the contract's bound.</p>
+    ${tensors.map((tensor) => histogram(tensor, columns))}
+  </section>`;
 }
 
 function histogram(tensor: string, columns: readonly Column[]): Markup {
@@ -18,12 +22,12 @@ function histogram(tensor: string, columns: readonly Column[]): Markup {
   const ends = bucketEnds(found);
   const counts = found.map((each) => ends.map((end) => countUpTo(each, end)));
   const most = Math.max(1, ...counts.flat());
-  const rows = found.map(
-    ({ label, largest }, i) =>
-      html`<tr><th scope="row">${label}</th>${counts[i].map((count) => cell(count, most))}<td class="largest">${Number(largest.toPrecision(3))}</td></tr>`,
-  );
-  const heads = ends.map((end, i) => html`<th scope="col">${bucketName(end, ends[i - 1])}</th>`);
-  return html`<h3><code>${tensor}</code></h3><div class="scroll" tabindex="0" role="group" aria-label="errors of ${tensor}"><table class="histogram"><thead><tr><th scope="col">backend</th>${heads}<th scope="col">largest</th></tr></thead><tbody>${rows}</tbody></table></div>`;
+  const rows = found.map(({ label, largest }, i) => {
+    const cells = counts[i].map((count) => cell(count, most));
+    return html`<tr><th scope="row">${label}</th>${cells}<td class="largest">${Number(largest.toPrecision(3))}</td></tr>`;
+  });
+  const heads = ['backend', ...ends.map((end, i) => bucketName(end, ends[i - 1])), 'largest'];
+  return html`<h3><code>${tensor}</code></h3>${scrollTable('histogram', `errors of ${tensor}`, heads, rows)}`;
 }
 
 /** The upper ends of the buckets in use, ascending, and of the empty ones between them. */
@@ -49,5 +53,6 @@ function bucketName(end: number, before: number | undefined): string {
 
 function cell(count: number, most: number): Markup {
   const height = count === 0 ? 0 : Math.round(8 + (92 * Math.log1p(count)) / Math.log1p(most));
-  return html`<td style="--v:${height}%"${count === 0 ? html` class="zero"` : NOTHING}><span title="${count}">${shortCount(count)}</span></td>`;
+  const name = count === 0 ? 'zero' : 'some';
+  return html`<td style="--v:${height}%" class="${name}"><span title="${count}">${shortCount(count)}</span></td>`;
 }

@@ -9,9 +9,26 @@ export class Markup {
 
 type Value = string | number | Markup | readonly (string | number | Markup)[];
 
-/** A template whose values cannot become tags or end an attribute in double quotes. */
+/**
+ * A template whose values cannot become tags or end an attribute in double quotes. Its own line breaks and indents are
+ * for its readers: between tags they go, elsewhere they are one space.
+ */
 export function html(strings: TemplateStringsArray, ...values: readonly Value[]): Markup {
-  return new Markup(strings.map((part, i) => (i === 0 ? part : render(values[i - 1]) + part)).join(''));
+  const parts = strings.map((part) => part.replace(/>\s*\n\s*</g, '><').replace(/\s*\n\s*/g, ' '));
+  return new Markup(parts.map((part, i) => (i === 0 ? part : render(values[i - 1]) + part)).join(''));
+}
+
+/** A table that scrolls by itself where the window is too narrow. */
+export function scrollTable(
+  className: string,
+  label: string,
+  heads: readonly string[],
+  rows: readonly Markup[],
+): Markup {
+  const cells = heads.map((head) => html`<th scope="col">${head}</th>`);
+  return html`<div class="scroll" tabindex="0" role="group" aria-label="${label}">
+    <table class="${className}"><thead><tr>${cells}</tr></thead><tbody>${rows}</tbody></table>
+  </div>`;
 }
 
 export const NOTHING = new Markup('');
@@ -37,4 +54,11 @@ export function duration(ms: number): string {
 export function shortCount(value: number): string {
   if (value < 10_000) return String(value);
   return new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
+}
+
+/** `3.2 GB`, decimal. */
+export function byteCount(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(value) / 3 + 1e-9)));
+  return `${Number((value / 1000 ** power).toPrecision(3))} ${units[power]}`;
 }

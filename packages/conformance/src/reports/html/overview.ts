@@ -28,7 +28,10 @@ export function verdict({ columns }: Matrix, benches: readonly BenchReport[]): M
 /** A card for each backend: device, machine, totals. */
 export function backendCards({ columns }: Matrix): Markup {
   if (columns.length === 0) return NOTHING;
-  return html`<section aria-labelledby="backends"><h2 id="backends">Backends</h2><div class="cards">${columns.map(card)}</div></section>`;
+  return html`<section aria-labelledby="backends">
+    <h2 id="backends">Backends</h2>
+    <div class="cards">${columns.map(card)}</div>
+  </section>`;
 }
 
 function card({ report, label }: Column): Markup {
@@ -37,10 +40,24 @@ function card({ report, label }: Column): Markup {
   const limits = Object.entries(backend.limits).map(
     ([name, value]) => html`<tr><th scope="row">${name}</th><td>${String(value ?? 'none')}</td></tr>`,
   );
-  return html`<article class="card"><h3>${label}</h3><p class="device">${backend.device}</p>${bar(totals)}<dl>
-${backend.driver === undefined ? NOTHING : html`<dt>Driver</dt><dd>${backend.driver}</dd>`}<dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
-<dt>Run</dt><dd>${started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC')}, ${cases.length} cases in ${duration(time)}, seed ${seed}${complete ? '' : ', stopped early'}</dd></dl>
-<details><summary>Dtypes and limits</summary><p>${backend.dtypes.join(', ')}</p><table class="limits">${limits}</table></details></article>`;
+  const driver = backend.driver === undefined ? NOTHING : html`<dt>Driver</dt><dd>${backend.driver}</dd>`;
+  const when = started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
+  const early = complete ? '' : ', stopped early';
+  return html`<article class="card">
+    <h3>${label}</h3>
+    <p class="device">${backend.device}</p>
+    ${bar(totals)}
+    <dl>
+      ${driver}
+      <dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
+      <dt>Run</dt><dd>${when}, ${cases.length} cases in ${duration(time)}, seed ${seed}${early}</dd>
+    </dl>
+    <details>
+      <summary>Dtypes and limits</summary>
+      <p>${backend.dtypes.join(', ')}</p>
+      <table class="limits">${limits}</table>
+    </details>
+  </article>`;
 }
 
 function bar(totals: ReportTotals): Markup {

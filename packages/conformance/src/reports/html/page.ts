@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import type { BenchReport } from '../../bench/bench-report.js';
 import type { ConformanceReport } from '../../report.js';
 import { buildMatrix } from '../matrix.js';
+import { benchSection } from './bench.js';
 import { caseMatrix, failures } from './cases.js';
 import { errorHistograms } from './histograms.js';
 import { html, jsonScript, Markup, NOTHING } from './markup.js';
 import { backendCards, verdict } from './overview.js';
 import { type PageData, pageData } from './page-data.js';
 import { PAGE_SCRIPT } from './page-script.js';
-import { roofline } from './roofline.js';
+
 import { STYLE } from './style.js';
 import { timing } from './timing.js';
 
@@ -24,17 +25,31 @@ export function formatHtml(
     reports.length > 0 ? 'Conformance of moe-dispatch backends' : 'Benchmark of moe-dispatch backends';
   // The hash lets this script run and nothing else, whatever a report contains.
   const hash = createHash('sha256').update(PAGE_SCRIPT).digest('base64');
+  const policy = `default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'`;
   const page = html`<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'">
-<title>${title}</title><style>${new Markup(STYLE)}</style></head><body><main>
-<header><h1>${title}</h1>${verdict(matrix, benches)}</header>
-${backendCards(matrix)}${failures(matrix)}${caseMatrix(matrix, indices)}${routingSection(data)}${errorHistograms(matrix)}${timing(matrix)}${roofline(benches)}
-</main><dialog id="case" aria-labelledby="case-title"><form method="dialog"><h2 id="case-title"></h2><button>Close</button></form><div id="case-body"></div></dialog>
-<script type="application/json" id="data">${jsonScript(data)}</script>
-<script>${new Markup(PAGE_SCRIPT)}</script></body></html>
-`;
-  return page.text;
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <meta http-equiv="Content-Security-Policy" content="${new Markup(policy)}">
+    <title>${title}</title>
+    <style>${new Markup(STYLE)}</style>
+  </head>
+  <body>
+    <main>
+      <header><h1>${title}</h1>${verdict(matrix, benches)}</header>
+      ${backendCards(matrix)}${failures(matrix)}${caseMatrix(matrix, indices)}
+      ${routingSection(data)}${errorHistograms(matrix)}${timing(matrix)}${benchSection(benches)}
+    </main>
+    <dialog id="case" aria-labelledby="case-title">
+      <form method="dialog"><h2 id="case-title"></h2><button>Close</button></form>
+      <div id="case-body"></div>
+    </dialog>
+    <script type="application/json" id="data">${jsonScript(data)}</script>
+    <script>${new Markup(PAGE_SCRIPT)}</script>
+  </body>
+</html>`;
+  return `${page.text}\n`;
 }
 
 function routingSection({ cases, routingLeftOut }: PageData): Markup {
@@ -43,7 +58,13 @@ function routingSection({ cases, routingLeftOut }: PageData): Markup {
     routingLeftOut === 0
       ? ''
       : ` ${routingLeftOut} larger ones are left out, to keep the page small; the JSON has them.`;
-  return html`<section aria-labelledby="routing"><h2 id="routing">Routing</h2><p>Which experts the first dispatch of a case chose for each token. Tokens go down, experts to the right, each expert's load
-stands above; earlier choices are stronger. Backends that chose alike share a picture; a red frame marks what differs from the first.${left}</p>
-<label>Case <select id="routing-case"></select></label><div id="routing-body"></div><noscript>The pictures need JavaScript.</noscript></section>`;
+  return html`<section aria-labelledby="routing">
+    <h2 id="routing">Routing</h2>
+    <p>Which experts the first dispatch of a case chose for each token. Tokens go down, experts to the right, each
+      expert's load stands above; earlier choices are stronger. Backends that chose alike share a picture; a red frame
+      marks what differs from the first.${left}</p>
+    <label>Case <select id="routing-case"></select></label>
+    <div id="routing-body"></div>
+    <noscript>The pictures need JavaScript.</noscript>
+  </section>`;
 }

@@ -1,5 +1,5 @@
 import type { Column, Group, Matrix } from '../matrix.js';
-import { duration, html, type Markup, NOTHING } from './markup.js';
+import { duration, html, type Markup, NOTHING, scrollTable } from './markup.js';
 
 const SLOWEST = 8;
 
@@ -13,10 +13,14 @@ export function timing({ columns, groups }: Matrix): Markup {
     ({ group, ms }) =>
       html`<tr><th scope="row">${group.name}</th>${ms.map((each) => timeCell(each, most))}</tr>`,
   );
-  return html`<section aria-labelledby="timing"><h2 id="timing">Time</h2><p>Wall time of the cases, uploads, reads and the oracle included: it shows where a run's
-time goes, not how fast a backend is.</p>
-<details><summary>By group</summary><div class="scroll" tabindex="0" role="group" aria-label="time by group"><table class="times"><thead><tr><th scope="col">group</th>${columns.map(({ label }) => html`<th scope="col">${label}</th>`)}</tr></thead><tbody>${rows}</tbody></table></div></details>
-<div class="cards">${columns.map(slowest)}</div></section>`;
+  const heads = ['group', ...columns.map(({ label }) => label)];
+  return html`<section aria-labelledby="timing">
+    <h2 id="timing">Time</h2>
+    <p>Wall time of the cases, uploads, reads and the oracle included: it shows where a run's time goes, not how fast a
+      backend is.</p>
+    <details><summary>By group</summary>${scrollTable('times', 'time by group', heads, rows)}</details>
+    <div class="cards">${columns.map(slowest)}</div>
+  </section>`;
 }
 
 function slowest({ report, label }: Column): Markup {

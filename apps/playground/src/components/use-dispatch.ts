@@ -1,0 +1,42 @@
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { DispatchView, FileInfo, PlainError } from '../protocol.js';
+import { type Settings, toHash } from '../settings.js';
+import type { WorkerClient } from '../worker-client.js';
+
+/** Pause after a change, so that a moving slider asks for few dispatches. */
+const SETTLE_MS = 120;
+
+/** Dispatches when something changes: one at a time, and only the latest that was asked for. */
+export function useDispatch(worker: WorkerClient, settings: Settings, file: FileInfo | undefined) {
+  const [view, setView] = useState<DispatchView>();
+  const [error, setError] = useState<PlainError>();
+  const [busy, setBusy] = useState(true);
+  const latest = useRef<unknown>(undefined);
+  const running = useRef<Promise<void>>(Promise.resolve());
+
+  useEffect(() => {
+    const mine = {};
+    latest.current = mine;
+    const isLatest = () => latest.current === mine;
+    const dispatch = async () => {
+      if (!isLatest()) return;
+      try {
+        const result = await worker.call('dispatch', { settings, fromFile: file !== undefined });
+        if (!isLatest()) return;
+        setView(result);
+        setError(undefined);
+      } catch (thrown) {
+        if (isLatest()) setError(thrown as PlainError);
+      }
+      if (isLatest()) setBusy(false);
+    };
+    setBusy(true);
+    const timer = setTimeout(() => {
+      history.replaceState(null, '', `#${toHash(settings)}`);
+      running.current = running.current.then(dispatch);
+    }, SETTLE_MS);
+    return () => clearTimeout(timer);
+  }, [worker, settings, file]);
+
+  return { view, error, busy };
+}

@@ -1,0 +1,140 @@
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import type { AxeResults } from 'axe-core';
+import type { Browser, Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launch, openPage } from './open-page.js';
+import { serveBuiltPage } from './static-server.js';
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const SHAPE = 'T=96&D=40&E=48&K=6';
+let server: Awaited<ReturnType<typeof serveBuiltPage>>;
+let browser: Browser;
+
+// Without WebGPU, which is quick: what is looked at here is the same on both backends.
+beforeAll(async () => {
+  server = await serveBuiltPage();
+  browser = await launch({ webGpu: false });
+});
+afterAll(async () => {
+  await browser?.close();
+  server?.close();
+});
+
+describe('a browser without WebGPU', () => {
+  it('dispatches on the CPU and shows why', async () => {
+    const { page, complaints } = await openPage(browser, `${server.url}#${SHAPE}`);
+    expect(await page.locator('.badge').textContent()).toBe('CPU');
+    expect(await page.locator('.skipped').textContent()).toMatch(
+      /^Not on WebGPU, because .*webgpu: expected a GPU, and its driver, .*, found no adapter/,
+    );
+    expect(await page.getByText('Only the CPU works here').count()).toBe(1);
+    expect(await page.locator('.choices tbody tr').count()).toBe(6);
+    expect(await page.getByRole('combobox', { name: 'Backend' }).inputValue()).toBe('cpu');
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+});
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  const results = await page.evaluate(() =>
+    (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+  );
+  return results.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+const DESKTOP = { width: 1280, height: 900 };
+const PHONE = { width: 390, height: 844 };
+
+describe.each([
+  ['desktop, light', DESKTOP, 'light'],
+  ['desktop, dark', DESKTOP, 'dark'],
+  ['phone, light', PHONE, 'light'],
+  ['phone, dark', PHONE, 'dark'],
+] as const)('%s', (_, viewport, colorScheme) => {
+  it('has nothing that axe finds fault with, and nothing wider than the screen', async () => {
+    const options = { viewport, colorScheme };
+    const { page } = await openPage(browser, `${server.url}#${SHAPE}`, options);
+    await page.getByRole('textbox', { name: 'Only cases with' }).fill('errors/');
+    await page.getByRole('button', { name: 'Run the suite' }).click();
+    await page.getByText(/ in [\d.]+ s on /).waitFor();
+    await page.getByText('Load per expert as a table').click();
+    if (viewport === PHONE) await page.getByText('Sizes, data and mode').click();
+    await page.getByRole('spinbutton', { name: 'K per token' }).fill('99');
+    await page.getByRole('alert').waitFor();
+    expect(await violations(page)).toEqual([]);
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width).toBe(viewport.width);
+    await page.close();
+  });
+});
+
+describe('by keyboard', () => {
+  it('reaches every control in order, each with a name', async () => {
+    const { page } = await openPage(browser, `${server.url}#${SHAPE}`);
+    const controls = await page
+      .locator('button:enabled, select, input:enabled, summary, [tabindex="0"]')
+      .count();
+    const reached: string[] = [];
+    for (let i = 0; i < controls + 5; i++) {
+      await page.keyboard.press('Tab');
+      const name = await page.evaluate(() => {
+        const element = document.activeElement;
+        if (element === null || element === document.body) return 'end';
+        const { textContent } = element;
+        const label = (element as HTMLInputElement).labels?.[0]?.textContent;
+        return element.getAttribute('aria-label') ?? label ?? textContent;
+      });
+      if (name === 'end') break;
+      reached.push(name ?? '');
+    }
+    expect(reached).not.toContain('');
+    // One stop for the three radio buttons; the table that scrolls is folded.
+    expect(reached).toHaveLength(controls - 2 - 1);
+    const order = [
+      "Paddle's example",
+      'T tokens',
+      'K per token',
+      'Token, in a heat map',
+      'Token',
+      'Run the suite',
+    ];
+    const places = order.map((text) => reached.findIndex((name) => name.startsWith(text)));
+    expect(places).toEqual([...places].sort((a, b) => a - b));
+    expect(places).not.toContain(-1);
+    await page.close();
+  });
+
+  it('walks through the tokens with the arrow keys of the heat map', async () => {
+    const { page } = await openPage(browser, `${server.url}#${SHAPE}`);
+    const map = page.getByRole('slider', { name: 'Token, in a heat map of 96 tokens × 48 experts' });
+    const field = page.getByRole('spinbutton', { name: 'Token', exact: true });
+    await map.focus();
+    const after = async (key: string) => {
+      await page.keyboard.press(key);
+      return field.inputValue();
+    };
+    expect(await after('ArrowDown')).toBe('1');
+    expect(await after('PageDown')).toBe('11');
+    expect(await after('End')).toBe('95');
+    expect(await after('ArrowRight')).toBe('95');
+    expect(await after('ArrowUp')).toBe('94');
+    const experts = await page.locator('.choices tbody th').allInnerTexts();
+    const text = await map.getAttribute('aria-valuetext');
+    expect(text).toMatch(/^token 94, experts /);
+    for (const expert of experts) expect(text).toContain(` ${expert} with scale `);
+    expect(await after('Home')).toBe('0');
+    await page.close();
+  });
+
+  it('points at a token with the mouse', async () => {
+    const { page } = await openPage(browser, `${server.url}#${SHAPE}`);
+    const map = page.getByRole('slider', { name: 'Token, in a heat map' });
+    await map.scrollIntoViewIfNeeded();
+    const { x, y, height } = (await map.boundingBox())!;
+    await page.mouse.move(x + 20, y + height * (50.5 / 96));
+    expect(await page.getByRole('spinbutton', { name: 'Token', exact: true }).inputValue()).toBe('50');
+    await page.close();
+  });
+});
