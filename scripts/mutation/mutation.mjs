@@ -45,9 +45,10 @@ async function main() {
   mkdirSync(FOLDER, { recursive: true });
   const files = FILES.filter(({ file }) => values.only === undefined || file === values.only);
   const { chosen, found } = choose(files, Number(values.sample), values.seed);
-  await checkUnmutated();
+  const control = await buildMutant(FOLDER, 'unmutated', 'none', '');
+  await checkUnmutated(control);
   const started = Date.now();
-  const results = await runAll(chosen, Number(values.jobs));
+  const results = await runAll(chosen, Number(values.jobs), control);
   rmSync(FOLDER, { recursive: true });
 
   const explained = explain(results, JSON.parse(readFileSync(SURVIVORS, 'utf8')));
@@ -76,20 +77,20 @@ function choose(files, count, seed) {
   return { chosen, found };
 }
 
-async function checkUnmutated() {
-  const runner = new SuiteRunner();
+async function checkUnmutated(control) {
+  const runner = new SuiteRunner(control);
   for (const simd of [true, false]) {
-    const killedBy = await runner.run(await buildMutant(FOLDER, 'unmutated', 'none', ''), simd);
+    const killedBy = await runner.run(control, simd);
     if (killedBy !== '') throw new Error(`without a mutation the suite fails: ${killedBy}`);
   }
   runner.close();
 }
 
-async function runAll(chosen, jobs) {
+async function runAll(chosen, jobs, control) {
   const results = [];
   const queue = [...chosen.entries()];
   const work = async () => {
-    const runner = new SuiteRunner();
+    const runner = new SuiteRunner(control);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const [index, { mutant, simd, source }] = next;
       const outcome = await runOne(runner, index, mutant, simd, source);

@@ -12,7 +12,7 @@ export function explain(results, reasons) {
         entry.change === `${original} → ${replacement}` &&
         (entry.column ?? column) === column,
     );
-    return known === undefined ? result : { ...result, why: known.why };
+    return known === undefined ? result : { ...result, why: known.why, equivalent: known.missed !== true };
   });
 }
 
@@ -21,6 +21,7 @@ export function renderPage(results, { found, sample, seed, minutes }) {
   const valid = results.filter(({ status }) => status !== 'invalid');
   const survivors = valid.filter(({ status }) => status === 'survived');
   const unexplained = survivors.filter(({ why }) => why === undefined);
+  const missed = survivors.filter(({ equivalent }) => equivalent !== true);
   const files = [...new Set(results.map(({ file }) => file))];
   const rows = files.map((file) => {
     const ofFile = valid.filter((result) => result.file === file);
@@ -31,15 +32,15 @@ export function renderPage(results, { found, sample, seed, minutes }) {
 
 \`pnpm mutation\` changes the kernels of the CPU backend in one place at a time: a bound off by one, \`<\` for \`<=\` or \`>=\`, \`+\` for
 \`-\`, a constant ± 1, a condition negated, a statement removed. It runs the conformance suite on each of these mutants. A mutant is
-killed when a case fails, does not end within 15 s, or crashes. No other test takes part. The command writes this page.
+killed when a case fails, does not end within 30 s, or crashes. No other test takes part. The command writes this page.
 
 A mutant can be _equivalent_: it still computes what [semantics.md](semantics.md) promises, only with more memory, slower, or by
-another way of adding up. No suite can fail it. Each survivor below has its reason; one without a reason counts as missed, and
-makes the command fail. The last column is killed ÷ (killed + missed).
+another way of adding up. No suite can fail it. Each survivor below was read and has its reason: equivalent, or missed and why. One
+without a reason counts as missed, and makes the command fail. The last column is killed ÷ (killed + missed).
 
 Of ${found} possible mutants ${results.length} were drawn by seed (\`--sample ${sample} --seed ${seed}\`), from all files in proportion;
 the compiler refused ${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
-of those that are not equivalent ${percent(killed, killed + unexplained.length)}.
+of those that are not equivalent ${percent(killed, killed + missed.length)}.
 
 | file | mutants | killed | equivalent | missed | killed of the rest |
 | ---- | ------: | -----: | ---------: | -----: | -----------------: |
@@ -59,7 +60,7 @@ ${survivors.length === 0 ? 'There are none.' : survivors.map(describe).join('\n'
 function row(name, results) {
   const killed = results.filter(({ status }) => status === 'killed').length;
   const survivors = results.filter(({ status }) => status === 'survived');
-  const missed = survivors.filter(({ why }) => why === undefined).length;
+  const missed = survivors.filter(({ equivalent }) => equivalent !== true).length;
   const counts = [
     results.length,
     killed,

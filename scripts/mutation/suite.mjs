@@ -8,12 +8,13 @@ class Killed extends Error {}
 
 process.on('disconnect', () => process.exit());
 
-process.on('message', async ({ bundle, simd }) => {
+process.on('message', async ({ bundle, simd, filter }) => {
   let killedBy = '';
   try {
     const { cpu } = await import(pathToFileURL(bundle).href);
     await checkDevice(cpu({ simd }), simd);
     await runConformance(cpu({ simd }), {
+      filter,
       onCase: ({ id, status }) => {
         if (status === 'failed') throw new Killed(id);
         process.send({ passed: id });

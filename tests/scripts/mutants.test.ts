@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 // @ts-expect-error: a script without types
 import { buildMutant } from '../../scripts/mutation/build-mutant.mjs';
 // @ts-expect-error: a script without types
@@ -63,7 +63,10 @@ describe('the suite on a mutant', () => {
   const base = fileURLToPath(new URL('../../node_modules', import.meta.url));
   mkdirSync(base, { recursive: true });
   const folder = `${mkdtempSync(join(base, '.mutants-'))}/`;
-  const runner = new SuiteRunner();
+  let runner: { run(bundle: string, simd: boolean): Promise<string>; close(): void };
+  beforeAll(async () => {
+    runner = new SuiteRunner(await buildMutant(folder, 'unmutated', 'none', ''));
+  });
   afterAll(() => {
     runner.close();
     rmSync(folder, { recursive: true });
@@ -81,6 +84,14 @@ describe('the suite on a mutant', () => {
     );
     const bundle = await buildMutant(folder, 'mutant', file, applyMutant(text, mutant));
     expect(await runner.run(bundle, true)).toMatch(killer);
+  });
+
+  it('believes no process that fails the backend as it is', async () => {
+    const broken = join(folder, 'broken.mjs');
+    writeFileSync(broken, 'export const cpu = () => { throw new Error("half written"); };');
+    const distrusted = new SuiteRunner(broken);
+    await expect(distrusted.run(broken, true)).rejects.toThrow('without a mutation: Error: half written');
+    distrusted.close();
   });
 });
 

@@ -11,10 +11,14 @@ export const manifest = {
   prepareDispatch: true,
 };
 
-/** The memory that `wrap` borrows: typed arrays. */
+/** The memory that `wrap` borrows: typed arrays, not from the start of their buffer, so aligned for no larger type. */
 export function nativeMemory() {
   return {
-    make: (data: ArrayOf<DType>): ArrayOf<DType> => data.slice(),
+    make: (data: ArrayOf<DType>, dtype: DType): ArrayOf<DType> => {
+      const memory = new DTYPES[dtype].ArrayType(data.length + 1).subarray(1) as Int32Array<ArrayBuffer>;
+      memory.set(data as Int32Array);
+      return memory;
+    },
     read: (native: unknown): ArrayOf<DType> => (native as ArrayOf<DType>).slice(),
   };
 }

@@ -34,6 +34,7 @@ export function callerMemoryCases(): ConformanceCase[] {
     outStagesCase(),
     ...FLOAT_DTYPES.map(outReduceCase),
     wrapInputsCase(),
+    wrapWholeWordsCase(),
     wrapOutputsCase(),
     ...FLOAT_DTYPES.map(wrapReduceCase),
     wrapBooksCase(),
@@ -135,6 +136,23 @@ function wrapInputsCase(): ConformanceCase {
         await checkDispatch(session, `wrapped ${dtype}`, found, expectDispatch(x, gating, MODE));
         const place = { case: 'after the call', tensor: 'wrapped x' };
         session.report(compareExact(place, await wrappedX.read(), x));
+      }
+    },
+  };
+}
+
+/** Rows that are whole words, in memory that need not begin at one; the result is the backend's own. */
+function wrapWholeWordsCase(): ConformanceCase {
+  const id = 'generated/wrap/rows-of-whole-words';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      for (const dtype of ['float16', 'uint8'] as const) {
+        const x = randomRows(random, dtype, [SIZES.tokens, 8]);
+        const { gating } = randomInput(random, dtype);
+        const found = session.keep(moeDispatch((await session.wrap(x)).tensor, session.upload(gating), MODE));
+        await checkDispatch(session, `wrapped ${dtype}`, found, expectDispatch(x, gating, MODE));
       }
     },
   };
