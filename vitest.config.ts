@@ -33,7 +33,12 @@ export default defineConfig({
             'examples/*/*.test.ts',
             'tests/**/*.test.ts',
           ],
-          exclude: ['**/node_modules/**', '**/*.deno.test.ts', '**/test/chromium/**'],
+          exclude: [
+            '**/node_modules/**',
+            '**/*.{deno,webgpu,cuda}.test.ts',
+            '**/test/chromium/**',
+            'tests/consumers/slow/**',
+          ],
           testTimeout: 60_000,
           hookTimeout: 120_000,
         },
@@ -51,7 +56,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'webgpu-node',
-          include: ['packages/backend-webgpu/test/*.test.ts'],
+          include: ['packages/backend-webgpu/test/*.test.ts', 'tests/**/*.webgpu.test.ts'],
           exclude: ['**/*.deno.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 120_000,

@@ -1,13 +1,14 @@
 // What `pnpm check` asks of the packages: their tarballs are sound, core and each backend stay small, what is generated is
-// up to date, and the changesets can be released.
+// up to date, what is exported has a docstring, and the changesets can be released.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { pack, publicPackages } from './pack.mjs';
+import { tarballProblems } from './tarball-contents.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Core and the backend in one minified bundle, in bytes of gzip. */
@@ -19,6 +20,14 @@ try {
   for (const { name, folder: source } of publicPackages()) checkTarball(name, source);
   for (const [backend, limit] of Object.entries(SIZE_LIMITS)) await checkSize(backend, limit);
   check('generated WebAssembly', 'node', 'packages/backend-cpu/scripts/build-wasm.mjs', '--check');
+  check(
+    'docstrings of all exports, links in them',
+    'typedoc',
+    '--options',
+    'typedoc.config.mjs',
+    '--emit',
+    'none',
+  );
   check('FEATURES.md', 'node', 'scripts/features.mjs', '--check');
   checkChangesets();
 } finally {
@@ -29,8 +38,19 @@ process.exitCode = failures.length > 0 ? 1 : 0;
 
 function checkTarball(name, source) {
   const tarball = pack(source, folder);
+  checkContents(name, source, tarball);
   check(`${name}: publint`, 'publint', 'run', tarball, '--strict');
   check(`${name}: types`, 'attw', tarball, '--profile', 'esm-only');
+}
+
+function checkContents(name, source, tarball) {
+  const addon = join(source, 'moe-dispatch-cuda.node');
+  if (name === '@moe-dispatch/backend-cuda-linux-x64' && !existsSync(addon)) {
+    console.log(`not checked: ${name}: contents, because the addon is not built here (pnpm build says why)`);
+    return;
+  }
+  const problems = tarballProblems(source, tarball);
+  report([`${name}: contents`, ...problems].join('\n  '), problems.length === 0);
 }
 
 async function checkSize(backend, limit) {

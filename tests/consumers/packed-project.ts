@@ -1,11 +1,10 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, execSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 // @ts-expect-error: a script without types
 import { pack, publicPackages } from '../../scripts/pack.mjs';
-
-const CONSUMED = ['@moe-dispatch/core', '@moe-dispatch/backend-cpu'];
 
 /** What every consumer runs: a dispatch whose result is known. It prints the counts per expert. */
 export const PROGRAM = `
@@ -23,18 +22,53 @@ console.log(\`rows \${rows.join(' ')}, counts \${counts.join(' ')}\`);
 /** Token 0 goes to expert 1, tokens 1 and 2 to expert 0. */
 export const PROGRAM_OUTPUT = 'rows 2 3 1, counts 2 1';
 
-/** A project outside the workspace, in which nothing but the packed packages is installed. */
+export const CPU = ['core', 'backend-cpu'];
+/** npm refuses a native part that is named itself and is for another platform. */
+const isLinux = process.platform === 'linux' && process.arch === 'x64';
+export const CUDA = ['core', 'backend-cuda', ...(isLinux ? ['backend-cuda-linux-x64'] : [])];
+export const ALL = [...CUDA, 'backend-cpu', 'backend-webgpu', 'conformance'];
+
+/** A project outside the workspace, in which nothing but packed packages is installed, and what a fixture asks for. */
 export class PackedProject {
   readonly folder = mkdtempSync(join(tmpdir(), 'moe-consumer-'));
+  /** By package, without the scope. */
+  readonly tarballs: Record<string, string>;
+  /** What npm said when it installed. */
+  readonly installLog: string;
 
-  constructor() {
+  /**
+   * @param packages without the scope
+   * @param fixture a folder of ./fixtures to begin with
+   */
+  constructor(packages: readonly string[] = CPU, fixture?: string) {
     const all: { name: string; folder: string }[] = publicPackages();
-    const consumed = all.filter(({ name }) => CONSUMED.includes(name));
-    const tarballs = consumed.map(({ folder }) => pack(folder, this.folder) as string);
-    this.write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
-    const install = ['install', '--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error'];
-    // On Windows npm is a script, which needs a shell.
-    execFileSync('npm', [...install, ...tarballs], { cwd: this.folder, shell: process.platform === 'win32' });
+    this.tarballs = Object.fromEntries(
+      packages.map((name) => {
+        const { folder } = all.find((each) => each.name === `@moe-dispatch/${name}`)!;
+        return [name, pack(folder, this.folder) as string];
+      }),
+    );
+    if (fixture !== undefined) {
+      cpSync(fileURLToPath(new URL(`fixtures/${fixture}`, import.meta.url)), this.folder, {
+        recursive: true,
+      });
+    }
+    if (!existsSync(join(this.folder, 'package.json'))) {
+      this.write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
+    }
+    this.installLog = this.install();
+  }
+
+  /** Has npm install the tarballs and what package.json asks for. */
+  protected install(): string {
+    const files = Object.values(this.tarballs).join(' ');
+    return this.shell(`npm install --prefer-offline --no-audit --no-fund ${files}`);
+  }
+
+  /** Runs a command line in the project and returns what it printed, to stdout and stderr. */
+  shell(command: string, env: NodeJS.ProcessEnv = {}): string {
+    const options = { cwd: this.folder, env: { ...process.env, ...env }, encoding: 'utf8' as const };
+    return execSync(`${command} 2>&1`, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
   }
 
   write(name: string, text: string): string {

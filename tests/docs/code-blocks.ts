@@ -1,22 +1,68 @@
-import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** A program in a Markdown file, between "```ts runnable" and "```". */
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** Where a program runs: anywhere, or where there is a device. */
+export type Needs = 'nothing' | 'webgpu' | 'cuda';
+
+/** A program in a Markdown file, between "```ts runnable", "```ts runnable webgpu" or "… cuda" and "```". */
 export interface CodeBlock {
+  readonly name: string;
   readonly file: string;
-  readonly line: number;
+  readonly needs: Needs;
   readonly code: string;
   /** The lines that it says it prints, in comments `// prints …`. */
   readonly prints: readonly string[];
 }
 
-/** @param file relative to the repository's root */
-export function runnableBlocks(file: string): CodeBlock[] {
-  const text = readFileSync(fileURLToPath(new URL(`../../${file}`, import.meta.url)), 'utf8');
-  return Array.from(text.matchAll(/^```ts runnable\n(.*?)^```$/gms), ({ 1: code, index }) => ({
-    file,
-    line: text.slice(0, index).split('\n').length,
-    code,
-    prints: Array.from(code.matchAll(/\/\/ prints (.*)$/gm), ([, output]) => output),
-  }));
+/** The Markdown files that users read, relative to the repository's root. */
+export const DOCUMENTS: readonly string[] = [
+  ...markdownIn('.'),
+  ...markdownIn('docs'),
+  ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/README.md`),
+];
+
+function markdownIn(folder: string): string[] {
+  const names = readdirSync(join(ROOT, folder)).filter((name) => name.endsWith('.md'));
+  return names.map((name) => join(folder, name));
+}
+
+/** All programs of the documents, in the order in which they stand there. */
+export const PROGRAMS: readonly CodeBlock[] = DOCUMENTS.flatMap(runnableBlocks);
+
+function runnableBlocks(file: string): CodeBlock[] {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return Array.from(
+    text.matchAll(/^```ts runnable(?: (\w+))?\n(.*?)^```$/gms),
+    ({ 1: needs, 2: code, index }) => ({
+      name: `${file}:${text.slice(0, index).split('\n').length}`,
+      file,
+      needs: (needs ?? 'nothing') as Needs,
+      code,
+      prints: Array.from(code.matchAll(/\/\/ prints (.*)$/gm), ([, output]) => output),
+    }),
+  );
+}
+
+/** Makes a folder for programs: below tests, so that the packages are found, in node_modules, so that nothing else looks. */
+export function makeFolder(name: string): string {
+  const folder = fileURLToPath(new URL(`../node_modules/.docs-${name}`, import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Writes a program to `folder` and returns the path. */
+export function writeProgram({ name, code }: CodeBlock, folder: string, extension: '.mjs' | '.mts'): string {
+  const path = join(folder, `${name.replaceAll(/[/:]/g, '-')}${extension}`);
+  writeFileSync(path, code);
+  return path;
+}
+
+/** The lines that a program prints. It runs as it stands: what is shown to JavaScript users has no types to strip. */
+export function runProgram(block: CodeBlock, folder: string): string[] {
+  const path = writeProgram(block, folder, '.mjs');
+  return execFileSync(process.execPath, [path], { encoding: 'utf8' }).trimEnd().split('\n');
 }

@@ -1,17 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { DOCUMENTS } from './code-blocks.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const FILES = [
-  'README.md',
-  'CONTRIBUTING.md',
-  ...readdirSync(join(ROOT, 'docs'))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
-];
-
 /** GitHub's anchor of a heading. */
 function anchor(heading: string): string {
   return heading
@@ -20,7 +13,7 @@ function anchor(heading: string): string {
     .replaceAll(' ', '-');
 }
 
-it.each(FILES)('every link in %s leads somewhere', (file) => {
+it.each(DOCUMENTS)('every link in %s leads somewhere', (file) => {
   const text = readFileSync(join(ROOT, file), 'utf8');
   const links = Array.from(text.matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g));
   const broken = links.filter(([, path, fragment]) => {

@@ -127,6 +127,7 @@ export class CpuBackend extends Backend<CpuTensor, ArrayBufferView> {
     return new CpuPreparedDispatch(this, call, this.newWorkspace(call.numExperts));
   }
 
+  /** For this package: a dispatch in memory that a prepared dispatch keeps. */
   dispatchWith(call: DispatchCall<CpuTensor>, workspace: Workspace, scratch: PermuteScratch): void {
     this.routeWith(call, workspace);
     planDispatch(call, workspace);

@@ -1,3 +1,7 @@
+/**
+ * The CPU backend.
+ * @module @moe-dispatch/backend-cpu
+ */
 import { type BackendFactory, checkBoolean, checkObject } from '@moe-dispatch/core';
 import { CpuBackend } from './backend.js';
 import { SimdRouter } from './simd-route.js';
@@ -6,6 +10,7 @@ export { CpuBackend } from './backend.js';
 export { CpuPreparedDispatch } from './prepared.js';
 export { CpuTensor } from './tensor.js';
 
+/** How the CPU backend computes. */
 export interface CpuOptions {
   /** Route with WebAssembly SIMD where the engine has it; false keeps to plain JavaScript. Default true. */
   simd?: boolean;

@@ -28,7 +28,9 @@ export interface Probe {
   devices: CudaDeviceInfo[];
 }
 
+/** A GPU, as the driver describes it. */
 export interface CudaDeviceInfo {
+  /** As CUDA counts the devices, from 0. */
   ordinal: number;
   name: string;
   memoryBytes: number;

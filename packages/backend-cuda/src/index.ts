@@ -1,3 +1,7 @@
+/**
+ * The CUDA backend, for NVIDIA GPUs.
+ * @module @moe-dispatch/backend-cuda
+ */
 import type { BackendFactory } from '@moe-dispatch/core';
 import { loadAddon } from './addon.js';
 import { CudaBackend } from './backend.js';
@@ -14,6 +18,7 @@ export type { StreamScope } from './stream-scope.js';
 export { CudaTensor } from './tensor.js';
 export { CudaUnavailableError, type CudaUnavailableReason } from './unavailable.js';
 
+/** Which device the CUDA backend works on. */
 export interface CudaOptions {
   /** Which device, as CUDA counts them (CUDA_VISIBLE_DEVICES applies). Default 0. */
   ordinal?: number;

@@ -5,6 +5,7 @@ import { DTYPES, type DType, InvalidArgumentError } from '@moe-dispatch/core';
 export interface CudaMemory {
   /** Address on the backend's device, in its primary context. */
   devicePtr: bigint;
+  /** Bytes that may be used from there on. */
   byteLength: number;
 }
 

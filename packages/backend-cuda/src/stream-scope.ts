@@ -1,5 +1,6 @@
 /** The time in which a backend issues on a stream of the caller's. */
 export class StreamScope {
+  /** The CUstream that it issues on. */
   readonly handle: bigint;
   private readonly onEnd: () => void;
 

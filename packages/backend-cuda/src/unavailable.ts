@@ -23,6 +23,7 @@ interface UnavailableDetails {
 /** Code BACKEND_UNAVAILABLE; `reason` says which of the possible obstacles it is, the message what to do. */
 export class CudaUnavailableError extends BackendUnavailableError {
   override readonly name = 'CudaUnavailableError';
+  /** Which obstacle it is. Stable: switch on it. */
   readonly reason: CudaUnavailableReason;
 
   constructor(reason: CudaUnavailableReason, { found, expected, remedy, cause }: UnavailableDetails) {

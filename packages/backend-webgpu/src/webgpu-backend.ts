@@ -40,6 +40,7 @@ export interface WrapOptions {
  */
 export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions> {
   readonly info: BackendInfo;
+  /** The device that it works on: the backend's own, or the one given to `webgpu({ device })`. */
   readonly device: GPUDevice;
   /** Resolves when the device is lost; so it does after `dispose()`, where the device is the backend's own. */
   readonly lost: Promise<GPUDeviceLostInfo>;

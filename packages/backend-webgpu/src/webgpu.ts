@@ -3,6 +3,7 @@ import { LIMIT_NAMES } from './device-limits.js';
 import { findGpu, unavailable } from './find-gpu.js';
 import { WebGpuBackend } from './webgpu-backend.js';
 
+/** Which device the WebGPU backend works on. */
 export interface WebGpuOptions {
   /** A device of yours to work on. It is never destroyed, and keeps the limits and features it has. */
   device?: GPUDevice;

@@ -8,6 +8,7 @@ import type { ErrorHistogram, ReportedBackend } from './report.js';
 import { NotClaimed } from './session.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
+/** Of the JSON that compareBackends gives. A reader refuses a number that it does not know. */
 export const COMPARISON_VERSION = 1;
 
 /** What comparing two backends found. Plain JSON. */
@@ -37,6 +38,7 @@ export interface ComparisonFailure {
   readonly error?: { readonly backend: 'A' | 'B'; readonly message: string };
 }
 
+/** Which random calls to compare two backends on. */
 export interface CompareOptions {
   /** How many random calls; default 1000. */
   cases?: number;

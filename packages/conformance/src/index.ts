@@ -1,3 +1,7 @@
+/**
+ * The suite that shows whether a backend keeps the contract.
+ * @module @moe-dispatch/conformance
+ */
 export type { RandomCall } from './cases/random-call.js';
 export type { Difference } from './compare.js';
 export {

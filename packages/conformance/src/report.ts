@@ -28,6 +28,7 @@ export interface ConformanceReport {
   readonly errors: readonly ErrorHistogram[];
 }
 
+/** The backend that was tested, as its `info` says. */
 export interface ReportedBackend {
   readonly name: string;
   readonly device: string;
@@ -39,6 +40,7 @@ export interface ReportedBackend {
   readonly driver?: string;
 }
 
+/** How many cases came to which end. */
 export interface ReportTotals {
   readonly passed: number;
   readonly failed: number;
@@ -46,9 +48,11 @@ export interface ReportTotals {
   readonly expectedFailures: number;
 }
 
+/** What one case found. */
 export interface CaseResult {
   readonly id: string;
   readonly status: CaseStatus;
+  /** Time that it took, in milliseconds. */
   readonly ms: number;
   /** What was wrong in the results. */
   readonly differences: readonly Difference[];

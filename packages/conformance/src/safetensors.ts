@@ -21,6 +21,7 @@ export class SafetensorsError extends Error {
   }
 }
 
+/** What a safetensors file holds. */
 export interface SafetensorsFile {
   readonly tensors: ReadonlyMap<string, HostTensor>;
   readonly metadata: ReadonlyMap<string, string>;

@@ -1,3 +1,7 @@
+/**
+ * The suite as tests of vitest.
+ * @module @moe-dispatch/conformance/vitest
+ */
 import type { BackendFactory } from '@moe-dispatch/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CaseRunner } from './case-runner.js';

@@ -17,6 +17,7 @@ import { disposeSymbol, type Tensor, type WithDType } from './tensor.js';
 // A registered symbol, so that backends built on another copy of core are recognised too.
 const BACKEND_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.backend') as never;
 
+/** What a backend cannot exceed; a larger request throws LIMIT_EXCEEDED. */
 export interface BackendLimits {
   /** Largest tensor in bytes. */
   readonly maxTensorBytes: number;
@@ -26,6 +27,7 @@ export interface BackendLimits {
   readonly [name: string]: number;
 }
 
+/** What a backend is and can do. */
 export interface BackendInfo {
   /** Short name of the backend, e.g. `cpu`. */
   readonly name: string;
@@ -33,9 +35,11 @@ export interface BackendInfo {
   readonly device: string;
   /** The dtypes whose rows it moves. */
   readonly dtypes: readonly DType[];
+  /** What it cannot exceed. */
   readonly limits: BackendLimits;
 }
 
+/** The memory that a backend holds at this moment. */
 export interface MemoryUsage {
   /** Tensors not yet disposed, borrowed ones included. */
   liveTensors: number;
@@ -57,6 +61,7 @@ export interface MemoryUsage {
 export abstract class Backend<T extends Tensor = Tensor, N = never, O extends object = object>
   implements Kernels<T>
 {
+  /** Name, device, dtypes and limits. */
   abstract readonly info: BackendInfo;
   /** The factories that selectBackend passed over before this one, and why. */
   readonly skipped: readonly SkippedBackend[] = [];
@@ -98,6 +103,7 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
     return this.adopt(native, sizes, dtype, byteLengthOf(sizes, dtype), options) as never;
   }
 
+  /** Counts the tensors and bytes that are in use, and those kept for reuse. */
   memory(): MemoryUsage {
     return { liveTensors: this.liveTensors, liveBytes: this.liveBytes, pooledBytes: this.pooledBytes() };
   }
@@ -109,6 +115,7 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
     this.shutdown();
   }
 
+  /** `dispose()`, at the end of a `using` block. */
   [disposeSymbol](): void {
     this.dispose();
   }
@@ -132,12 +139,19 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
     byteLength: number,
     options: O | undefined,
   ): T;
+  /** Bytes of disposed tensors that are kept for reuse. */
   abstract pooledBytes(): number;
+  /** Frees everything; called once, by `dispose()`. */
   abstract shutdown(): void;
+  /** Chooses the experts of each token: the first stage of a dispatch. */
   abstract route(call: RouteCall<T>): void;
+  /** Counts the choices of each expert and gives each its row: the second stage. */
   abstract plan(call: PlanCall<T>): void;
+  /** Copies rows of `x` to where the plan says: the third stage. */
   abstract permute(call: PermuteCall<T>): void;
+  /** Sums each token's rows by their scales. */
   abstract reduce(call: ReduceCall<T>): void;
+  /** Makes everything ahead for dispatches of one size. */
   abstract prepare(call: PrepareCall): PreparedDispatch<T>;
 
   /** The three stages in a row. A backend with something faster overrides it. */
@@ -169,6 +183,7 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
   }
 }
 
+/** Whether `value` is a backend, of this copy of core or any other in the process. */
 export function isBackend(value: unknown): value is Backend {
   return hasBrand(value, BACKEND_BRAND);
 }

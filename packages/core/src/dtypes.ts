@@ -42,8 +42,11 @@ type ArrayConstructor<A> = {
   new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): A;
 };
 
+/** How elements of a dtype lie in memory. */
 export interface DTypeInfo<D extends DType = DType> {
+  /** Bytes of one element. */
   readonly bytes: 1 | 2 | 4 | 8;
+  /** The typed array that holds them; 16-bit floats are raw words, 8-bit floats raw bytes. */
   readonly ArrayType: ArrayConstructor<ArrayOf<D>>;
 }
 

@@ -21,11 +21,15 @@ export type ErrorCode =
   | 'DEVICE_LOST'
   | 'DEVICE_ERROR';
 
+/** What an error says beside its code. */
 export interface ErrorDetails {
   /** The name of the argument at fault, as the caller wrote it, e.g. `gating` or `out.permuteInput`. */
   argument: string;
+  /** What the argument was, in words. */
   found: string;
+  /** What it should have been, in words. */
   expected: string;
+  /** The error behind this one, where there is one. */
   cause?: unknown;
 }
 
@@ -35,9 +39,13 @@ const ERROR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.error') as nev
 /** The base of all errors thrown by this library and its backends. Recognise one with {@link isMoeDispatchError}. */
 export class MoeDispatchError extends Error {
   override readonly name: string = 'MoeDispatchError';
+  /** The reason. Stable: switch on it. */
   readonly code: ErrorCode;
+  /** The name of the argument at fault, e.g. `gating` or `out.permuteInput`. */
   readonly argument: string;
+  /** What it was, in words. */
   readonly found: string;
+  /** What it should have been, in words. */
   readonly expected: string;
 
   constructor(code: ErrorCode, details: ErrorDetails) {
@@ -87,6 +95,7 @@ export class ResourceError extends MoeDispatchError {
 /** A backend that does not work here, or no backend at all. `causes` holds what each one said. */
 export class BackendUnavailableError extends MoeDispatchError {
   override readonly name: string = 'BackendUnavailableError';
+  /** What stood in the way of each backend, in the order in which they were tried. */
   readonly causes: readonly unknown[];
 
   constructor(

@@ -1,3 +1,7 @@
+/**
+ * Tensors, operations, argument checks and errors of Mixture-of-Experts dispatch, and the contract with backends.
+ * @module @moe-dispatch/core
+ */
 export {
   Backend,
   type BackendInfo,

@@ -76,11 +76,16 @@ export interface PrepareCall {
  * owner, overlap, limits); a backend computes, nothing else. Each issues its work and returns.
  */
 export interface Kernels<T extends Tensor = Tensor> {
+  /** Chooses the experts of each token. */
   route(call: RouteCall<T>): void;
+  /** Counts the choices of each expert and gives each choice its row. */
   plan(call: PlanCall<T>): void;
+  /** Copies rows of `x` to where the plan says. */
   permute(call: PermuteCall<T>): void;
   /** The three stages at once, to the same bytes. */
   dispatch(call: DispatchCall<T>): void;
+  /** Sums each token's rows by their scales. */
   reduce(call: ReduceCall<T>): void;
+  /** Makes everything ahead for dispatches of one size. */
   prepare(call: PrepareCall): PreparedDispatch<T>;
 }

@@ -53,12 +53,14 @@ export abstract class PreparedDispatch<T extends Tensor = Tensor> {
     this.release();
   }
 
+  /** `dispose()`, at the end of a `using` block. */
   [disposeSymbol](): void {
     this.dispose();
   }
 
   /** Issues the work of a checked call. The object is used again by the next call: keep nothing of it. */
   protected abstract execute(call: DispatchCall<T>): void;
+  /** Frees the workspace; called once. */
   protected abstract release(): void;
 
   /** Checks a run's arguments, for `run` and for what a backend adds beside it. */

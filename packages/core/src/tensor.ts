@@ -22,9 +22,11 @@ export type WithDType<T extends Tensor, D extends DType> = TensorClass<T> & { re
  * the abstract members; core calls them only on tensors that are not disposed.
  */
 export abstract class Tensor {
+  /** The backend that holds it; operations take tensors of one backend only. */
   readonly backend: Backend;
   /** Sizes of the dimensions, outermost first. */
   readonly shape: readonly number[];
+  /** The type of its elements. */
   readonly dtype: DType;
   /** Bytes of the elements: product of `shape` times the dtype's size. */
   readonly byteLength: number;
@@ -64,6 +66,7 @@ export abstract class Tensor {
   /** Frees the memory, or lets go of it where it is borrowed. Called once. */
   protected abstract release(): void;
 
+  /** Whether `dispose()` was called. */
   get disposed(): boolean {
     return this.isDisposed;
   }
@@ -87,11 +90,13 @@ export abstract class Tensor {
     this.release();
   }
 
+  /** `dispose()`, at the end of a `using` block. */
   [disposeSymbol](): void {
     this.dispose();
   }
 }
 
+/** Whether `value` is a tensor, of this copy of core or any other in the process. */
 export function isTensor(value: unknown): value is Tensor {
   return hasBrand(value, TENSOR_BRAND);
 }

@@ -1,5 +1,6 @@
 import { describe, invalid } from '../errors.js';
 
+/** Throws INVALID_ARGUMENT unless `value` is an object. */
 export function checkObject(
   argument: string,
   value: unknown,
@@ -9,6 +10,7 @@ export function checkObject(
   throw invalid('INVALID_ARGUMENT', argument, describe(value), expected);
 }
 
+/** Throws INVALID_ARGUMENT unless `value` is a boolean. */
 export function checkBoolean(argument: string, value: unknown): void {
   if (typeof value === 'boolean') return;
   throw invalid('INVALID_ARGUMENT', argument, describe(value), 'a boolean');

@@ -18,6 +18,7 @@ import {
   unset,
 } from './outputs.js';
 
+/** How moeDispatch routes, and where its results go. */
 export interface MoeDispatchOptions<T extends Tensor> extends RoutingOptions {
   /** Tensors to write the results into, instead of new ones. None may overlap an input or another. */
   out?: Out<DispatchTensors<T>, T>;
@@ -41,6 +42,7 @@ export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
     this.topKIndices = call.topKIndices as WithDType<T, 'int32'>;
   }
 
+  /** Disposes all six tensors. Doing it twice is harmless. */
   dispose(): void {
     this.permuteInput.dispose();
     this.tokenNumsPerExpert.dispose();
@@ -50,6 +52,7 @@ export class DispatchResult<T extends Tensor> implements DispatchTensors<T> {
     this.topKIndices.dispose();
   }
 
+  /** `dispose()`, at the end of a `using` block. */
   [disposeSymbol](): void {
     this.dispose();
   }

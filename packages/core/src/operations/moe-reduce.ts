@@ -9,6 +9,7 @@ import type { ReduceCall } from '../kernels.js';
 import { checkTensor, type Tensor, type TensorClass, type WithDType } from '../tensor.js';
 import { freeOnFailure, unset } from './outputs.js';
 
+/** How moeReduce weighs and sums. */
 export interface MoeReduceOptions<T extends Tensor> {
   /** [E, D] or [E, 1, D] of ffnOut's dtype: added to each expert's rows. Default none. */
   ffn2Bias?: TensorClass<T> | null;

@@ -18,6 +18,7 @@ export interface PrepareDispatchOptions extends RoutingOptions {
 
 /** What prepareDispatch asks of a backend. */
 export interface Preparing {
+  /** Makes everything ahead for dispatches of one size. */
   prepare(call: PrepareCall): unknown;
 }
 

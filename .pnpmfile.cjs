@@ -1,0 +1,21 @@
+const REPOSITORY = process.env.GITHUB_REPOSITORY;
+
+/**
+ * What a packed package says otherwise than in the workspace.
+ *
+ * It works with the core of its own minor version. The workspace says `<1.0.0`, because changesets takes a peer that
+ * leaves its range for a breaking change and would make 0.2.0 a 1.0.0.
+ *
+ * It names the repository that it is published from, which npm compares with the provenance.
+ */
+function beforePacking(manifest) {
+  const peers = manifest.peerDependencies;
+  if (peers?.['@moe-dispatch/core'] !== undefined) peers['@moe-dispatch/core'] = `^${manifest.version}`;
+  if (REPOSITORY !== undefined) {
+    const directory = `packages/${manifest.name.split('/')[1]}`;
+    manifest.repository = { type: 'git', url: `git+https://github.com/${REPOSITORY}.git`, directory };
+  }
+  return manifest;
+}
+
+module.exports = { hooks: { beforePacking } };
