@@ -48,12 +48,17 @@ export function routeSelect(options: RouteSelectOptions): Kernel {
 const WORKGROUP = ${workgroupSize}u;
 const LANES = ${lanes}u;
 const TOPK_ONLY = ${topkOnly};
-const NONE = 0xffffffffu;
 ${GATING_VALUES}
 ${WORKGROUP_INDEX}
 ${subgroups ? SUBGROUP_TEAM : WORKGROUP_TEAM}
 fn load_key(start: u32, i: u32) -> u32 {
   return select(0u, rank_key(gating[start + i]), i < p.width);
+}
+
+// The better of best and (key, index), if that ranks behind last.
+fn take(best: vec2<u32>, key: u32, index: u32, last: vec2<u32>) -> vec2<u32> {
+  let behind = key < last.x || (key == last.x && index > last.y);
+  return select(best, vec2(key, index), behind && key > best.x);
 }
 
 fn term(key: u32, maximum: f32) -> f32 {
@@ -67,16 +72,16 @@ fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
   let live = row < p.rows;
   let start = min(row, p.rows - 1u) * p.width + p.gating_at;
   let base = (row % p.groups) * p.width;
-  var keys = load_keys(start, lane);
-  var last = vec2(NONE, NONE);
+  let keys = load_keys(start, lane);
+  var last = vec2(0xffffffffu, 0u);
   var mine = 0u;
   var maximum = 0.0;
   var total = 1.0;
   for (var k = 0u; k < p.picks; k++) {
-    last = team_best(best_behind(&keys, start, lane, last), thread, lane);
+    last = team_best(best_behind(keys, start, lane, last), thread, lane);
     if (k == 0u && !TOPK_ONLY) {
       maximum = key_value(last.x);
-      total = team_sum(sum_terms(&keys, start, lane, maximum), thread, lane);
+      total = team_sum(sum_terms(keys, start, lane, maximum), thread, lane);
     }
     // The lanes take turns, and write together when each has one.
     if (lane == k % LANES) { mine = last.y; }
@@ -97,12 +102,14 @@ const PLAIN_INPUTS = `@builtin(workgroup_id) group: vec3<u32>, @builtin(num_work
 const WORKGROUP_PLACE = `let lane = thread % LANES;
   let team = thread / LANES;`;
 
-/** A team's best and sum by a tree in workgroup memory. */
-const WORKGROUP_TEAM = `
+const BETTER = `
 fn better(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
   return select(b, a, a.x > b.x || (a.x == b.x && a.y < b.y));
 }
+`;
 
+/** A team's best and sum by a tree in workgroup memory. */
+const WORKGROUP_TEAM = `${BETTER}
 var<workgroup> bests: array<vec2<u32>, WORKGROUP>;
 var<workgroup> sums: array<f32, WORKGROUP>;
 
@@ -145,16 +152,16 @@ const SUBGROUP_PLACE = `workgroupBarrier();
   let lane = position % LANES;
   let team = (number * size + position) / LANES;`;
 
-/** The same by exchanges between lanes: the largest key, then the lowest index that has it. */
-const SUBGROUP_TEAM = `
+/** The same tree by exchanges between lanes. */
+const SUBGROUP_TEAM = `${BETTER}
 var<workgroup> subgroup_count: atomic<u32>;
 
 fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
-  var key = mine.x;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) { key = max(key, subgroupShuffleXor(key, half)); }
-  var index = select(NONE, mine.y, mine.x == key);
-  for (var half = LANES / 2u; half > 0u; half /= 2u) { index = min(index, subgroupShuffleXor(index, half)); }
-  return vec2(key, index);
+  var best = mine;
+  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+    best = better(best, vec2(subgroupShuffleXor(best.x, half), subgroupShuffleXor(best.y, half)));
+  }
+  return best;
 }
 
 fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
@@ -164,53 +171,40 @@ fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
 }
 `;
 
-/**
- * A lane's keys in registers, best first, so that each choice touches the heads alone; unused ones are 0, which is never
- * chosen and adds nothing. Exchanges of neighbours keep the order of equals.
- */
+/** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
 function registers(lanes: number, count: number): string {
   const slots = Array.from({ length: count }, (_, i) => i);
-  const exchanges = slots.flatMap((phase) => slots.filter((i) => i % 2 === phase % 2 && i + 1 < count));
+  const index = (i: number) => `lane + ${i * lanes}u`;
   return `
-struct Keys { ${slots.map((i) => `k${i}: vec2<u32>`).join(', ')} }
+struct Keys { ${slots.map((i) => `k${i}: u32`).join(', ')} }
 
 fn load_keys(start: u32, lane: u32) -> Keys {
-  ${slots.map((i) => `var k${i} = vec2(load_key(start, lane + ${i * lanes}u), lane + ${i * lanes}u);`).join('\n  ')}
-  var first: vec2<u32>;
-  ${exchanges.map((i) => `first = k${i}; k${i} = select(first, k${i + 1}, k${i + 1}.x > first.x); k${i + 1} = select(k${i + 1}, first, k${i + 1}.x > first.x);`).join('\n  ')}
-  return Keys(${slots.map((i) => `k${i}`).join(', ')});
+  return Keys(${slots.map((i) => `load_key(start, ${index(i)})`).join(', ')});
 }
 
-// The one before, if it was this lane's, makes room for the next.
-fn best_behind(keys: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
-  let taken = (*keys).k0.y == last.y;
-  ${slots.map((i) => `(*keys).k${i} = select((*keys).k${i}, ${i + 1 < count ? `(*keys).k${i + 1}` : 'vec2(0u, NONE)'}, taken);`).join('\n  ')}
-  return (*keys).k0;
+fn best_behind(keys: Keys, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  var best = vec2(0u, 0xffffffffu);
+  ${slots.map((i) => `best = take(best, keys.k${i}, ${index(i)}, last);`).join('\n  ')}
+  return best;
 }
 
-fn sum_terms(keys: ptr<function, Keys>, start: u32, lane: u32, maximum: f32) -> f32 {
-  return ${slots.map((i) => `term((*keys).k${i}.x, maximum)`).join(' + ')};
+fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: f32) -> f32 {
+  return ${slots.map((i) => `term(keys.k${i}, maximum)`).join(' + ')};
 }
 `;
 }
 
 /** Rows too wide for registers are read again, from cache. */
 const MEMORY = `
-// The better of best and (key, index), if that ranks behind last.
-fn take(best: vec2<u32>, key: u32, index: u32, last: vec2<u32>) -> vec2<u32> {
-  let behind = key < last.x || (key == last.x && index > last.y);
-  return select(best, vec2(key, index), behind && key > best.x);
-}
-
 fn load_keys(start: u32, lane: u32) -> u32 { return 0u; }
 
-fn best_behind(keys: ptr<function, u32>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
-  var best = vec2(0u, NONE);
+fn best_behind(keys: u32, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  var best = vec2(0u, 0xffffffffu);
   for (var i = lane; i < p.width; i += LANES) { best = take(best, load_key(start, i), i, last); }
   return best;
 }
 
-fn sum_terms(keys: ptr<function, u32>, start: u32, lane: u32, maximum: f32) -> f32 {
+fn sum_terms(keys: u32, start: u32, lane: u32, maximum: f32) -> f32 {
   // In parts, because a long sum of float32 loses too much.
   var sum = 0.0;
   for (var i = lane; i < p.width; i += 16u * LANES) {
