@@ -31,7 +31,8 @@ export function nativeMemory(backend: CudaBackend) {
       return memory;
     },
     async read(native: unknown, _dtype: DType, elements: number): Promise<ArrayOf<DType>> {
-      const last = backend.empty([1], 'uint8');
+      // With a content, because reading memory that nobody wrote is what compute-sanitizer's initcheck looks for.
+      const last = backend.tensor(Uint8Array.of(0), [1], 'uint8');
       await finished(last);
       last.dispose();
       return (await (native as OwnedMemory).tensor.read()).slice(0, elements) as ArrayOf<DType>;
