@@ -84,6 +84,15 @@ describe('what the manifest does not claim', () => {
   });
 });
 
+it.each([[['int32', 'int64', 'uint8']], [['bfloat16']], [[]]] as DType[][][])(
+  'a backend that claims no float32 is asked for nothing: %j',
+  async (dtypes) => {
+    const { failed, notClaimed } = await failures(reference(), { dtypes }, 'random/');
+    expect(failed).toEqual([]);
+    expect(notClaimed).toBe(10);
+  },
+);
+
 describe('what the manifest claims and the backend cannot do', () => {
   const filter = 'generated/experts/e=1000,k=100';
 
