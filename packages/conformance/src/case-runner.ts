@@ -49,6 +49,8 @@ export class CaseRunner {
     const backend = isBackend(target) ? target : await makeBackend(target);
     const environment = makeEnvironment(backend, factory, kit);
     const { name, device, dtypes, limits } = backend.info;
+    checkText('name', name);
+    checkText('device', device);
     const driver = await kit.driver?.(backend);
     const header = {
       backend: {
@@ -97,9 +99,10 @@ export class CaseRunner {
     return ending === 'aborted' ? undefined : outcome({ status: 'failed', error: timeLimitError(timeout) });
   }
 
-  /** Disposes the backend, unless it came from outside. */
+  /** Disposes the backend, unless it came from outside. One that cannot be disposed has failed cases of its own. */
   dispose(): void {
-    if (this.factory !== undefined) this.environment?.backend.dispose();
+    if (this.factory !== undefined && this.environment !== undefined)
+      disposeQuietly(this.environment.backend);
     this.environment = undefined;
   }
 
@@ -130,6 +133,12 @@ export class CaseRunner {
   }
 }
 
+/** Reports are made of them. */
+function checkText(field: string, found: unknown): void {
+  if (typeof found === 'string') return;
+  throw new ConformanceError(`backend.info.${field}: expected a text, found ${typeof found}`);
+}
+
 async function makeBackend(factory: BackendFactory): Promise<Backend> {
   const made: unknown = await factory.create();
   if (!isBackend(made)) throw new ConformanceError(`the factory '${factory.name}' gave no backend`);
@@ -156,6 +165,8 @@ async function runInSession(run: ConformanceCase['run'], session: Session): Prom
     await run(session);
   } catch (error) {
     disposeQuietly(session);
+    // What was found wrong before stays a failure.
+    if (error instanceof NotClaimed && session.differences.length > 0) return { status: 'failed' };
     throw error;
   }
   session.dispose();
@@ -178,7 +189,7 @@ function disposeQuietly(disposable: { dispose(): void }): void {
   try {
     disposable.dispose();
   } catch {
-    // What is wrong with it is in the case's result already.
+    // What is wrong with it is in a case's result already.
   }
 }
 
@@ -189,8 +200,10 @@ function endingOf(error: unknown): Ending {
 
 /** Whether the device is gone, as far as the error and its causes say. */
 function isLoss(error: unknown): boolean {
-  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+  const seen = new Set<unknown>();
+  for (let cause = error; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
     if (isMoeDispatchError(cause) && LOSSES.has(cause.code)) return true;
+    seen.add(cause);
   }
   return false;
 }
@@ -199,6 +212,7 @@ export function describeError(error: unknown): { name: string; message: string; 
   if (!(error instanceof Error) && !isMoeDispatchError(error)) {
     return { name: 'thrown', message: String(error) };
   }
-  const { name, message } = error;
+  // Texts, whatever a backend's error has there.
+  const [name, message] = [String(error.name), String(error.message)];
   return isMoeDispatchError(error) ? { name, message, code: error.code } : { name, message };
 }

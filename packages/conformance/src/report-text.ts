@@ -35,5 +35,10 @@ export function formatTotals({ backend, totals, cases, complete }: ConformanceRe
 /** The options of `moe-conformance run` that repeat one case. */
 export function repeatOptions(id: string): string {
   const random = /^random\/seed=(\d+)$/.exec(id);
-  return `${random ? `--seed ${random[1]} --random 1 ` : ''}--filter ${id}`;
+  return `${random ? `--seed ${random[1]} --random 1 ` : ''}--filter ${shellWord(id)}`;
+}
+
+/** As a shell takes it for one word, whatever is in it. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./#-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

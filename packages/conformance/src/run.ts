@@ -81,8 +81,8 @@ export async function runConformance(
   return makeReport({ ...runner.header, started, cases: results, total: cases.length, seed, errors });
 }
 
-const DEFAULT_SEED = 1;
-const DEFAULT_RANDOM = 50;
+export const DEFAULT_SEED = 1;
+export const DEFAULT_RANDOM = 50;
 
 /**
  * The cases that the options ask for.

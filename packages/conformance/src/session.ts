@@ -7,7 +7,7 @@ import {
   type Tensor,
 } from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
-import { elementCount, type HostTensor } from './host-tensor.js';
+import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
 import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
 import type { Routing } from './report.js';
@@ -83,14 +83,21 @@ export class Session {
     return this.keep(this.backend.tensor(host.data, host.shape, host.dtype));
   }
 
-  /** A tensor of memory outside the backend, disposed with the session, and that memory. */
-  async wrap(host: HostTensor): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
+  /**
+   * A tensor of memory outside the backend, disposed with the session, and that memory.
+   * @param more elements that the memory has behind the tensor's, with bytes of 0xa5
+   */
+  async wrap(host: HostTensor, more = 0): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
     const { native } = this;
-    this.requireTensor(host.shape, host.dtype);
-    const memory = await native.make(host.data, host.dtype);
+    const elements = host.data.length + more;
+    this.requireTensor([elements], host.dtype);
+    const { data } = hostTensor(host.dtype, [elements]);
+    bytesOf(data).fill(0xa5);
+    (data as Uint8Array).set(host.data as Uint8Array);
+    const memory = await native.make(data, host.dtype);
     const backend = this.backend as Backend<Tensor, unknown>;
     const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype));
-    return { tensor, read: async () => native.read(memory, host.dtype, host.data.length) };
+    return { tensor, read: async () => native.read(memory, host.dtype, elements) };
   }
 
   /** What the first dispatch chose, if that was small enough to draw. */

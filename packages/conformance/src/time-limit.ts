@@ -1,6 +1,9 @@
 /** How long one case may take, in milliseconds, where nothing else is said. */
 export const DEFAULT_TIMEOUT = 30_000;
 
+/** A longer one, Infinity included, would end at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /**
  * What `work` gives; or 'timeout' after so many milliseconds; or 'aborted'. The work itself goes on, nobody waits for it.
  */
@@ -12,7 +15,7 @@ export async function withTimeLimit<V>(
   let timer: ReturnType<typeof setTimeout> | undefined;
   let abort = () => {};
   const limit = new Promise<'timeout' | 'aborted'>((resolve) => {
-    timer = setTimeout(() => resolve('timeout'), milliseconds);
+    timer = setTimeout(() => resolve('timeout'), Math.min(milliseconds, LONGEST_TIMER));
     abort = () => resolve('aborted');
     signal?.addEventListener('abort', abort);
     if (signal?.aborted) abort();

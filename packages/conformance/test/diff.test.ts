@@ -48,3 +48,13 @@ it('says in Markdown what changed, with the differences of what broke', () => {
   expect(text).toContain('3 of 7 passed');
   expect(text).toContain('**stopped before its last case**');
 });
+
+it('lists a failure of what the base did not claim, or expected to fail', () => {
+  const before = exampleReport('cpu', [
+    exampleCase('golden/a', 'not claimed'),
+    exampleCase('golden/b', 'expected failure'),
+  ]);
+  const after = exampleReport('cpu', [exampleCase('golden/a', 'failed'), exampleCase('golden/b', 'failed')]);
+  expect(ids(diffReports(before, after).newFailures)).toEqual(['a', 'b']);
+  expect(formatDiffMarkdown(diffReports(before, after), before, after)).toContain('### New failures (2)');
+});

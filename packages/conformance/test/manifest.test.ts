@@ -80,9 +80,18 @@ describe('what the manifest does not claim', () => {
     const notClaimed = report.cases.filter(({ status }) => status === 'not claimed');
     const reasons = new Set(notClaimed.map(({ reason }) => reason));
     expect([...reasons]).toEqual(expect.arrayContaining(['wrap', 'prepareDispatch', 'dtype bfloat16']));
-    expect(notClaimed.filter(({ reason }) => reason === 'wrap')).toHaveLength(11);
+    expect(notClaimed.filter(({ reason }) => reason === 'wrap')).toHaveLength(12);
   });
 });
+
+it.each([[['int32', 'int64', 'uint8']], [['bfloat16']], [[]]] as DType[][][])(
+  'a backend that claims no float32 is asked for nothing: %j',
+  async (dtypes) => {
+    const { failed, notClaimed } = await failures(reference(), { dtypes }, 'random/');
+    expect(failed).toEqual([]);
+    expect(notClaimed).toBe(10);
+  },
+);
 
 describe('what the manifest claims and the backend cannot do', () => {
   const filter = 'generated/experts/e=1000,k=100';
@@ -153,6 +162,6 @@ it('nativeMemory is asked of the backend that wraps it', async () => {
     return typedArrayMemory;
   };
   const report = await runConformance(backend, { nativeMemory, filter: 'generated/wrap' });
-  expect(report.totals).toMatchObject({ passed: 7, notClaimed: 0 });
+  expect(report.totals).toMatchObject({ passed: 8, notClaimed: 0 });
   expect(asked).toEqual([backend]);
 });

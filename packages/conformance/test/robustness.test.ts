@@ -185,6 +185,21 @@ describe('a case fails for a backend that', () => {
     expect(error?.name).toBe('TypeError');
   });
 
+  it('is wrong before it comes to what it does not claim', async () => {
+    const manifest = { dtypes: ['float32', 'uint8', 'int32', 'int64'] as const };
+    const factory = sabotaged((backend) => {
+      const { permute } = backend;
+      backend.permute = (call) => {
+        permute.call(backend, call);
+        (call.permuteInput as never as { bytes: Uint8Array }).bytes.fill(0);
+      };
+    });
+    const report = await runConformance(factory, { manifest, filter: 'generated/wrap/inputs' });
+    expect(report.cases.map(({ status }) => status)).toEqual(['failed']);
+    const whole = await runConformance(reference(), { manifest, filter: 'generated/wrap/inputs' });
+    expect(whole.cases.map(({ status }) => status)).toEqual(['not claimed']);
+  });
+
   it('throws when tensors are disposed, with all of them let go', async () => {
     let disposed = 0;
     const { error } = await failing((backend) => {
@@ -196,6 +211,32 @@ describe('a case fails for a backend that', () => {
     expect(error?.message).toBe('cannot free');
     expect(disposed).toBeGreaterThan(TOTAL * 2);
   });
+});
+
+it('a backend that throws when it is disposed at the end takes no report along', async () => {
+  const factory = sabotaged((backend) => {
+    backend.shutdown = () => {
+      throw new Error('cannot shut down');
+    };
+  });
+  const report = await runConformance(factory, { filter: FILTER });
+  expect(report.totals).toMatchObject({ passed: TOTAL, failed: 0 });
+  const [own] = (await runConformance(factory, { filter: 'errors/disposed-backend/read' })).cases;
+  expect(own).toMatchObject({ status: 'failed', differences: [{ found: 'Error: cannot shut down' }] });
+});
+
+it('no time limit is a time limit', async () => {
+  const slow = sabotaged((backend) => {
+    const { allocate } = backend;
+    backend.allocate = (...args) => {
+      const tensor: Tensor = allocate.apply(backend, args);
+      const read = tensor.read.bind(tensor);
+      tensor.read = () => new Promise((resolve) => setTimeout(() => resolve(read()), 10));
+      return tensor;
+    };
+  });
+  const { totals } = await runConformance(slow, { filter: FILTER, timeout: Number.POSITIVE_INFINITY });
+  expect(totals.passed).toBe(TOTAL);
 });
 
 describe('signal', () => {

@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from '@moe-dispatch/core';
 import { detectNativeMemory } from '../native-memory.js';
+import { pauses } from '../pauses.js';
 import type { BackendBench, BenchRow, Shape } from './bench-report.js';
 import { medianTime, type Wait } from './measure.js';
 import { copyRows, dispatchBytes, reduceBytes, workingBytes } from './shapes.js';
@@ -26,6 +27,8 @@ export interface BenchOptions {
   readonly maxBytes: number;
   /** Called before each shape. */
   readonly onShape?: (shape: Shape) => void;
+  /** Leaves out the shapes that are not begun. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -37,8 +40,10 @@ export async function benchBackend(backend: Backend, options: BenchOptions): Pro
   const onHost = detectNativeMemory(backend) !== undefined;
   const rows: BenchRow[] = [];
   const leftOut: { shape: Shape; reason: string }[] = [];
+  const pause = pauses();
   for (const shape of options.shapes) {
-    const reason = tooLarge(shape, backend, options);
+    await pause();
+    const reason = options.signal?.aborted ? 'stopped before it' : tooLarge(shape, backend, options);
     if (reason !== undefined) {
       leftOut.push({ shape, reason });
       continue;

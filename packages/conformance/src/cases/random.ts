@@ -12,6 +12,8 @@ export function randomCases(seed: number, count: number): ConformanceCase[] {
 }
 
 async function runSeed(session: Session, seed: number): Promise<void> {
+  // Of the gating, whatever the rows are.
+  session.require('float32');
   let latest = session.fork();
   const counterexample = await checkSeed(seed, async (call) => {
     latest = session.fork();

@@ -17,6 +17,7 @@ import { describeMachine } from '../machine.js';
 import { type Command, naturalNumber, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { OWN_BACKENDS } from './own-backends.js';
+import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance bench [options]
 
@@ -31,7 +32,9 @@ submission included, medians of samples that issue many calls and wait once.
   --json <file>        write the results as JSON, for 'merge'
   --html <file>        write them as one HTML page with a roofline plot
 
-Exit code: 0 measured, 1 no backend measured anything, 2 the command or a backend named with --backend did not work.`;
+Ctrl-C ends it after the shape at hand; what was measured until then is printed and written.
+Exit code: 0 measured, 1 no backend measured anything, 2 the command or a backend named with --backend did not work,
+130 stopped by Ctrl-C.`;
 
 export const benchCommand: Command = {
   name: 'bench',
@@ -46,11 +49,21 @@ const TIMING =
 
 async function run(args: readonly string[]): Promise<number> {
   const values = parse(args);
-  const options = benchOptions(values);
+  const stop = stopOnSignals();
+  try {
+    const code = await measure(values, { ...benchOptions(values), signal: stop.signal });
+    return stop.exitCode() ?? code;
+  } finally {
+    stop.release();
+  }
+}
+
+async function measure(values: ReturnType<typeof parse>, options: BenchOptions): Promise<number> {
   const started = new Date().toISOString();
   const backends: BackendBench[] = [];
   const unavailable: { backend: string; reason: string }[] = [];
   for (const module of values.backend ?? OWN_BACKENDS) {
+    if (options.signal?.aborted) break;
     try {
       backends.push(await benchModule(module, options));
     } catch (error) {

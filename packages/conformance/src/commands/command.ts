@@ -13,8 +13,16 @@ export interface Command {
   run(args: readonly string[]): Promise<number>;
 }
 
-export function naturalNumber(option: string, text: string): number {
+const LARGEST = 0x7fffffff;
+
+export function naturalNumber(option: string, text: string, largest = LARGEST): number {
   const value = Number(text);
-  if (/^\d+$/.test(text) && value <= 0x7fffffff) return value;
-  throw new UsageError(`${option}: expected an integer from 0 to 2147483647, found '${text}'`);
+  if (/^\d+$/.test(text) && value <= largest) return value;
+  throw new UsageError(`${option}: expected an integer from 0 to ${largest}, found '${text}'`);
+}
+
+/** Each of `count` calls has the next seed, which must be one that `--seed` takes. */
+export function checkSeeds(seed: number, count: number): void {
+  if (seed + count - 1 <= LARGEST) return;
+  throw new UsageError(`--seed: expected at most ${LARGEST - count + 1} with ${count} calls, found ${seed}`);
 }

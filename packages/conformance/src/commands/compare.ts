@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type BackendFactory, selectBackend } from '@moe-dispatch/core';
 import { type CompareOptions, compareBackends } from '../compare-backends.js';
 import { formatComparison, formatComparisonFailure } from '../comparison-text.js';
 import { loadBackend } from '../load-backend.js';
-import { type Command, naturalNumber, UsageError } from './command.js';
+import { type Command, checkSeeds, naturalNumber, UsageError } from './command.js';
+import { write } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
 
@@ -35,6 +35,7 @@ async function run(args: readonly string[]): Promise<number> {
   if (modules.length !== 2) throw new UsageError(`--backend: expected two, found ${modules.length}`);
   const cases = naturalNumber('--cases', values.cases);
   const seed = naturalNumber('--seed', values.seed);
+  checkSeeds(seed, cases);
   const [a, b] = [await available(modules[0]), await available(modules[1])];
   const stop = stopOnSignals();
   const progress = new Progress(process.stderr, cases, 'calls');
@@ -42,8 +43,9 @@ async function run(args: readonly string[]): Promise<number> {
     const onCase = printProgress(modules, progress);
     const report = await compareBackends(a, b, { cases, seed, onCase, signal: stop.signal });
     progress.clear();
-    if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
     console.log(formatComparison(report));
+    const json = `${JSON.stringify(report, null, 2)}\n`;
+    if (values.json !== undefined) await write('--json', values.json, json);
     const { failed, agreed } = report.totals;
     return stop.exitCode() ?? (failed > 0 || agreed === 0 ? 1 : 0);
   } finally {

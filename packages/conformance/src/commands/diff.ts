@@ -9,7 +9,7 @@ import { OUTPUTS, write } from './outputs.js';
 const USAGE = `usage: moe-conformance diff <base.json> <head.json> [options]
 
 Compares two reports that 'run' wrote with --json, and prints in Markdown what changed: regressions (cases that passed in
-the base and in the head do not, or are gone), new cases that fail, cases that fail in both, fixed cases, new cases.
+the base and in the head do not, or are gone), other new failures, cases that fail in both, fixed cases, new cases.
 
   --markdown <file>    also write it to a file
 

@@ -20,7 +20,7 @@ export interface Results {
 }
 
 /**
- * Writes what the options ask for.
+ * Writes what the options ask for, the rest too where one cannot be written.
  * @param json what `--json` gets, where it is not the only report
  * @throws UsageError where a file cannot be written
  */
@@ -35,10 +35,13 @@ export async function writeOutputs(
     markdown: () => formatMarkdown(reports, module),
     html: () => formatHtml(reports, benches),
   };
+  const failures: unknown[] = [];
   for (const [name, format] of Object.entries(formats)) {
     const file = files[name as keyof typeof formats];
-    if (file !== undefined) await write(`--${name}`, file, format());
+    if (file === undefined) continue;
+    await write(`--${name}`, file, format()).catch((error) => failures.push(error));
   }
+  if (failures.length > 0) throw failures[0];
 }
 
 export async function write(option: string, file: string, content: string): Promise<void> {

@@ -6,11 +6,11 @@ import { folderFixtures } from '../folder-fixtures.js';
 import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
-import { formatFailure, formatTotals, repeatOptions } from '../report-text.js';
-import { type CaseSelection, collectCases, makeReport } from '../run.js';
+import { formatFailure, formatTotals, repeatOptions, shellWord } from '../report-text.js';
+import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import { type Command, naturalNumber, UsageError } from './command.js';
+import { type Command, checkSeeds, naturalNumber, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -46,17 +46,19 @@ type Values = ReturnType<typeof parse>;
 
 async function run(args: readonly string[]): Promise<number> {
   const values = parse(args);
-  if (values.backend === undefined) throw new UsageError('--backend is missing');
+  const [backend, ...others] = values.backend ?? [];
+  if (backend === undefined) throw new UsageError('--backend is missing');
+  if (others.length > 0) throw new UsageError(`--backend: expected one, found ${others.length + 1}`);
   const selection = await selectionOf(values);
   const stop = stopOnSignals();
   try {
-    const report = await runAndShow(values.backend, values, selection, stop.signal);
+    const report = await runAndShow(backend, values, selection, stop.signal);
     if (report === undefined) {
       console.error('ended before the first case');
       return stop.exitCode() ?? 1;
     }
-    await writeOutputs(values, { reports: [report], module: values.backend });
     console.log(formatTotals(report));
+    await writeOutputs(values, { reports: [report], module: backend });
     return stop.exitCode() ?? exitCodeOf(report);
   } finally {
     stop.release();
@@ -89,7 +91,7 @@ async function runAndShow(
     if (result.status === 'failed') {
       failed += 1;
       progress.clear();
-      printFailure(result, values);
+      printFailure(result, backend, values);
     }
     progress.update(cases.length, `${failed} failed`);
   };
@@ -110,13 +112,19 @@ async function runAndShow(
   }
 }
 
+/** Cases are listed before they run. */
+const MOST_RANDOM = 1_000_000;
+
 async function selectionOf(values: Values): Promise<CaseSelection> {
-  const { fixtures, filter, seed, random, expectations } = values;
+  const { fixtures, filter, expectations } = values;
+  const seed = naturalNumber('--seed', values.seed ?? `${DEFAULT_SEED}`);
+  const random = naturalNumber('--random', values.random ?? `${DEFAULT_RANDOM}`, MOST_RANDOM);
+  checkSeeds(seed, random);
   return {
     fixtures: fixtures === undefined ? packageFixtures : await folderFixtures(fixtures),
     ...(filter === undefined ? {} : { filter }),
-    ...(seed === undefined ? {} : { seed: naturalNumber('--seed', seed) }),
-    ...(random === undefined ? {} : { random: naturalNumber('--random', random) }),
+    seed,
+    random,
     ...(expectations === undefined ? {} : { expectations: await readExpectations(expectations) }),
   };
 }
@@ -144,7 +152,7 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        backend: text,
+        backend: { ...text, multiple: true },
         fixtures: text,
         filter: text,
         seed: text,
@@ -161,8 +169,12 @@ function parse(args: readonly string[]) {
 }
 
 /** With the command that repeats it. */
-function printFailure(result: CaseResult, { backend, fixtures }: Values): void {
-  const folder = fixtures === undefined ? '' : ` --fixtures ${fixtures}`;
+function printFailure(result: CaseResult, backend: string, values: Values): void {
+  const same = (['fixtures', 'timeout', 'expectations'] as const).flatMap((name) => {
+    const value = values[name];
+    return value === undefined ? [] : [` --${name} ${shellWord(value)}`];
+  });
+  const command = `moe-conformance run --backend ${shellWord(backend)}${same.join('')}`;
   console.log(formatFailure(result));
-  console.log(`  repeat: moe-conformance run --backend ${backend}${folder} ${repeatOptions(result.id)}\n`);
+  console.log(`  repeat: ${command} ${repeatOptions(result.id)}\n`);
 }

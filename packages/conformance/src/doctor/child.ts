@@ -55,9 +55,13 @@ async function tryBackend(): Promise<Pick<Diagnosis, 'works' | 'device' | 'drive
   const [example] = collectCases({ filter: CASE });
   // Without a signal, a run has an outcome.
   const { result } = (await runner.run(example, DEFAULT_TIMEOUT))!;
-  if (result.status !== 'failed') return { works: true, ...known };
+  if (result.status === 'passed') return { works: true, ...known };
+  const found =
+    result.status === 'failed'
+      ? `it fails a case that every backend passes: ${formatFailure(result)}`
+      : `it does not claim what the smallest example needs: ${result.reason}`;
   const problem = {
-    found: `it fails a case that every backend passes: ${formatFailure(result)}`,
+    found,
     remedy: `see what else fails: moe-conformance run --backend ${backend}`,
   };
   return { works: false, ...known, problem };

@@ -13,7 +13,7 @@ export interface Change {
 export interface ReportDiff {
   /** Passed in the base, and not in the head. */
   readonly regressions: readonly Change[];
-  /** Failed in the head, not in the base at all. */
+  /** Failed in the head; in the base new, not claimed or expected to fail. */
   readonly newFailures: readonly Change[];
   /** Failed in the base as well. */
   readonly stillFailing: readonly Change[];
@@ -40,7 +40,9 @@ export function diffReports(base: ConformanceReport, head: ConformanceReport): R
   const select = (test: (change: Change) => boolean) => changes.filter(test);
   return {
     regressions: select((change) => change.before === 'passed' && change.after !== 'passed'),
-    newFailures: select((change) => change.before === 'new' && change.after === 'failed'),
+    newFailures: select(
+      ({ before, after }) => before !== 'passed' && before !== 'failed' && after === 'failed',
+    ),
     stillFailing: select(({ before, after }) => before === 'failed' && after === 'failed'),
     fixed: select(({ before, after }) => before !== 'passed' && before !== 'new' && after === 'passed'),
     added: select((change) => change.before === 'new' && change.after !== 'failed'),

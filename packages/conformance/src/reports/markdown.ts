@@ -52,7 +52,7 @@ export function formatDiffMarkdown(
     '## Conformance against the base',
     `${verdict}\n\nBase: ${name(base)}  \nHead: ${name(head)}${head.complete ? '' : ', **stopped before its last case**'}`,
     changeList('Regressions', regressions),
-    changeList('New cases that fail', newFailures),
+    changeList('New failures', newFailures),
     changeList('Failing in both', stillFailing),
     changeList('Fixed', fixed),
     changeList('New cases', added),

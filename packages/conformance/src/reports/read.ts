@@ -61,7 +61,12 @@ function parse(text: string, fileName: string): object {
 /** JSON.parse does not tell the place of every error. */
 function placeOfError(text: string): string {
   const errors: JsonError[] = [];
-  parseJson(text, errors, { disallowComments: true });
+  try {
+    parseJson(text, errors, { disallowComments: true });
+  } catch {
+    // It is recursive, and JSON.parse is not.
+    return ': no JSON: it nests too deeply';
+  }
   const [{ error, offset }] = errors;
   const lines = text.slice(0, offset).split('\n');
   return `, line ${lines.length}, column ${lines[lines.length - 1].length + 1}: no JSON: ${printParseErrorCode(error)}`;
@@ -74,7 +79,13 @@ function list(value: object, key: string, fileName: string): unknown[] {
 }
 
 function checkReport(value: unknown, fileName: string, place: string): ConformanceReport {
-  return check<ConformanceReport>('../../report.schema.json', REPORT_VERSION, value, fileName, place);
+  const report = check<ConformanceReport>('../../report.schema.json', REPORT_VERSION, value, fileName, place);
+  const seen = new Set<string>();
+  report.cases.forEach(({ id }, i) => {
+    if (seen.has(id)) throw new ReportError(`${fileName}: ${place}/cases/${i}/id: '${id}' a second time`);
+    seen.add(id);
+  });
+  return report;
 }
 
 function checkBench(value: unknown, fileName: string, place: string): BenchReport {

@@ -36,6 +36,7 @@ export function callerMemoryCases(): ConformanceCase[] {
     wrapInputsCase(),
     wrapWholeWordsCase(),
     wrapOutputsCase(),
+    wrapLargerMemoryCase(),
     ...FLOAT_DTYPES.map(wrapReduceCase),
     wrapBooksCase(),
   ]);
@@ -176,6 +177,30 @@ function wrapOutputsCase(): ConformanceCase {
       for (const tensor of ['permuteInput', 'tokenNumsPerExpert', 'permuteIndicesPerToken'] as const) {
         const native = await wrapped.get(hosts[tensor])!.read();
         session.report(compareExact({ case: "in the caller's memory", tensor }, native, expected[tensor]));
+      }
+    },
+  };
+}
+
+/** Memory longer than the tensor: what lies behind the tensor's last element is the caller's, and stays. */
+function wrapLargerMemoryCase(): ConformanceCase {
+  const id = 'generated/wrap/memory-larger-than-the-tensor';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      for (const dtype of ['float32', 'float16', 'uint8'] as const) {
+        const { x, gating } = randomInput(random, dtype);
+        const hosts = poisonedOutputs({ ...SIZES, dtype });
+        const host = hosts.permuteInput;
+        const { tensor, read } = await session.wrap(host, 7);
+        const out = { ...mapOutputs(hosts, (each) => session.upload(each)), permuteInput: tensor };
+        moeDispatch(session.upload(x), session.upload(gating), { ...MODE, out } as never);
+        const { data } = expectDispatch(x, gating, MODE).permuteInput;
+        const whole = poisoned(dtype, [data.length + 7]);
+        (whole.data as Uint8Array).set(data as Uint8Array);
+        const place = { case: `${dtype}, 7 elements behind the tensor`, tensor: "the caller's memory" };
+        session.report(compareExact(place, await read(), whole));
       }
     },
   };

@@ -1,7 +1,9 @@
 import type { ConformanceCase } from '../conformance-case.js';
 import { callerMemoryCases } from './caller-memory.js';
+import { claimCases } from './claims.js';
 import { expertCases } from './experts.js';
 import { indexCases } from './indices.js';
+import { inputCases } from './inputs.js';
 import { lifetimeCases } from './lifetime.js';
 import { memoryCases } from './memory.js';
 import { preparedCases } from './prepared.js';
@@ -15,10 +17,12 @@ export function generatedCases(): ConformanceCase[] {
   return [
     ...routingCases(),
     ...expertCases(),
+    ...claimCases(),
     ...rowCases(),
     ...stageCases(),
     ...reduceCases(),
     ...indexCases(),
+    ...inputCases(),
     ...callerMemoryCases(),
     ...preparedCases(),
     ...lifetimeCases(),

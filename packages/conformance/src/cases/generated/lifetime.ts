@@ -145,13 +145,17 @@ async function memoryOfALoop(session: Session, random: Random): Promise<void> {
   for (let round = 0; round < 3; round++) {
     for (let i = 0; i < 8; i++) {
       const result = session.keep(moeDispatch(x, gating, MODE));
-      await result.topKIndices.read();
+      const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = result;
+      const args = [permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices] as const;
+      const reduced = session.keep(moeReduce(...args));
+      await reduced.read();
+      reduced.dispose();
       result.dispose();
     }
     usage.push(session.backend.memory());
   }
   for (const count of ['liveTensors', 'liveBytes', 'pooledBytes'] as const) {
-    const place = { case: 'after 24 dispatches against after 16', tensor: `memory().${count}` };
+    const place = { case: 'after 24 dispatches and reduces against after 16', tensor: `memory().${count}` };
     session.expectValue(place, usage[2][count], usage[1][count]);
   }
 }

@@ -30,6 +30,7 @@ export function preparedCases(): ConformanceCase[] {
     { name: 't=1', spec: { ...BASE, tokens: 1 } },
     { name: 'e=1', spec: { ...BASE, numExperts: 1, mode: { moeTopk: 1 } } },
     { name: 'e=8192', spec: { ...BASE, tokens: 3, numExperts: 8192, mode: { moeTopk: 8 } } },
+    { name: 't=66000', spec: { ...BASE, tokens: 66_000, hidden: 2, numExperts: 4, mode: { moeTopk: 2 } } },
     { name: 't=2050', spec: { ...BASE, tokens: 2050, numExperts: 64, mode: { moeTopk: 6 } } },
   ];
   return [

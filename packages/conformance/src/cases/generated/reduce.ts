@@ -25,10 +25,16 @@ interface Draws {
 
 type Options = Pick<ReduceInput, 'normTopkProb' | 'routedScalingFactor'>;
 
-/** moeReduce: bias, normalisation, factor, special values and sizes in every float dtype. */
+/** moeReduce: bias, normalisation, factor, special values and sizes in every float dtype; rows in any order. */
 export function reduceCases(): ConformanceCase[] {
   return [
     ...FLOAT_DTYPES.flatMap((dtype) => [...optionCases(dtype), ...valueCases(dtype), ...sizeCases(dtype)]),
+    reduceCase('any-rows', (random) => {
+      const input = routed(random, 'float32', {}, {});
+      const rows = input.permuteIndicesPerToken.data;
+      for (let i = 0; i < rows.length; i++) rows[i] = random.below(rows.length);
+      return input;
+    }),
     roundTripCase(),
   ];
 }
@@ -64,10 +70,15 @@ function sizeCases(dtype: FloatDType): ConformanceCase[] {
     numExperts: 16,
     topK: i + 1,
   }));
-  return [...sizes, ...choices].flatMap((size) => [
-    sizeCase(dtype, size, true),
-    sizeCase(dtype, size, false),
-  ]);
+  // More than a uint16 counts and than WebGPU starts workgroups in one dimension.
+  const large: typeof sizes = [
+    { tokens: 66_000, hidden: 2, numExperts: 4, topK: 2 },
+    { tokens: 2, hidden: 66_001, numExperts: 4, topK: 2 },
+  ];
+  return [
+    ...[...sizes, ...choices].flatMap((size) => [sizeCase(dtype, size, true), sizeCase(dtype, size, false)]),
+    ...large.map((size) => sizeCase(dtype, size, true)),
+  ];
 }
 
 function sizeCase(dtype: FloatDType, size: Required<Sizes>, biased: boolean): ConformanceCase {

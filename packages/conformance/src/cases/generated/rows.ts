@@ -97,6 +97,17 @@ function largeCases(): ConformanceCase[] {
       moeTopk: 1,
       topkOnlyMode: true,
     })),
+    // More tokens, and rows, than a uint16 counts and than WebGPU starts workgroups in one dimension.
+    dispatchCase('large/t=66000,e=4,k=2', (random) => ({
+      x: randomRows(random, 'bfloat16', [66_000, 3]),
+      gating: drawn('float32', [66_000, 4], () => random.normal()),
+      moeTopk: 2,
+    })),
+    dispatchCase('large/d=20011', (random) => ({
+      x: randomRows(random, 'float32', [5, 20_011]),
+      gating: drawn('float32', [5, 6], () => random.normal()),
+      moeTopk: 2,
+    })),
   ];
 }
 
