@@ -10,14 +10,16 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { factoryOf } from '../src/backends.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-/** What Dawn itself says of some Vulkan drivers, on a machine where the demo finds one. */
-const DAWN_WARNINGS = /^Warning: max\w+ artificially reduced from .*\n/gm;
 const folder = mkdtempSync(join(tmpdir(), 'moe-demo-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function demo(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
-  return { status, stdout, stderr: stderr.replace(DAWN_WARNINGS, '') };
+  return spawnSync(process.execPath, [MAIN, ...args], { encoding: 'utf8' });
+}
+
+/** Without the GPUs, whose drivers and Dawn print what they like. The last --backend counts. */
+function demoOnCpu(...args: string[]) {
+  return demo('--backend', 'cpu', ...args);
 }
 
 function temporary(name: string, bytes: Uint8Array | string): string {
@@ -27,11 +29,12 @@ function temporary(name: string, bytes: Uint8Array | string): string {
 }
 
 describe('the documentation example', () => {
-  const { status, stdout, stderr } = demo();
+  const { status, stdout } = demo();
 
-  it('runs without complaint', () => {
-    expect(stderr).toBe('');
-    expect(status).toBe(0);
+  it('runs', () => expect(status).toBe(0));
+
+  it('runs without complaint on the CPU', () => {
+    expect(demoOnCpu()).toMatchObject({ status: 0, stderr: '' });
   });
 
   it("gives the bytes of Paddle's kernel", () => {
@@ -102,7 +105,7 @@ describe('--input and --output', () => {
     const bytes = await packageFixtures.load(name);
     const input = temporary(`${name}.safetensors`, bytes);
     const output = join(folder, `${name}-results.safetensors`);
-    const { status, stderr } = demo('--backend', 'cpu', '--input', input, '--output', output, ...options);
+    const { status, stderr } = demoOnCpu('--input', input, '--output', output, ...options);
     expect(stderr).toBe('');
     expect(status).toBe(0);
     const golden = readSafetensors(bytes, name);
@@ -125,7 +128,7 @@ describe('--input and --output', () => {
       ['gating_output', { data: new Float32Array(0), shape: [0, 2], dtype: 'float32' as const }],
     ]);
     const input = temporary('empty.safetensors', writeSafetensors(tensors));
-    const { status, stdout, stderr } = demo('--input', input);
+    const { status, stdout, stderr } = demoOnCpu('--input', input);
     expect(stderr).toBe('');
     expect(status).toBe(0);
     expect(stdout).toContain('permuteInput [0, 4]');
@@ -151,7 +154,7 @@ describe('mistakes', () => {
     [2, "Unknown option '--inptu'", ['--inptu', 'x']],
     [2, "Unexpected argument 'x'", ['x']],
   ])('exit code %i: %s', (code, message, args) => {
-    const { status, stderr } = demo(...args);
+    const { status, stderr } = demoOnCpu(...args);
     expect(stderr).toContain(message);
     expect(stderr.trim().split('\n').length).toBeLessThanOrEqual(code);
     expect(status).toBe(code);
