@@ -100,7 +100,7 @@ describe('merge', () => {
 });
 
 describe('diff', () => {
-  it('fails on a regression only, and writes what it found', async () => {
+  it('fails on a regression, and writes what it found', async () => {
     const [good, bad] = (['passed', 'failed'] as const).map((status) =>
       exampleReport('cpu', [exampleCase('golden/a', status)]),
     );
@@ -115,6 +115,18 @@ describe('diff', () => {
     write('later.json', { ...good, version: 2 });
     const later = await run('diff', 'base.json', 'later.json');
     expect(later).toMatchObject({ code: 2, stderr: 'later.json: /version: expected 1, found 2\n' });
+  });
+});
+
+describe('diff of a case that the base did not pass', () => {
+  it.each([
+    ['a new case that fails', [], 1],
+    ['a failure of what was not claimed', [exampleCase('golden/a', 'not claimed')], 1],
+    ['an old failure', [exampleCase('golden/a', 'failed')], 0],
+  ])('%s', async (_, cases, code) => {
+    write('before.json', exampleReport('cpu', cases));
+    write('after.json', exampleReport('cpu', [exampleCase('golden/a', 'failed')]));
+    expect(await run('diff', 'before.json', 'after.json')).toMatchObject({ code });
   });
 });
 

@@ -44,10 +44,11 @@ export function formatDiffMarkdown(
   const { regressions, newFailures, stillFailing, fixed, added } = diff;
   const name = ({ backend, totals }: ConformanceReport) =>
     `${cell(backend.name)} (${cell(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
-  const verdict =
-    regressions.length === 0
-      ? 'No case that passed in the base fails.'
-      : `**${count(regressions, 'regression')}**`;
+  const bad = [
+    ...(regressions.length > 0 ? [count(regressions, 'regression')] : []),
+    ...(newFailures.length > 0 ? [count(newFailures, 'new failure')] : []),
+  ];
+  const verdict = bad.length > 0 ? `**${bad.join(', ')}**` : 'No case fails that did not fail in the base.';
   const sections = [
     '## Conformance against the base',
     `${verdict}\n\nBase: ${name(base)}  \nHead: ${name(head)}${head.complete ? '' : ', **stopped before its last case**'}`,
