@@ -95,7 +95,7 @@ async function runAndShow(
     }
     progress.update(cases.length, `${failed} failed`);
   };
-  const request: Omit<ChildRequest, 'first'> = {
+  const request: Omit<ChildRequest, 'first' | 'token'> = {
     backend,
     fixtures,
     filter,
