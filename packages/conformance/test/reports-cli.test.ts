@@ -118,6 +118,39 @@ describe('diff', () => {
   });
 });
 
+it('diff shows names as they are, and escapes them in the file', async () => {
+  const named = exampleReport('cpu', [], {
+    backend: { name: 'a~b', device: 'GPU_1', dtypes: [], limits: {} },
+  });
+  write('named.json', named);
+  const { stdout } = await run('diff', 'named.json', 'named.json', '--markdown', 'named.md');
+  expect(stdout).toContain('a~b (GPU_1)');
+  expect(read('named.md')).toContain('a&#126;b (GPU&#95;1)');
+});
+
+it('diff and merge say which command wrote a file that they do not take, or that there is none', async () => {
+  const { code } = await run(
+    ...['compare', '--backend', './backends.mjs#reference', '--backend', './backends.mjs#reference'],
+    ...['--cases', '1', '--json', 'compared.json'],
+  );
+  expect(code).toBe(0);
+  write('merged.json', { kind: 'collection', version: 1, reports: [], benches: [] });
+  write('some.json', exampleReport('cpu', []));
+  const refusal = async (...args: string[]) => (await run(...args)).stderr;
+  expect(await refusal('diff', 'some.json', 'merged.json')).toBe(
+    'merged.json: expected a report of `run`, found one of `merge`\n',
+  );
+  expect(await refusal('diff', 'compared.json', 'some.json')).toBe(
+    'compared.json: expected a report of `run`, found one of `compare`\n',
+  );
+  expect(await refusal('merge', 'compared.json', '--json', 'x.json')).toBe(
+    'compared.json: expected a report of `run`, `bench` or `merge`, found one of `compare`\n',
+  );
+  expect(await refusal('diff', 'some.json', 'none.json')).toBe(
+    "ENOENT: no such file or directory, open 'none.json'\n",
+  );
+});
+
 describe('diff of a case that the base did not pass', () => {
   it.each([
     ['a new case that fails', [], 1],

@@ -29,9 +29,10 @@ async function run(args: readonly string[]): Promise<number> {
     positionals.map(async (file) => readReport(await readText(file), file)),
   );
   const diff = diffReports(base, head);
-  const markdown = formatDiffMarkdown(diff, base, head);
-  console.log(markdown.trimEnd());
-  if (values.markdown !== undefined) await write('--markdown', values.markdown, markdown);
+  console.log(formatDiffMarkdown(diff, base, head, false).trimEnd());
+  if (values.markdown !== undefined) {
+    await write('--markdown', values.markdown, formatDiffMarkdown(diff, base, head));
+  }
   return diff.regressions.length + diff.newFailures.length > 0 ? 1 : 0;
 }
 

@@ -35,15 +35,20 @@ export function formatMarkdown(reports: readonly ConformanceReport[], module?: s
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-/** What `moe-conformance diff` found. */
+/**
+ * What `moe-conformance diff` found.
+ * @param escaped whether a renderer reads it: names from a device then cannot act as Markdown or HTML. False for a terminal.
+ */
 export function formatDiffMarkdown(
   diff: ReportDiff,
   base: ConformanceReport,
   head: ConformanceReport,
+  escaped = true,
 ): string {
   const { regressions, newFailures, stillFailing, fixed, added } = diff;
+  const shown = escaped ? cell : oneLine;
   const name = ({ backend, totals }: ConformanceReport) =>
-    `${cell(backend.name)} (${cell(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
+    `${shown(backend.name)} (${shown(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
   const bad = [
     ...(regressions.length > 0 ? [count(regressions, 'regression')] : []),
     ...(newFailures.length > 0 ? [count(newFailures, 'new failure')] : []),
@@ -122,9 +127,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Text from a device or a message: nothing in it may act as Markdown or HTML. */
 function cell(text: string): string {
-  return text
-    .replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`)
-    .replace(/\s+/g, ' ');
+  return oneLine(text.replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`));
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ');
 }
 
 /** A code block that the text cannot end. */
