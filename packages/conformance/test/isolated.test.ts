@@ -122,6 +122,7 @@ describe('moe-conformance run', () => {
     file('stale.json', 'generated/tokens/t=1', 'generated/tokens/t=3*', 'generated/tokens/t=64');
     const stale = await run('stale.json');
     expect(stale.stdout).toContain('UnexpectedPass: it passes, but stale.json expects it to fail');
+    expect(stale.stdout).toContain('--expectations stale.json --filter generated/tokens/t=1\n');
     expect(stale.code).toBe(1);
 
     file('lost.json', 'generated/tokens/t=30');

@@ -95,7 +95,7 @@ function failures(columns: readonly Column[], groups: readonly Group[], module: 
   );
   if (failed.length === 0) return '';
   const blocks = failed.slice(0, SHOWN_FAILURES).map(({ result, column }) => {
-    const repeat = `repeat: moe-conformance run --backend ${module ?? '<module>'} ${repeatOptions(result.id)}`;
+    const repeat = `repeat: npx moe-conformance run --backend ${module ?? '<module>'} ${repeatOptions(result.id)}`;
     const where = columns.length > 1 ? `, ${columns[column].label}` : '';
     const [first, ...rest] = formatFailure(result).split('\n');
     return [`${first}${where}`, ...rest, `  ${repeat}`].join('\n');
