@@ -21,6 +21,9 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT = 60e6;
 const PACKAGES = ['core', 'backend-cpu', 'backend-cuda', 'backend-cuda-linux-x64', 'conformance'];
 const FILES = ['package.json', 'tsconfig.base.json', 'scripts'];
+/** The programs of the documents that need a GPU, and the links by which they find the packages. */
+const DOCUMENTS = ['README.md', 'docs', 'tests/package.json', 'tests/tsconfig.json', 'tests/docs'];
+const LINKS_OF_TESTS = 'tests/node_modules/@moe-dispatch';
 /** What vitest would load only where it is asked to. */
 const LEFT_OUT =
   /^(typescript|jsdom|happy-dom|@vitest\/(ui|browser.*)|@types\/.*|esbuild|@esbuild\/.*|sass|less|terser)$/;
@@ -31,7 +34,7 @@ try {
   const bundle = join(folder, 'moe-gpu');
   const copy = (path) =>
     cpSync(join(ROOT, path), join(bundle, path), { recursive: true, verbatimSymlinks: true });
-  for (const file of FILES) copy(file);
+  for (const file of [...FILES, ...DOCUMENTS]) copy(file);
   cpSync(join(ROOT, 'vitest.cuda.config.ts'), join(bundle, 'vitest.config.ts'));
   for (const name of PACKAGES) copyPackage(name, copy);
   for (const path of dependencies()) copy(path);
@@ -91,5 +94,5 @@ function links() {
   const ofPackages = PACKAGES.map((name) => join('packages', name, 'node_modules')).filter((path) =>
     existsSync(join(ROOT, path)),
   );
-  return ['node_modules/vitest', ...ofPackages];
+  return ['node_modules/vitest', LINKS_OF_TESTS, ...ofPackages];
 }

@@ -121,7 +121,8 @@ function dispatch() {
 
 /** Without a GPU it names the driver or the device as what is missing, never the package. */
 function inspectCuda() {
-  const { obstacle } = JSON.parse(run(project, 'npx', 'moe-dispatch-cuda', 'inspect', '--json'));
+  // Its exit code is 1 where there is an obstacle.
+  const { obstacle } = JSON.parse(run(project, 'sh', '-c', 'npx moe-dispatch-cuda inspect --json || true'));
   if (process.platform !== 'linux' || process.arch !== 'x64') return obstacle.reason;
   if (obstacle?.reason === 'no-platform-package') throw new Error(obstacle.message);
   return obstacle === undefined ? 'there is a GPU' : obstacle.reason;

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
@@ -81,9 +81,9 @@ function missingGpu() {
   const command = fileURLToPath(
     new URL('../packages/backend-cuda/bin/moe-dispatch-cuda.js', import.meta.url),
   );
-  const { obstacle } = JSON.parse(
-    execFileSync(process.execPath, [command, 'inspect', '--json'], { encoding: 'utf8' }),
-  );
+  // Its exit code is 1 where there is an obstacle.
+  const { stdout } = spawnSync(process.execPath, [command, 'inspect', '--json'], { encoding: 'utf8' });
+  const { obstacle } = JSON.parse(stdout);
   return obstacle && `${obstacle.reason}: ${obstacle.message}`;
 }
 

@@ -38,8 +38,8 @@ async function bundle(code: string): Promise<void> {
 }
 
 function run(command: string): Promise<{ code: number; stdout: string }> {
-  const [name, ...args] = command.split(' ');
-  expect(name).toBe('moe-conformance');
+  const [npx, name, ...args] = command.split(' ');
+  expect([npx, name]).toEqual(['npx', 'moe-conformance']);
   const bin = join(ROOT, 'packages/conformance/bin/moe-conformance.js');
   return new Promise((resolve) => {
     execFile(process.execPath, [bin, ...args], { cwd: folder }, (error, stdout) => {

@@ -46,7 +46,10 @@ function checkToken(token: number, tokens: number): void {
 }
 
 function showBackend({ info, skipped }: Backend): void {
-  for (const { name, reason } of skipped) line('Skipped', `${name}: ${reason}`);
+  for (const { name, reason } of skipped) {
+    // Most reasons begin with the backend's name.
+    line('Skipped', reason.startsWith(`${name}: `) ? reason : `${name}: ${reason}`);
+  }
   line('Backend', `${info.name}: ${info.device}`);
 }
 

@@ -78,7 +78,7 @@ describe('the CUDA backend', () => {
     const { status, stdout } = demo();
     expect(status).toBe(0);
     if (available) expect(stdout).toMatch(/^Backend {2}cuda: /m);
-    else expect(stdout).toContain(`Skipped  cuda: ${obstacle?.message}\n`);
+    else expect(stdout).toContain(`Skipped  ${obstacle?.message}\n`);
   });
 });
 

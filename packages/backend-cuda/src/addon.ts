@@ -123,7 +123,8 @@ export function loadAddon(): Addon {
     throw new CudaUnavailableError('no-platform-package', {
       found: error instanceof Error ? error.message.split('\n')[0]! : String(error),
       expected: `the package ${name} with its native addon`,
-      remedy: 'install with optional dependencies; in the workspace, with a C++ compiler: pnpm build',
+      remedy:
+        'install with optional dependencies, or install its tarball; in the workspace, with a C++ compiler: pnpm build',
       cause: error,
     });
   }

@@ -45,12 +45,12 @@ export async function inspect(): Promise<CudaInspection> {
 
 /** The inspection as lines of text. */
 export function formatInspection(inspection: CudaInspection): string {
-  const { available, obstacle, driver, requiredDriver, devices, fatBinary } = inspection;
+  const { available, obstacle, requiredDriver, devices, fatBinary } = inspection;
   const capabilities = fatBinary.architectures.map(formatCapability).join(', ');
   return [
     available ? 'CUDA backend: available' : `CUDA backend: not available (${obstacle?.reason})`,
     ...(obstacle === undefined ? [] : [`  ${obstacle.message}`]),
-    `driver: ${driver === undefined ? 'none' : `CUDA ${driver}`} (required: ${requiredDriver} or later)`,
+    `driver: ${formatDriver(inspection)} (required: ${requiredDriver} or later)`,
     ...devices.map(
       ({ ordinal, name, memoryBytes, computeCapability, multiprocessors, covered }) =>
         `device ${ordinal}: ${name}, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB, compute capability ` +
@@ -60,4 +60,12 @@ export function formatInspection(inspection: CudaInspection): string {
     `fat binary: ${fatBinary.bytes} bytes by nvcc ${fatBinary.nvcc}: machine code for ${capabilities}; ` +
       `PTX from ${formatCapability(fatBinary.ptx)} on`,
   ].join('\n');
+}
+
+/** Without the addon nothing looked for a driver, which is not the same as finding none. */
+function formatDriver({ driver, obstacle }: CudaInspection): string {
+  if (driver !== undefined) return `CUDA ${driver}`;
+  if (obstacle?.reason === 'no-driver') return 'none';
+  const noAddon = obstacle?.reason === 'no-platform-package' || obstacle?.reason === 'unsupported-platform';
+  return noAddon ? 'not looked for' : 'of unknown version';
 }

@@ -71,7 +71,8 @@ function BackendLine({ view, busy }: { view: DispatchView | undefined; busy: boo
       )}
       {view?.skipped.map(({ name, reason }) => (
         <p class="skipped" key={name}>
-          Not on {backendName(name)}, because <q>{reason}</q>
+          Not on {backendName(name)}, because{' '}
+          <q>{reason.startsWith(`${name}: `) ? reason.slice(name.length + 2) : reason}</q>
         </p>
       ))}
     </div>

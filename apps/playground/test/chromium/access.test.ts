@@ -26,7 +26,7 @@ describe('a browser without WebGPU', () => {
     const { page, complaints } = await openPage(browser, `${server.url}#${SHAPE}`);
     expect(await page.locator('.badge').textContent()).toBe('CPU');
     expect(await page.locator('.skipped').textContent()).toMatch(
-      /^Not on WebGPU, because .*webgpu: expected a GPU, and its driver, .*, found no adapter/,
+      /^Not on WebGPU, because expected a GPU, and its driver, .*, found no adapter/,
     );
     expect(await page.getByText('Only the CPU works here').count()).toBe(1);
     expect(await page.locator('.choices tbody tr').count()).toBe(6);

@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,10 +24,28 @@ afterAll(() => {
   rmSync(noDriver, { recursive: true });
 });
 
+/** A copy of the package that finds no platform package. */
+function withoutPlatformPackage(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'moe-no-addon-'));
+  for (const part of ['bin', 'dist', 'fatbin', 'package.json']) {
+    cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
+  }
+  mkdirSync(join(folder, 'node_modules/@moe-dispatch'), { recursive: true });
+  symlinkSync(join(PACKAGE, '../core'), join(folder, 'node_modules/@moe-dispatch/core'));
+  return folder;
+}
+// pnpm's commands let modules of the workspace be found from everywhere.
+const outsideWorkspace = { ...process.env, NODE_PATH: '' };
+
 function run(script: string, folder: string, mode: string, ...args: string[]): string {
   const env = { ...process.env, LD_LIBRARY_PATH: folder, FAKE_CUDA: mode };
   return execFileSync(process.execPath, [script, ...args], { env, encoding: 'utf8' });
 }
+const inspection = (folder: string, mode: string, ...args: string[]) =>
+  spawnSync(process.execPath, [INSPECT, ...args], {
+    env: { ...process.env, LD_LIBRARY_PATH: folder, FAKE_CUDA: mode },
+    encoding: 'utf8',
+  });
 const create = (folder: string, mode: string, ordinal = 0) =>
   JSON.parse(run(CREATE, folder, mode, String(ordinal)));
 
@@ -47,21 +65,17 @@ describe('creating the backend', () => {
   });
 
   it('says so where the platform package is not installed', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'moe-no-addon-'));
+    const folder = withoutPlatformPackage();
     try {
-      for (const part of ['dist', 'fatbin', 'package.json']) {
-        cpSync(join(PACKAGE, part), join(folder, part), { recursive: true });
-      }
-      mkdirSync(join(folder, 'node_modules/@moe-dispatch'), { recursive: true });
-      symlinkSync(join(PACKAGE, '../core'), join(folder, 'node_modules/@moe-dispatch/core'));
       const script = `import { cuda } from '${join(folder, 'dist/index.js')}';
         await cuda().create().catch(({ reason, expected }) => console.log(JSON.stringify({ reason, expected })));`;
       const args = ['--input-type=module', '-e', script];
-      // pnpm's commands let modules of the workspace be found from everywhere.
-      const env = { ...process.env, NODE_PATH: '' };
-      const error = JSON.parse(execFileSync(process.execPath, args, { env, encoding: 'utf8' }));
+      const error = JSON.parse(
+        execFileSync(process.execPath, args, { env: outsideWorkspace, encoding: 'utf8' }),
+      );
       expect(error.reason).toBe('no-platform-package');
       expect(error.expected).toContain('@moe-dispatch/backend-cuda-linux-x64');
+      expect(error.expected).toContain('or install its tarball');
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -101,8 +115,38 @@ describe('inspect', () => {
     expect(text).toMatch(/fat binary: \d+ bytes by nvcc [\d.]+: machine code for 7\.5, .*12\.0/);
   });
 
-  it('gives the obstacle as JSON', () => {
-    const inspection = JSON.parse(run(INSPECT, driver.folder, 'empty', 'inspect', '--json'));
-    expect(inspection).toMatchObject({ available: false, driver: '13.0', obstacle: { reason: 'no-device' } });
+  it('gives the obstacle as JSON, and exits with 1', () => {
+    const { status, stdout } = inspection(driver.folder, 'empty', 'inspect', '--json');
+    expect(status).toBe(1);
+    const obstacle = { reason: 'no-device' };
+    expect(JSON.parse(stdout)).toMatchObject({ available: false, driver: '13.0', obstacle });
+  });
+
+  it('says of a driver whether there is none, or it does not tell its version', () => {
+    writeFileSync(join(noDriver, 'libcuda.so.1'), 'no library');
+    expect(inspection(noDriver, '', 'inspect').stdout).toContain('driver: none (required: 12.0 or later)');
+    expect(inspection(driver.folder, 'crash', 'inspect').stdout).toContain('driver: of unknown version');
+  });
+
+  it('says that it did not look for a driver where the platform package is not installed', () => {
+    const folder = withoutPlatformPackage();
+    try {
+      const args = [join(folder, 'bin/moe-dispatch-cuda.js'), 'inspect'];
+      const { status, stdout } = spawnSync(process.execPath, args, {
+        env: outsideWorkspace,
+        encoding: 'utf8',
+      });
+      expect(status).toBe(1);
+      expect(stdout).toContain('driver: not looked for (required: 12.0 or later)');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('shows its usage when asked, and for a wrong command, which exits with 2', () => {
+    const help = inspection(driver.folder, '', '--help');
+    expect(help).toMatchObject({ status: 0, stdout: expect.stringContaining('usage: moe-dispatch-cuda') });
+    const wrong = inspection(driver.folder, '', 'inspect', '--jsn');
+    expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('usage: moe-dispatch-cuda') });
   });
 });
