@@ -11,6 +11,7 @@ import {
   type ReduceCall,
   type RouteCall,
 } from '@moe-dispatch/core';
+import { checkEncoder, checkEnded } from './check-recording.js';
 import { type DeviceContext, describeDevice, makeContext } from './device-context.js';
 import { faultOf, firstFault } from './faults.js';
 import { dispatch, dispatchOutputs, planOutputs } from './operations/dispatch.js';
@@ -46,6 +47,8 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
   readonly lost: Promise<GPUDeviceLostInfo>;
   /** For this package: what is kept for the device. */
   readonly context: DeviceContext;
+  /** For this package: what the device came from. Kept, because Dawn's in Node takes its devices along when collected. */
+  readonly gpu: GPU | undefined;
   private readonly ownsDevice: boolean;
   private lostInfo: GPUDeviceLostInfo | undefined;
   private recording:
@@ -54,11 +57,13 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
 
   /**
    * @param ownsDevice whether `dispose()` destroys the device.
+   * @param gpu what the device came from, where it is known.
    * @throws BackendUnavailableError where the device allows less than the kernels need.
    */
-  constructor(device: GPUDevice, ownsDevice: boolean) {
+  constructor(device: GPUDevice, ownsDevice: boolean, gpu?: GPU) {
     super();
     this.device = device;
+    this.gpu = gpu;
     this.ownsDevice = ownsDevice;
     this.context = makeContext(device);
     this.info = describeDevice(device, this.context);
@@ -87,12 +92,14 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
    * Records the operations that `work` calls into the caller's encoder, where they would otherwise be submitted at
    * once. Errors of the recording are the encoder's. Dispose no tensor that they use before the submit.
    * @param descriptor of their compute passes: a label, timestamp writes.
+   * @throws InvalidArgumentError INVALID_ARGUMENT for an `encoder` that is none, and for `work` that returns a promise.
    */
   record(encoder: GPUCommandEncoder, work: () => void, descriptor?: GPUComputePassDescriptor): void {
     this.checkUsable();
+    checkEncoder(encoder);
     this.recording = { encoder, descriptor };
     try {
-      work();
+      checkEnded(work());
     } finally {
       this.recording = undefined;
     }

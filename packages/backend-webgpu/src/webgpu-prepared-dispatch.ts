@@ -6,6 +6,7 @@ import {
   type PrepareCall,
   PreparedDispatch,
 } from '@moe-dispatch/core';
+import { checkEncoder } from './check-recording.js';
 import { dispatch, dispatchOutputs } from './operations/dispatch.js';
 import { Rehearsal } from './rehearsal.js';
 import { KeptScratch } from './scratch.js';
@@ -51,7 +52,7 @@ export class WebGpuPreparedDispatch extends PreparedDispatch<WebGpuTensor> {
    * Records a run into the caller's encoder and submits nothing. Dispose neither this nor the tensors before the
    * encoder is submitted.
    * @param descriptor of its compute pass: a label, timestamp writes.
-   * @throws as `run`.
+   * @throws as `run`; InvalidArgumentError INVALID_ARGUMENT for an `encoder` that is none.
    */
   encode(
     encoder: GPUCommandEncoder,
@@ -60,6 +61,7 @@ export class WebGpuPreparedDispatch extends PreparedDispatch<WebGpuTensor> {
     out: Out<DispatchTensors<WebGpuTensor>, WebGpuTensor>,
     descriptor?: GPUComputePassDescriptor,
   ): void {
+    checkEncoder(encoder);
     try {
       this.bind(this.check(x, gatingOutput, out)).encode(encoder, descriptor);
     } finally {

@@ -7,7 +7,10 @@ import { WebGpuBackend } from './webgpu-backend.js';
 export interface WebGpuOptions {
   /** A device of yours to work on. It is never destroyed, and keeps the limits and features it has. */
   device?: GPUDevice;
-  /** The GPU object to ask for an adapter, instead of the engine's own. */
+  /**
+   * The GPU object to ask for an adapter, instead of the engine's own. With `device`, the one that it came from: the
+   * backend keeps it alive, as Dawn in Node needs.
+   */
   gpu?: GPU;
 }
 
@@ -23,8 +26,9 @@ export function webgpu(options: WebGpuOptions = {}): BackendFactory<WebGpuBacken
   return {
     name: 'webgpu',
     async create() {
-      if (options.device !== undefined) return new WebGpuBackend(options.device, false);
-      return new WebGpuBackend(await requestDevice(options.gpu ?? (await findGpu())), true);
+      if (options.device !== undefined) return new WebGpuBackend(options.device, false, options.gpu);
+      const gpu = options.gpu ?? (await findGpu());
+      return new WebGpuBackend(await requestDevice(gpu), true, gpu);
     },
   };
 }

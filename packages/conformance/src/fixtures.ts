@@ -1,3 +1,5 @@
+import { ConformanceError } from './conformance-error.js';
+
 /** A set of fixture files. */
 export interface FixtureSource {
   /** Names without `.safetensors`. */
@@ -49,12 +51,19 @@ export const packageFixtures: FixtureSource = {
   load: (name) => loadFile(new URL(`../fixtures/${name}.safetensors`, import.meta.url)),
 };
 
-async function loadFile(url: URL): Promise<Uint8Array> {
+/** @throws ConformanceError where a bundler has lost the file. */
+export async function loadFile(url: URL): Promise<Uint8Array> {
   if (url.protocol === 'file:') {
     // The name is in a variable so that bundlers for browsers leave it alone.
     const module = 'node:fs/promises';
     const { readFile } = (await import(/* @vite-ignore */ module)) as typeof import('node:fs/promises');
     return readFile(url);
+  }
+  // Vite finds the files where this module lies; its dev server first copies dependencies to another folder.
+  if (url.pathname.endsWith('/undefined')) {
+    throw new ConformanceError(
+      `${url}: the bundler lost the fixtures; with Vite's dev server, set optimizeDeps: { exclude: ['@moe-dispatch/conformance'] } in vite.config`,
+    );
   }
   const response = await fetch(url);
   if (!response.ok) throw new Error(`${url}: HTTP ${response.status} ${response.statusText}`);

@@ -3,7 +3,7 @@ import { ConformanceError } from './conformance-error.js';
 
 /** What a backend claims to do. Plain JSON. A case that needs more is not claimed; a claim that does not hold fails. */
 export interface CapabilityManifest {
-  /** The dtypes whose rows it moves. */
+  /** The dtypes whose rows it moves; float32, int32 and int64, which every dispatch needs, among them. */
   readonly dtypes: readonly DType[];
   /** Largest number of experts. */
   readonly maxExperts: number;
@@ -39,24 +39,29 @@ export function resolveManifest(
   };
 }
 
-const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+/** Of gating values and scales, of indices, of counts: without one of them there is no dispatch. */
+const NEEDED: readonly DType[] = ['float32', 'int32', 'int64'];
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
 const isBoolean = (value: unknown) => typeof value === 'boolean';
 const isDTypes = (value: unknown) =>
-  Array.isArray(value) && value.every((dtype) => Object.hasOwn(DTYPES, dtype));
+  Array.isArray(value) &&
+  value.every((dtype) => Object.hasOwn(DTYPES, dtype)) &&
+  NEEDED.every((dtype) => value.includes(dtype));
 
 const FIELDS: Record<keyof CapabilityManifest, readonly [check: (value: unknown) => boolean, what: string]> =
   {
-    dtypes: [isDTypes, `an array of ${Object.keys(DTYPES).join(', ')}`],
-    maxExperts: [isCount, 'a non-negative integer'],
-    maxTopK: [isCount, 'a non-negative integer'],
-    maxTensorBytes: [isCount, 'a non-negative integer'],
+    dtypes: [isDTypes, `an array of ${Object.keys(DTYPES).join(', ')}, with ${NEEDED.join(', ')} among them`],
+    maxExperts: [isCount, 'a positive integer'],
+    maxTopK: [isCount, 'a positive integer'],
+    maxTensorBytes: [isCount, 'a positive integer'],
     wrap: [isBoolean, 'true or false'],
     prepareDispatch: [isBoolean, 'true or false'],
   };
 
 /**
  * @param where named in the error.
- * @throws ConformanceError where a field is unknown or of the wrong kind.
+ * @throws ConformanceError where a field is unknown, of the wrong kind, or leaves nothing to check.
  */
 export function checkManifest(
   manifest: unknown,

@@ -11,7 +11,7 @@ import { type FixtureSource, packageFixtures } from './fixtures.js';
 import type { ConformanceKit } from './kit.js';
 import { pauses } from './pauses.js';
 import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
-import { DEFAULT_TIMEOUT } from './time-limit.js';
+import { BACKEND_LIMIT, DEFAULT_TIMEOUT, withTimeLimit } from './time-limit.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
 /** Which cases, and with which data. */
@@ -34,7 +34,10 @@ export interface ConformanceOptions extends CaseSelection, ConformanceKit {
    * here: `moe-conformance run`, which works in a process of its own, does.
    */
   timeout?: number;
-  /** Ends the run at once. The report has `complete: false` and the results so far. */
+  /**
+   * Ends the run at once. The report has `complete: false` and the results so far; before there is a backend, there is no
+   * report, but a ConformanceError.
+   */
   signal?: AbortSignal;
   /** Called after each case. */
   onCase?: (result: CaseResult, done: number, total: number) => void;
@@ -50,8 +53,8 @@ export class NoCaseError extends ConformanceError {
  * was lost.
  * @param target a backend, which stays alive, or a factory, whose backend is disposed at the end. Cases that dispose a
  *   backend need the factory.
- * @throws ConformanceError where the filter matches nothing (NoCaseError), or the manifest or the expectations are wrong;
- *   what the factory throws.
+ * @throws ConformanceError where the filter matches nothing (NoCaseError), the manifest or the expectations are wrong, or
+ *   there is no backend within two minutes or before `signal`; what the factory throws.
  */
 export async function runConformance(
   target: Backend | BackendFactory,
@@ -63,7 +66,7 @@ export async function runConformance(
   const results: CaseResult[] = [];
   const errors = new UlpHistograms();
   const pause = pauses();
-  const runner = await CaseRunner.create(target, options);
+  const runner = await createRunner(target, options);
   try {
     for (const conformanceCase of cases) {
       await pause();
@@ -79,6 +82,23 @@ export async function runConformance(
   }
   const { seed } = options;
   return makeReport({ ...runner.header, started, cases: results, total: cases.length, seed, errors });
+}
+
+async function createRunner(
+  target: Backend | BackendFactory,
+  options: ConformanceOptions,
+): Promise<CaseRunner> {
+  const creating = CaseRunner.create(target, options);
+  const runner = await withTimeLimit(creating, BACKEND_LIMIT, options.signal);
+  if (typeof runner === 'object') return runner;
+  // One that comes too late is of no use to anybody.
+  creating.then(
+    (late) => late.dispose(),
+    () => {},
+  );
+  throw new ConformanceError(
+    runner === 'aborted' ? 'ended before there was a backend' : `no backend within ${BACKEND_LIMIT / 1000} s`,
+  );
 }
 
 export const DEFAULT_SEED = 1;

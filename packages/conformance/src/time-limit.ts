@@ -1,6 +1,9 @@
 /** How long one case may take, in milliseconds, where nothing else is said. */
 export const DEFAULT_TIMEOUT = 30_000;
 
+/** How long making a backend may take, in milliseconds. */
+export const BACKEND_LIMIT = 120_000;
+
 /** A longer one, Infinity included, would end at once. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 

@@ -96,7 +96,7 @@ describe('moe-conformance', () => {
     expect(stdout).toMatch(
       /FAILED random\/seed=\d+\n {2}moeDispatch of \{.*: tokenNumsPerExpert\[\d+\]: expected 0, found 1/,
     );
-    const command = /repeat: moe-conformance (.*)/.exec(stdout)![1].split(' ');
+    const command = /repeat: npx moe-conformance (.*)/.exec(stdout)![1].split(' ');
     const again = await run(...command);
     expect(again.code).toBe(1);
     expect(again.stdout).toContain('0 passed, 1 failed');
@@ -114,7 +114,7 @@ describe('moe-conformance', () => {
     const differ = await run('compare', ...pair, '--cases', '20');
     expect(differ.code).toBe(1);
     expect(differ.stdout).toMatch(/tokenNumsPerExpert\[\d+\]: A has 0, B has 1/);
-    const command = /repeat: moe-conformance (.*)/.exec(differ.stdout)![1].split(' ');
+    const command = /repeat: npx moe-conformance (.*)/.exec(differ.stdout)![1].split(' ');
     const again = await run(...command);
     expect(again.stdout).toContain('0 calls agree, 1 differ');
     expect(again.code).toBe(1);

@@ -36,12 +36,12 @@ it('tells regressions, vanished ones included, from what was bad before', () => 
 it('finds nothing between a report and itself', () => {
   const diff = diffReports(base, base);
   expect([diff.regressions, diff.newFailures, diff.fixed, diff.added].flat()).toEqual([]);
-  expect(formatDiffMarkdown(diff, base, base)).toContain('No case that passed in the base fails.');
+  expect(formatDiffMarkdown(diff, base, base)).toContain('No case fails that did not fail in the base.');
 });
 
 it('says in Markdown what changed, with the differences of what broke', () => {
   const text = formatDiffMarkdown(diffReports(base, head), base, { ...head, complete: false });
-  expect(text).toContain('**3 regressions**');
+  expect(text).toContain('**3 regressions, 1 new failure**');
   expect(text).toContain('golden/broken: passed → failed\ngolden/gone: passed → vanished\n');
   expect(text).toContain('FAILED golden/broken\n');
   expect(text).toContain('### Fixed (1)');

@@ -27,6 +27,16 @@ beforeAll(() =>
       64: () => { console.error('out of luck'); process.exit(7); },
       128: () => { Promise.reject(new RangeError('nobody waits')); },
     });
+    export const talkative = atTokens({
+      2: () => { for (const message of [null, 7, { kind: 'result' }, { kind: 'begin' }]) process.send(message); },
+      31: () => {
+        for (let next = 0; ; ) {
+          if (Date.now() < next) continue;
+          process.send({ kind: 'progress' });
+          next = Date.now() + 100;
+        }
+      },
+    });
     export const blocked = atTokens({ 32: () => { console.log('reached', process.pid); block(); } });
     export const crashing = () => ({ name: 'crashing', create: () => process.kill(process.pid, 'SIGSEGV') });
     export const noBackend = () => ({ name: 'noBackend', create: () => ({}) });
@@ -74,6 +84,17 @@ describe('moe-conformance run', () => {
     expect(code).toBe(2);
   });
 
+  it('does not listen to messages that the backend sends', { timeout: 30_000 }, async () => {
+    const backend = ['--backend', './hostile.mjs#talkative', '--timeout', '0.5', '--json', 'talkative.json'];
+    const { code, stdout } = await place.run('run', ...backend, ...FILTER);
+    expect(stdout).toContain('14 passed, 1 failed');
+    expect(code).toBe(1);
+    const failed = readReport('talkative.json').cases.filter(({ status }) => status === 'failed');
+    expect(failed.map(({ id, error }) => [id, error?.message])).toEqual([
+      ['generated/tokens/t=31', 'no result within 0.5 s: it blocks, and its process was ended'],
+    ]);
+  });
+
   it('takes expectations', async () => {
     const reason = { reason: 'known', link: 'https://example.org/1' };
     const file = (name: string, ...ids: string[]) =>
@@ -101,6 +122,7 @@ describe('moe-conformance run', () => {
     file('stale.json', 'generated/tokens/t=1', 'generated/tokens/t=3*', 'generated/tokens/t=64');
     const stale = await run('stale.json');
     expect(stale.stdout).toContain('UnexpectedPass: it passes, but stale.json expects it to fail');
+    expect(stale.stdout).toContain('--expectations stale.json --filter generated/tokens/t=1\n');
     expect(stale.code).toBe(1);
 
     file('lost.json', 'generated/tokens/t=30');

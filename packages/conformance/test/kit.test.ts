@@ -68,7 +68,7 @@ describe('the kit of a package', () => {
   });
 
   it.each([
-    ['backend-wrong', 'kit.js: manifest.maxTopK: expected a non-negative integer, found -1'],
+    ['backend-wrong', 'kit.js: manifest.maxTopK: expected a positive integer, found -1'],
     ['backend-typo', 'kit.js: nativeMemory: expected a function, found object'],
   ])('is checked: %s', async (backend, message) => {
     const { code, stderr } = await place.run('run', '--backend', backend);

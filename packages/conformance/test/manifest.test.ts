@@ -87,7 +87,7 @@ describe('what the manifest does not claim', () => {
 it.each([[['int32', 'int64', 'uint8']], [['bfloat16']], [[]]] as DType[][][])(
   'a backend that claims no float32 is asked for nothing: %j',
   async (dtypes) => {
-    const { failed, notClaimed } = await failures(reference(), { dtypes }, 'random/');
+    const { failed, notClaimed } = await failures(reference({}, { dtypes }), {}, 'random/');
     expect(failed).toEqual([]);
     expect(notClaimed).toBe(10);
   },
@@ -144,8 +144,15 @@ describe('the manifest', () => {
 
   it.each([
     [{ maxExpert: 4 }, 'manifest.maxExpert: no such field; there are dtypes, maxExperts'],
-    [{ maxExperts: '4' }, 'manifest.maxExperts: expected a non-negative integer, found "4"'],
+    [{ maxExperts: '4' }, 'manifest.maxExperts: expected a positive integer, found "4"'],
     [{ dtypes: ['float64'] }, 'manifest.dtypes: expected an array of float32'],
+    [{ dtypes: ['int32', 'int64', 'uint8'] }, 'with float32, int32, int64 among them, found ["int32"'],
+    [{ dtypes: ['float32', 'int64'] }, 'with float32, int32, int64 among them'],
+    [{ dtypes: ['float32', 'int32'] }, 'with float32, int32, int64 among them'],
+    [{ dtypes: [] }, 'with float32, int32, int64 among them, found []'],
+    [{ maxExperts: 0 }, 'manifest.maxExperts: expected a positive integer, found 0'],
+    [{ maxTopK: 0 }, 'manifest.maxTopK: expected a positive integer, found 0'],
+    [{ maxTensorBytes: 0 }, 'manifest.maxTensorBytes: expected a positive integer, found 0'],
     [{ wrap: 1 }, 'manifest.wrap: expected true or false, found 1'],
   ])('is checked: %j', async (manifest, message) => {
     const running = runConformance(reference(), { manifest: manifest as Partial<CapabilityManifest> });

@@ -34,7 +34,7 @@ it('shows each failure with its first differences and the command that repeats i
     'FAILED random/seed=7\n  moeDispatch of x [4, 8], gating [4, 3]: topKIndices[3, 1]: expected 2',
   );
   expect(text).toContain(
-    '  repeat: moe-conformance run --backend ./my-backend.js --seed 7 --random 1 --filter random/seed=7',
+    '  repeat: npx moe-conformance run --backend ./my-backend.js --seed 7 --random 1 --filter random/seed=7',
   );
   expect(formatMarkdown([webgpu])).not.toContain('Failures');
 });

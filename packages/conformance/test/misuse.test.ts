@@ -80,7 +80,7 @@ describe('options', () => {
     const options = ['--timeout', '20', '--expectations', 'known $HOME.json'];
     const { stdout } = await place.run('run', ...backend('chatty'), '--filter', 'tokens/t=32', ...options);
     expect(stdout).toContain(
-      "  repeat: moe-conformance run --backend './odd backends.mjs#chatty' --timeout 20" +
+      "  repeat: npx moe-conformance run --backend './odd backends.mjs#chatty' --timeout 20" +
         " --expectations 'known $HOME.json' --filter generated/tokens/t=32\n",
     );
   });

@@ -100,7 +100,7 @@ describe('merge', () => {
 });
 
 describe('diff', () => {
-  it('fails on a regression only, and writes what it found', async () => {
+  it('fails on a regression, and writes what it found', async () => {
     const [good, bad] = (['passed', 'failed'] as const).map((status) =>
       exampleReport('cpu', [exampleCase('golden/a', status)]),
     );
@@ -115,6 +115,51 @@ describe('diff', () => {
     write('later.json', { ...good, version: 2 });
     const later = await run('diff', 'base.json', 'later.json');
     expect(later).toMatchObject({ code: 2, stderr: 'later.json: /version: expected 1, found 2\n' });
+  });
+});
+
+it('diff shows names as they are, and escapes them in the file', async () => {
+  const named = exampleReport('cpu', [], {
+    backend: { name: 'a~b', device: 'GPU_1', dtypes: [], limits: {} },
+  });
+  write('named.json', named);
+  const { stdout } = await run('diff', 'named.json', 'named.json', '--markdown', 'named.md');
+  expect(stdout).toContain('a~b (GPU_1)');
+  expect(read('named.md')).toContain('a&#126;b (GPU&#95;1)');
+});
+
+it('diff and merge say which command wrote a file that they do not take, or that there is none', async () => {
+  const { code } = await run(
+    ...['compare', '--backend', './backends.mjs#reference', '--backend', './backends.mjs#reference'],
+    ...['--cases', '1', '--json', 'compared.json'],
+  );
+  expect(code).toBe(0);
+  write('merged.json', { kind: 'collection', version: 1, reports: [], benches: [] });
+  write('some.json', exampleReport('cpu', []));
+  const refusal = async (...args: string[]) => (await run(...args)).stderr;
+  expect(await refusal('diff', 'some.json', 'merged.json')).toBe(
+    'merged.json: expected a report of `run`, found one of `merge`\n',
+  );
+  expect(await refusal('diff', 'compared.json', 'some.json')).toBe(
+    'compared.json: expected a report of `run`, found one of `compare`\n',
+  );
+  expect(await refusal('merge', 'compared.json', '--json', 'x.json')).toBe(
+    'compared.json: expected a report of `run`, `bench` or `merge`, found one of `compare`\n',
+  );
+  expect(await refusal('diff', 'some.json', 'none.json')).toBe(
+    "ENOENT: no such file or directory, open 'none.json'\n",
+  );
+});
+
+describe('diff of a case that the base did not pass', () => {
+  it.each([
+    ['a new case that fails', [], 1],
+    ['a failure of what was not claimed', [exampleCase('golden/a', 'not claimed')], 1],
+    ['an old failure', [exampleCase('golden/a', 'failed')], 0],
+  ])('%s', async (_, cases, code) => {
+    write('before.json', exampleReport('cpu', cases));
+    write('after.json', exampleReport('cpu', [exampleCase('golden/a', 'failed')]));
+    expect(await run('diff', 'before.json', 'after.json')).toMatchObject({ code });
   });
 });
 

@@ -88,7 +88,7 @@ function printProgress(
       failed += 1;
       progress.clear();
       console.log(formatComparisonFailure(failure));
-      console.log(`  repeat: moe-conformance compare ${backends} --seed ${failure.seed} --cases 1\n`);
+      console.log(`  repeat: npx moe-conformance compare ${backends} --seed ${failure.seed} --cases 1\n`);
     }
     progress.update(done, `${failed} differ`);
   };

@@ -13,11 +13,11 @@ the base and in the head do not, or are gone), other new failures, cases that fa
 
   --markdown <file>    also write it to a file
 
-Exit code: 0 no regression, 1 a regression, 2 the command is wrong or a file is no report.`;
+Exit code: 0 neither, 1 a regression or another new failure, 2 the command is wrong or a file is no report.`;
 
 export const diffCommand: Command = {
   name: 'diff',
-  summary: 'compares a report with an earlier one and fails on a regression',
+  summary: 'compares a report with an earlier one and fails on a new failure',
   usage: USAGE,
   run,
 };
@@ -29,10 +29,11 @@ async function run(args: readonly string[]): Promise<number> {
     positionals.map(async (file) => readReport(await readText(file), file)),
   );
   const diff = diffReports(base, head);
-  const markdown = formatDiffMarkdown(diff, base, head);
-  console.log(markdown.trimEnd());
-  if (values.markdown !== undefined) await write('--markdown', values.markdown, markdown);
-  return diff.regressions.length > 0 ? 1 : 0;
+  console.log(formatDiffMarkdown(diff, base, head, false).trimEnd());
+  if (values.markdown !== undefined) {
+    await write('--markdown', values.markdown, formatDiffMarkdown(diff, base, head));
+  }
+  return diff.regressions.length + diff.newFailures.length > 0 ? 1 : 0;
 }
 
 function parse(args: readonly string[]) {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { ConformanceError } from '../conformance-error.js';
 import { type ReportCollection, readCollection } from '../reports/read.js';
 import { type Command, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
@@ -45,12 +46,12 @@ async function readReportFile(file: string): Promise<ReportCollection> {
   return readCollection(await readText(file), file);
 }
 
-/** @throws UsageError where the file cannot be read */
+/** @throws ConformanceError where the file cannot be read */
 export async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new ConformanceError((error as Error).message);
   }
 }
 

@@ -95,7 +95,7 @@ async function runAndShow(
     }
     progress.update(cases.length, `${failed} failed`);
   };
-  const request: Omit<ChildRequest, 'first'> = {
+  const request: Omit<ChildRequest, 'first' | 'token'> = {
     backend,
     fixtures,
     filter,
@@ -174,7 +174,7 @@ function printFailure(result: CaseResult, backend: string, values: Values): void
     const value = values[name];
     return value === undefined ? [] : [` --${name} ${shellWord(value)}`];
   });
-  const command = `moe-conformance run --backend ${shellWord(backend)}${same.join('')}`;
+  const command = `npx moe-conformance run --backend ${shellWord(backend)}${same.join('')}`;
   console.log(formatFailure(result));
   console.log(`  repeat: ${command} ${repeatOptions(result.id)}\n`);
 }

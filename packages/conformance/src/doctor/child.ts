@@ -14,10 +14,10 @@ import type { Diagnosis, Problem } from './diagnosis.js';
 /** The example of Paddle's documentation. */
 const CASE = 'golden/doc-example-softmax';
 
-const backend = process.argv[2];
+const [backend, token] = process.argv.slice(2);
 process.once('disconnect', () => process.exit());
 const diagnosis = await diagnose();
-process.send?.(diagnosis, () => process.exit());
+process.send?.({ token, diagnosis }, () => process.exit());
 
 async function diagnose(): Promise<Diagnosis> {
   const url = findModule();

@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Diagnosis } from './diagnosis.js';
 
@@ -8,7 +9,9 @@ const STDERR_TAIL = 500;
 
 /** Looks at a backend in a process of its own. Whatever happens to that is in the diagnosis, never an error. */
 export function diagnose(backend: string): Promise<Diagnosis> {
-  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [backend], {
+  // Goes along with the diagnosis, because the backend may send messages of its own.
+  const token = randomUUID();
+  const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [backend, token], {
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   let diagnosis: Diagnosis | undefined;
@@ -17,8 +20,8 @@ export function diagnose(backend: string): Promise<Diagnosis> {
   child.stderr?.on('data', (chunk: Buffer) => {
     stderr = (stderr + chunk.toString()).slice(-STDERR_TAIL);
   });
-  child.once('message', (message: Diagnosis) => {
-    diagnosis = message;
+  child.on('message', (message: { token?: string; diagnosis: Diagnosis } | null) => {
+    if (message?.token === token) diagnosis = message.diagnosis;
   });
   const timer = setTimeout(() => {
     timedOut = true;

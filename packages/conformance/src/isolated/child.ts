@@ -7,7 +7,7 @@ import { loadBackend } from '../load-backend.js';
 import { loadKit } from '../load-kit.js';
 import type { CaseResult } from '../report.js';
 import { collectCases } from '../run.js';
-import type { ChildMessage, ChildRequest } from './messages.js';
+import type { ChildMessage, ChildRequest, Envelope } from './messages.js';
 
 process.once('message', (request) => void runRequest(request as ChildRequest));
 // Ctrl-C reaches every process of the terminal. The parent decides what becomes of this one.
@@ -27,13 +27,14 @@ async function runRequest(request: ChildRequest): Promise<void> {
     const reason = error instanceof Error ? error.message : String(error);
     const message =
       error instanceof ConformanceError ? reason : `'${request.backend}' does not work here: ${reason}`;
-    await send({ kind: 'failed', message });
+    await send(request.token, { kind: 'failed', message });
   }
   // What the backend left behind, such as an open handle, would keep the process alive.
   process.exit();
 }
 
-async function runCases({ backend, fixtures: folder, timeout, first, ...rest }: ChildRequest): Promise<void> {
+async function runCases(request: ChildRequest): Promise<void> {
+  const { token, backend, fixtures: folder, timeout, first, ...rest } = request;
   const fixtures = folder === undefined ? packageFixtures : await folderFixtures(folder);
   const { filter = '', seed, random } = rest;
   const cases = collectCases({
@@ -43,23 +44,23 @@ async function runCases({ backend, fixtures: folder, timeout, first, ...rest }: 
     ...(random === undefined ? {} : { random }),
   });
   const runner = await CaseRunner.create(await loadBackend(backend), await loadKit(backend));
-  await send({ kind: 'ready', ...runner.header });
+  await send(token, { kind: 'ready', ...runner.header });
   for (let index = first; index < cases.length; index++) {
     // Sent before the case begins, because a case that blocks would keep it from being sent.
-    await send({ kind: 'begin', index });
+    await send(token, { kind: 'begin', index });
     // Without a signal, a run has an outcome.
     const { result, errors } = (await runner.run(cases[index], timeout))!;
     await new Promise((resolve) => setImmediate(resolve));
     const [error] = uncaught.splice(0);
     const judged: CaseResult = error === undefined ? result : { ...result, status: 'failed', error };
-    await send({ kind: 'result', result: judged, errors: errors.toReport() });
+    await send(token, { kind: 'result', result: judged, errors: errors.toReport() });
   }
   runner.dispose();
-  await send({ kind: 'done' });
+  await send(token, { kind: 'done' });
 }
 
-function send(message: ChildMessage): Promise<void> {
+function send(token: string, message: ChildMessage): Promise<void> {
   return new Promise((resolve) => {
-    process.send?.(message, () => resolve());
+    process.send?.({ token, message } satisfies Envelope, () => resolve());
   });
 }

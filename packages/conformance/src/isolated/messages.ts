@@ -2,6 +2,8 @@ import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js
 
 /** What a process that runs cases is asked to do. */
 export interface ChildRequest {
+  /** Goes along with every message of the process, because its backend may send others. */
+  readonly token: string;
   /** As for loadBackend. */
   readonly backend: string;
   /** A folder of fixtures; undefined for the package's own. */
@@ -23,3 +25,9 @@ export type ChildMessage =
   | { readonly kind: 'done' }
   /** There is no backend to run on. */
   | { readonly kind: 'failed'; readonly message: string };
+
+/** A message as it is sent. */
+export interface Envelope {
+  readonly token: string;
+  readonly message: ChildMessage;
+}

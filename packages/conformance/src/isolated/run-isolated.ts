@@ -1,12 +1,13 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { ConformanceError } from '../conformance-error.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
-import { timeLimitError } from '../time-limit.js';
-import type { ChildMessage, ChildRequest } from './messages.js';
+import { BACKEND_LIMIT, timeLimitError } from '../time-limit.js';
+import type { ChildMessage, ChildRequest, Envelope } from './messages.js';
 
 /** How long a process may take until its backend is made, and to end, in milliseconds. */
-const PROCESS_LIMIT = 120_000;
+const PROCESS_LIMIT = BACKEND_LIMIT;
 /** The child notices most cases that take too long by itself, and keeps its backend's other work. */
 const GRACE = 2_000;
 const STDERR_TAIL = 500;
@@ -14,7 +15,7 @@ const STDERR_TAIL = 500;
 type Header = Pick<ConformanceReport, 'backend' | 'machine'>;
 
 export interface IsolatedOptions {
-  readonly request: Omit<ChildRequest, 'first'>;
+  readonly request: Omit<ChildRequest, 'first' | 'token'>;
   /** The ids of all cases that the request means, in order. */
   readonly ids: readonly string[];
   readonly signal: AbortSignal;
@@ -86,9 +87,12 @@ class CaseProcess {
     const stop = () => child.kill('SIGKILL');
     signal.addEventListener('abort', stop);
     const stderr = echoErrors(child);
-    child.on('message', (message: ChildMessage) => this.receive(message));
+    const token = randomUUID();
+    child.on('message', (received: Partial<Envelope> | null) => {
+      if (received?.token === token) this.receive((received as Envelope).message);
+    });
     this.limit(PROCESS_LIMIT, `no backend within ${PROCESS_LIMIT / 1000} s`);
-    child.send({ ...request, first: state.done } satisfies ChildRequest);
+    child.send({ ...request, token, first: state.done } satisfies ChildRequest);
     const end = await endOf(child);
     clearTimeout(this.timer);
     signal.removeEventListener('abort', stop);

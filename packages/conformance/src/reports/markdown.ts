@@ -35,19 +35,25 @@ export function formatMarkdown(reports: readonly ConformanceReport[], module?: s
   return `${sections.filter((section) => section !== '').join('\n\n')}\n`;
 }
 
-/** What `moe-conformance diff` found. */
+/**
+ * What `moe-conformance diff` found.
+ * @param escaped whether a renderer reads it: names from a device then cannot act as Markdown or HTML. False for a terminal.
+ */
 export function formatDiffMarkdown(
   diff: ReportDiff,
   base: ConformanceReport,
   head: ConformanceReport,
+  escaped = true,
 ): string {
   const { regressions, newFailures, stillFailing, fixed, added } = diff;
+  const shown = escaped ? cell : oneLine;
   const name = ({ backend, totals }: ConformanceReport) =>
-    `${cell(backend.name)} (${cell(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
-  const verdict =
-    regressions.length === 0
-      ? 'No case that passed in the base fails.'
-      : `**${count(regressions, 'regression')}**`;
+    `${shown(backend.name)} (${shown(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
+  const bad = [
+    ...(regressions.length > 0 ? [count(regressions, 'regression')] : []),
+    ...(newFailures.length > 0 ? [count(newFailures, 'new failure')] : []),
+  ];
+  const verdict = bad.length > 0 ? `**${bad.join(', ')}**` : 'No case fails that did not fail in the base.';
   const sections = [
     '## Conformance against the base',
     `${verdict}\n\nBase: ${name(base)}  \nHead: ${name(head)}${head.complete ? '' : ', **stopped before its last case**'}`,
@@ -89,7 +95,7 @@ function failures(columns: readonly Column[], groups: readonly Group[], module: 
   );
   if (failed.length === 0) return '';
   const blocks = failed.slice(0, SHOWN_FAILURES).map(({ result, column }) => {
-    const repeat = `repeat: moe-conformance run --backend ${module ?? '<module>'} ${repeatOptions(result.id)}`;
+    const repeat = `repeat: npx moe-conformance run --backend ${module ?? '<module>'} ${repeatOptions(result.id)}`;
     const where = columns.length > 1 ? `, ${columns[column].label}` : '';
     const [first, ...rest] = formatFailure(result).split('\n');
     return [`${first}${where}`, ...rest, `  ${repeat}`].join('\n');
@@ -121,9 +127,11 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Text from a device or a message: nothing in it may act as Markdown or HTML. */
 function cell(text: string): string {
-  return text
-    .replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`)
-    .replace(/\s+/g, ' ');
+  return oneLine(text.replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`));
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ');
 }
 
 /** A code block that the text cannot end. */

@@ -27,7 +27,10 @@ const COLLECTION_VERSION = 1;
  * @throws ReportError for an unknown version, and for what report.schema.json does not allow
  */
 export function readReport(text: string, fileName: string): ConformanceReport {
-  return checkReport(parse(text, fileName), fileName, '');
+  const value = parse(text, fileName);
+  const writer = writerOf(value);
+  if (writer !== 'run') throw foreign(fileName, '`run`', writer);
+  return checkReport(value, fileName, '');
 }
 
 /** Reads a conformance report, a bench report, or a collection of both. @throws ReportError */
@@ -36,6 +39,7 @@ export function readCollection(text: string, fileName: string): ReportCollection
   const collection = { kind: 'collection', version: COLLECTION_VERSION } as const;
   const { kind } = value as { kind?: unknown };
   if (kind === 'bench') return { ...collection, reports: [], benches: [checkBench(value, fileName, '')] };
+  if (writerOf(value) === 'compare') throw foreign(fileName, '`run`, `bench` or `merge`', 'compare');
   if (kind !== 'collection')
     return { ...collection, reports: [checkReport(value, fileName, '')], benches: [] };
   checkVersion(value, COLLECTION_VERSION, fileName, '');
@@ -44,6 +48,18 @@ export function readCollection(text: string, fileName: string): ReportCollection
     reports: list(value, 'reports', fileName).map((each, i) => checkReport(each, fileName, `/reports/${i}`)),
     benches: list(value, 'benches', fileName).map((each, i) => checkBench(each, fileName, `/benches/${i}`)),
   };
+}
+
+/** The command that wrote the file, as far as its keys tell; `run` for what cannot be told. */
+function writerOf(value: object): string {
+  const { kind } = value as { kind?: unknown };
+  if (kind === 'collection') return 'merge';
+  if (kind === 'bench') return 'bench';
+  return 'backends' in value && 'failures' in value ? 'compare' : 'run';
+}
+
+function foreign(fileName: string, expected: string, writer: string): ReportError {
+  return new ReportError(`${fileName}: expected a report of ${expected}, found one of \`${writer}\``);
 }
 
 /** A JSON object. */
