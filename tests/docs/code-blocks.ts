@@ -47,6 +47,32 @@ function runnableBlocks(file: string): CodeBlock[] {
   );
 }
 
+/** A block that is no program: compiled as a file of its own, or an excerpt of one that is. */
+export interface Fragment {
+  readonly name: string;
+  /** `compiled`, or `excerpt` and the file. Empty where the block does not say. */
+  readonly mark: string;
+  readonly code: string;
+}
+
+/** All other blocks in TypeScript. */
+export const FRAGMENTS: readonly Fragment[] = DOCUMENTS.flatMap((file) => {
+  const text = readFileSync(join(ROOT, file), 'utf8');
+  return Array.from(
+    text.matchAll(/^```ts(?! runnable) ?(.*?)\n(.*?)^```$/gms),
+    ({ 1: mark, 2: code, index }) => ({
+      name: `${file}:${text.slice(0, index).split('\n').length}`,
+      mark,
+      code,
+    }),
+  );
+});
+
+/** The text of a file of the repository. */
+export function fileOf(path: string): string {
+  return readFileSync(join(ROOT, path), 'utf8');
+}
+
 /** Makes a folder for programs: below tests, so that the packages are found, in node_modules, so that nothing else looks. */
 export function makeFolder(name: string): string {
   const folder = fileURLToPath(new URL(`../node_modules/.docs-${name}`, import.meta.url));
@@ -55,7 +81,11 @@ export function makeFolder(name: string): string {
 }
 
 /** Writes a program to `folder` and returns the path. */
-export function writeProgram({ name, code }: CodeBlock, folder: string, extension: '.mjs' | '.mts'): string {
+export function writeProgram(
+  { name, code }: Pick<CodeBlock, 'name' | 'code'>,
+  folder: string,
+  extension: '.mjs' | '.mts',
+): string {
   const path = join(folder, `${name.replaceAll(/[/:]/g, '-')}${extension}`);
   writeFileSync(path, code);
   return path;

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import ts from 'typescript';
 import { afterAll, expect, it } from 'vitest';
-import { makeFolder, PROGRAMS, runProgram, writeProgram } from './code-blocks.js';
+import { FRAGMENTS, fileOf, makeFolder, PROGRAMS, runProgram, writeProgram } from './code-blocks.js';
 
 /** Pages that promise a program. */
 const FILES = [
@@ -41,11 +41,18 @@ it('every program says where it runs, and what it prints', () => {
   }
 });
 
-it('all programs compile, those for a GPU too', () => {
-  const paths = PROGRAMS.map((block) => writeProgram(block, folder, '.mts'));
+it('all programs compile, those for a GPU too, and the other blocks that are whole files', () => {
+  const compiled = FRAGMENTS.filter(({ mark }) => mark === 'compiled');
+  const paths = [...PROGRAMS, ...compiled].map((block) => writeProgram(block, folder, '.mts'));
   const diagnostics = ts.getPreEmitDiagnostics(ts.createProgram(paths, COMPILER_OPTIONS));
   const host = { getCurrentDirectory: () => folder, getCanonicalFileName: String, getNewLine: () => '\n' };
   expect(ts.formatDiagnostics(diagnostics, host)).toBe('');
+});
+
+it.each(FRAGMENTS)('$name is compiled, here or in the file that it is an excerpt of', ({ mark, code }) => {
+  expect(mark).toMatch(/^(compiled|excerpt \S+)$/);
+  const [, file] = /^excerpt (\S+)$/.exec(mark) ?? [];
+  if (file !== undefined) expect(fileOf(file)).toContain(code);
 });
 
 it.each(PROGRAMS.filter(({ needs }) => needs === 'nothing'))('$name prints what it says', (block) => {
