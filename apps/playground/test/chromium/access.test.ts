@@ -73,11 +73,8 @@ describe.each([
 describe('by keyboard', () => {
   it('reaches every control in order, each with a name', async () => {
     const { page } = await openPage(browser, `${server.url}#${SHAPE}`);
-    const controls = await page
-      .locator('button:enabled, select, input:enabled, summary, [tabindex="0"]')
-      .count();
     const reached: string[] = [];
-    for (let i = 0; i < controls + 5; i++) {
+    for (let i = 0; i < 100; i++) {
       await page.keyboard.press('Tab');
       const name = await page.evaluate(() => {
         const element = document.activeElement;
@@ -90,6 +87,10 @@ describe('by keyboard', () => {
       reached.push(name ?? '');
     }
     expect(reached).not.toContain('');
+    // Counted last: a button that the comparison enables a moment after the page is there is reached, too.
+    const controls = await page
+      .locator('button:enabled, select, input:enabled, summary, [tabindex="0"]')
+      .count();
     // One stop for the three radio buttons; the table that scrolls is folded.
     expect(reached).toHaveLength(controls - 2 - 1);
     const order = [
