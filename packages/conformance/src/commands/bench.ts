@@ -1,5 +1,4 @@
 import { cpus, freemem } from 'node:os';
-import { parseArgs } from 'node:util';
 import { type Backend, type DType, isMoeDispatchError, selectBackend } from '@moe-dispatch/core';
 import { type BenchOptions, benchBackend } from '../bench/bench-backend.js';
 import {
@@ -14,7 +13,7 @@ import { STANDARD_SHAPES } from '../bench/shapes.js';
 import { ConformanceError } from '../conformance-error.js';
 import { loadBackend } from '../load-backend.js';
 import { describeMachine } from '../machine.js';
-import { type Command, naturalNumber, UsageError } from './command.js';
+import { type Command, naturalNumber, parseOptions, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { OWN_BACKENDS } from './own-backends.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -106,14 +105,9 @@ function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   const several = { type: 'string', multiple: true } as const;
   const { json, html } = OUTPUTS;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: { backend: several, shape: several, dtype: text, 'max-mib': text, json, html },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseOptions(args, {
+    options: { backend: several, shape: several, dtype: text, 'max-mib': text, json, html },
+  }).values;
 }
 
 function benchOptions(values: ReturnType<typeof parse>): BenchOptions {

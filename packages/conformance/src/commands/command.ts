@@ -1,3 +1,4 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConformanceError } from '../conformance-error.js';
 
 /** The command line asks for something that does not exist: exit code 2, with the command's usage. */
@@ -11,6 +12,18 @@ export interface Command {
   readonly usage: string;
   /** @returns the exit code. @throws UsageError */
   run(args: readonly string[]): Promise<number>;
+}
+
+/** `parseArgs`, whose complaints are about the command line. @throws UsageError */
+export function parseOptions<const C extends ParseArgsConfig>(
+  args: readonly string[],
+  config: C,
+): ReturnType<typeof parseArgs<C>> {
+  try {
+    return parseArgs<C>({ ...config, args: [...args] });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 const LARGEST = 0x7fffffff;

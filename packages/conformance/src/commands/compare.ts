@@ -1,9 +1,8 @@
-import { parseArgs } from 'node:util';
 import { type BackendFactory, selectBackend } from '@moe-dispatch/core';
 import { type CompareOptions, compareBackends } from '../compare-backends.js';
 import { formatComparison, formatComparisonFailure } from '../comparison-text.js';
 import { loadBackend } from '../load-backend.js';
-import { type Command, checkSeeds, naturalNumber, UsageError } from './command.js';
+import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
 import { write } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -55,19 +54,14 @@ async function run(args: readonly string[]): Promise<number> {
 
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        backend: { ...text, multiple: true },
-        cases: { ...text, default: '1000' },
-        seed: { ...text, default: '1' },
-        json: text,
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseOptions(args, {
+    options: {
+      backend: { ...text, multiple: true },
+      cases: { ...text, default: '1000' },
+      seed: { ...text, default: '1' },
+      json: text,
+    },
+  }).values;
 }
 
 async function available(module: string): Promise<BackendFactory> {

@@ -1,8 +1,7 @@
-import { parseArgs } from 'node:util';
 import { diffReports } from '../reports/diff.js';
 import { formatDiffMarkdown } from '../reports/markdown.js';
 import { readReport } from '../reports/read.js';
-import { type Command, UsageError } from './command.js';
+import { type Command, parseOptions, UsageError } from './command.js';
 import { readText } from './merge.js';
 import { OUTPUTS, write } from './outputs.js';
 
@@ -38,9 +37,5 @@ async function run(args: readonly string[]): Promise<number> {
 
 function parse(args: readonly string[]) {
   const { markdown } = OUTPUTS;
-  try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: { markdown } });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseOptions(args, { allowPositionals: true, options: { markdown } });
 }

@@ -1,8 +1,7 @@
-import { parseArgs } from 'node:util';
 import { diagnose } from '../doctor/diagnose.js';
 import type { Diagnosis } from '../doctor/diagnosis.js';
 import { describeMachine } from '../machine.js';
-import { type Command, UsageError } from './command.js';
+import { type Command, parseOptions } from './command.js';
 import { OWN_BACKENDS } from './own-backends.js';
 
 const USAGE = `usage: moe-conformance doctor [options]
@@ -46,9 +45,5 @@ function formatDiagnosis({ backend, installed, version, works, device, driver, p
 
 function parse(args: readonly string[]) {
   const options = { backend: { type: 'string', multiple: true }, json: { type: 'boolean' } } as const;
-  try {
-    return parseArgs({ args: [...args], options }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseOptions(args, { options }).values;
 }

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { ConformanceError } from '../conformance-error.js';
 import { type ReportCollection, readCollection } from '../reports/read.js';
-import { type Command, UsageError } from './command.js';
+import { type Command, parseOptions, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 
 const USAGE = `usage: moe-conformance merge <report.json>... [options]
@@ -56,9 +55,5 @@ export async function readText(file: string): Promise<string> {
 }
 
 function parse(args: readonly string[]) {
-  try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: OUTPUTS });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseOptions(args, { allowPositionals: true, options: OUTPUTS });
 }

@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises';
-import { parseArgs } from 'node:util';
 import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
 import { packageFixtures } from '../fixtures.js';
 import { folderFixtures } from '../folder-fixtures.js';
@@ -10,7 +9,7 @@ import { formatFailure, formatTotals, repeatOptions, shellWord } from '../report
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import { type Command, checkSeeds, naturalNumber, UsageError } from './command.js';
+import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -148,24 +147,19 @@ function timeoutOf({ timeout }: Values): number {
 
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
-  try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        backend: { ...text, multiple: true },
-        fixtures: text,
-        filter: text,
-        seed: text,
-        random: text,
-        timeout: text,
-        expectations: text,
-        ...OUTPUTS,
-        junit: text,
-      },
-    }).values;
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
+  return parseOptions(args, {
+    options: {
+      backend: { ...text, multiple: true },
+      fixtures: text,
+      filter: text,
+      seed: text,
+      random: text,
+      timeout: text,
+      expectations: text,
+      ...OUTPUTS,
+      junit: text,
+    },
+  }).values;
 }
 
 /** With the command that repeats it. */
