@@ -99,14 +99,17 @@ describe('CpuBackend', () => {
       moeTopk: 2,
     });
     expect(prepared.workspaceBytes).toBeGreaterThan(0);
-    const run = (count: number) => {
-      for (let i = 0; i < count; i++) prepared.run(x, gating, out);
+    const heapGrowth = () => {
+      const before = process.memoryUsage().heapUsed;
+      for (let i = 0; i < 50_000; i++) prepared.run(x, gating, out);
+      return process.memoryUsage().heapUsed - before;
     };
-    run(50_000); // until compiled
-    // One object a run would be 1.6 MB, far below what starts a garbage collection.
-    const before = process.memoryUsage().heapUsed;
-    run(50_000);
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(400_000);
+    heapGrowth(); // until compiled
+    // One object a run would be 1.6 MB a round. Compiling anew, a garbage collection or the test runner's own work
+    // shows in a round or two; the median is that of the runs.
+    const growth = Array.from({ length: 9 }, heapGrowth).sort((a, b) => a - b);
+    expect(growth[4]).toBeLessThan(50_000);
+    expect(growth[4]).toBeGreaterThanOrEqual(0);
     prepared.dispose();
   });
 
