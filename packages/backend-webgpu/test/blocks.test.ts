@@ -1,3 +1,4 @@
+import './lavapipe-subgroups.js';
 import { describe, it } from 'vitest';
 import { webgpu } from '../src/index.js';
 import { checkDispatch } from './check-dispatch.js';
