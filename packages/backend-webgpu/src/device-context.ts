@@ -31,12 +31,13 @@ export function makeContext(device: GPUDevice): DeviceContext {
   );
   checkLeast('maxStorageBuffersPerShaderStage', limits.maxStorageBuffersPerShaderStage, STORAGE_BUFFERS);
   const faults = new Faults(device);
+  const workgroupSize = 2 ** Math.floor(Math.log2(threads));
   return {
     device,
     limits,
-    workgroupSize: 2 ** Math.floor(Math.log2(threads)),
+    workgroupSize,
     subgroupSize: subgroupSize(device),
-    programs: new Programs(device, faults),
+    programs: new Programs(device, faults, workgroupSize),
     uniforms: new Uniforms(device),
     faults,
     pool: new BufferPool(device, faults),

@@ -1,3 +1,5 @@
+import { wordsPerBinding } from './segments.js';
+
 /** The limits of WebGPU that the kernels and buffers depend on, under WebGPU's names. */
 export const LIMIT_NAMES = [
   'maxBufferSize',
@@ -27,9 +29,5 @@ export function maxTensorBytes(limits: DeviceLimits): number {
 
 /** A row of gating values, and two entries for each expert in the plan's workspace, must fit one binding. */
 export function maxExperts(limits: DeviceLimits): number {
-  const { maxStorageBufferBindingSize, minStorageBufferOffsetAlignment } = limits;
-  return Math.min(
-    MAX_EXPERTS,
-    Math.floor((maxStorageBufferBindingSize - minStorageBufferOffsetAlignment) / 8),
-  );
+  return Math.min(MAX_EXPERTS, Math.floor(wordsPerBinding(limits) / 2));
 }

@@ -3,16 +3,24 @@ export type Storage = 'words' | 'vectors' | 'words out' | 'vectors out';
 
 /** One WGSL compute shader: pure text plus the names by which it is bound. */
 export interface Kernel {
-  /** Tells apart the variants of a file, e.g. `reduce.wgsl.ts bfloat16`: file name first, for error messages. */
+  /** Tells apart the variants of a file: its name first, for error messages (`kernelId`). */
   readonly id: string;
   /** The storage buffers by name, in binding order. */
   readonly storage: Readonly<Record<string, Storage>>;
   /** Names of the u32 uniforms `p.<name>`. Each storage buffer adds `p.<name>_at`, its index of element 0. */
   readonly params: readonly string[];
-  /** Whether the text uses subgroup operations. */
+  /** Whether the text uses subgroup operations; then `run` takes `position, size` as well: the lane in its subgroup, and lanes. */
   readonly subgroups?: boolean;
-  /** The rest of the shader, whose entry point is `main`. */
+  /**
+   * The rest of the shader, with a function `run(group: u32, thread: u32)`: the number of the workgroup, which may be
+   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads.
+   */
   readonly body: () => string;
+}
+
+/** A kernel's file and the options of the variant, e.g. `route-rank.wgsl.ts topkOnly=true`. */
+export function kernelId(file: string, options: object): string {
+  return [file, ...Object.entries(options).map(([name, value]) => `${name}=${value}`)].join(' ');
 }
 
 /** Whether the kernel writes to a storage buffer of this kind. */
@@ -27,10 +35,11 @@ export function wordsPerElement(storage: Storage): number {
 
 /**
  * The whole WGSL module of a kernel.
+ * @param workgroupSize threads of a workgroup.
  * @param writable inputs to declare writable all the same: WebGPU lets a buffer be bound twice in one dispatch
  *   only where both bindings are of one kind.
  */
-export function wgslModule(kernel: Kernel, writable: readonly string[]): string {
+export function wgslModule(kernel: Kernel, workgroupSize: number, writable: readonly string[]): string {
   const names = Object.keys(kernel.storage);
   const fields = [...kernel.params, ...names.map((name) => `${name}_at`)];
   const bindings = names.map((name, i) => {
@@ -44,5 +53,24 @@ ${kernel.subgroups ? 'enable subgroups;' : ''}
 struct Params { ${fields.map((field) => `${field}: u32`).join(', ')} }
 @group(0) @binding(0) var<uniform> p: Params;
 ${bindings.join('\n')}
-${kernel.body()}`;
+const WORKGROUP = ${workgroupSize}u;
+${kernel.body()}
+${kernel.subgroups ? SUBGROUP_MAIN : MAIN}`;
 }
+
+const INPUTS = `@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32`;
+
+// The grid is folded over two dimensions.
+const MAIN = `@compute @workgroup_size(WORKGROUP)
+fn main(${INPUTS}) {
+  run(group.y * groups.x + group.x, thread);
+}
+`;
+
+const SUBGROUP_MAIN = `@compute @workgroup_size(WORKGROUP)
+fn main(${INPUTS},
+  @builtin(subgroup_invocation_id) position: u32, @builtin(subgroup_size) size: u32) {
+  run(group.y * groups.x + group.x, thread, position, size);
+}
+`;

@@ -17,11 +17,13 @@ export interface Program {
 export class Programs {
   private readonly device: GPUDevice;
   private readonly faults: Faults;
+  private readonly workgroupSize: number;
   private readonly programs = new Map<string, Program>();
 
-  constructor(device: GPUDevice, faults: Faults) {
+  constructor(device: GPUDevice, faults: Faults, workgroupSize: number) {
     this.device = device;
     this.faults = faults;
+    this.workgroupSize = workgroupSize;
   }
 
   /** @param writable the inputs that share a buffer with an output of the dispatch. */
@@ -29,7 +31,7 @@ export class Programs {
     const key = writable.length === 0 ? kernel.id : `${kernel.id} +${writable.join()}`;
     let program = this.programs.get(key);
     if (program === undefined) {
-      program = new CompiledProgram(this.device, this.faults, kernel, writable);
+      program = new CompiledProgram(this.device, this.faults, kernel, this.workgroupSize, writable);
       this.programs.set(key, program);
     }
     return program;
@@ -46,14 +48,20 @@ class CompiledProgram implements Program {
   private compiled: GPUComputePipeline | undefined;
   private compiling: Promise<void> | undefined;
 
-  constructor(device: GPUDevice, faults: Faults, kernel: Kernel, writable: readonly string[]) {
+  constructor(
+    device: GPUDevice,
+    faults: Faults,
+    kernel: Kernel,
+    workgroupSize: number,
+    writable: readonly string[],
+  ) {
     this.device = device;
     this.faults = faults;
     this.id = kernel.id;
     this.layout = device.createBindGroupLayout({ entries: layoutEntries(kernel, writable) });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [this.layout] });
     const module = this.watch(() =>
-      device.createShaderModule({ label: kernel.id, code: wgslModule(kernel, writable) }),
+      device.createShaderModule({ label: kernel.id, code: wgslModule(kernel, workgroupSize, writable) }),
     );
     this.descriptor = { label: kernel.id, layout, compute: { module, entryPoint: 'main' } };
   }

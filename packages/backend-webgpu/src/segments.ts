@@ -27,12 +27,22 @@ export interface SegmentBinding {
 }
 
 /** Words of a view, the last one perhaps not fully used. */
-export function wordCount(view: View): number {
+function wordCount(view: View): number {
   return Math.ceil(view.byteLength / 4);
 }
 
 export function wholeView(view: View): Segment {
   return { view, first: 0, count: wordCount(view) };
+}
+
+/** Rows `first` to `end - 1` of a view of words. */
+export function rowsOf(view: View, columns: number, first: number, end: number): Segment {
+  return { view, first: first * columns, count: (end - first) * columns };
+}
+
+/** Words that fit one binding wherever they start. */
+export function wordsPerBinding(limits: DeviceLimits): number {
+  return Math.floor((limits.maxStorageBufferBindingSize - limits.minStorageBufferOffsetAlignment) / 4);
 }
 
 export function bindSegment({ view, first, count }: Segment, alignment: number): SegmentBinding {

@@ -147,7 +147,9 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
   }
 
   override route(call: RouteCall<WebGpuTensor>): void {
-    this.issue([call.gating], [call.topKIndices, call.expertScalesFloat], (steps) => route(steps, call));
+    this.issue([call.gating], [call.topKIndices, call.expertScalesFloat], (steps) =>
+      route(steps, call, false),
+    );
   }
 
   override plan(call: PlanCall<WebGpuTensor>): void {

@@ -28,19 +28,19 @@ export function allModules(workgroupSize: number): Module[] {
   const kernels = [
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
-    ...reduceKernels(workgroupSize),
-    ...UNITS.map((unit) => permuteRows(workgroupSize, unit)),
-    countExperts(workgroupSize, 2 * workgroupSize),
-    scanBlocks(workgroupSize),
-    invertMap(workgroupSize),
-    gatherBytes(workgroupSize),
-    gatherChoices(workgroupSize),
+    ...reduceKernels(),
+    ...UNITS.map((unit) => permuteRows(unit)),
+    countExperts,
+    scanBlocks,
+    invertMap,
+    gatherBytes,
+    gatherChoices,
   ];
   return kernels.flatMap((kernel) => {
     const inputs = Object.keys(kernel.storage).filter((name) => !isOutput(kernel.storage[name]));
     return [[], inputs].map((writable) => ({
       id: `${kernel.id}${writable.length > 0 ? ' writable' : ''}`,
-      code: wgslModule(kernel, writable),
+      code: wgslModule(kernel, workgroupSize, writable),
       subgroups: kernel.subgroups ?? false,
     }));
   });
@@ -56,17 +56,17 @@ function routeKernels(workgroupSize: number): Kernel[] {
       ),
     ),
   );
-  return [...select, ...FLAGS.map((topkOnly) => routeRank(workgroupSize, topkOnly))];
+  return [...select, ...FLAGS.map((topkOnly) => routeRank(topkOnly))];
 }
 
 function placeKernels(workgroupSize: number): Kernel[] {
   const slice = 2 * workgroupSize;
   return [undefined, ...[1, 8, workgroupSize].map((lanes) => ({ lanes, slice }))].flatMap((few) =>
-    ([false, ...UNITS] as const).map((copy) => placePairs({ workgroupSize, few, copy })),
+    ([false, ...UNITS] as const).map((copy) => placePairs({ few, copy })),
   );
 }
 
-function reduceKernels(workgroupSize: number): Kernel[] {
+function reduceKernels(): Kernel[] {
   const layouts = ['vectors', 'words', 'split'] as const;
   const dtypes: FloatDType[] = ['float32', 'float16', 'bfloat16'];
   const gathers = [
@@ -80,7 +80,7 @@ function reduceKernels(workgroupSize: number): Kernel[] {
       .flatMap((layout) =>
         gathers.flatMap((sources) =>
           FLAGS.flatMap((norm) =>
-            [1, 4].map((unroll) => reduceRows({ workgroupSize, dtype, layout, unroll, norm, ...sources })),
+            [1, 4].map((unroll) => reduceRows({ dtype, layout, unroll, norm, ...sources })),
           ),
         ),
       ),

@@ -1,26 +1,20 @@
 import type { Kernel } from '../kernel.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 /**
  * Moves rows that are not whole words: each word of the output is put together by one thread from the one to four
  * rows it spans, so neighbours never race. Bytes whose source is outside the bound cuts keep their old value, and so
  * do those behind the tensor's end.
  */
-export function gatherBytes(workgroupSize: number): Kernel {
-  return {
-    id: `gather-bytes.wgsl.ts ${workgroupSize}`,
-    storage: { row_tokens: 'words', x: 'words', permuted: 'words out' },
-    params: [
-      ...['row_bytes', 'total_bytes', 'tokens', 'row_first', 'row_count', 'x_first', 'x_count'],
-      ...['permuted_first', 'permuted_count'],
-    ],
-    body: () => /* wgsl */ `
-const WORKGROUP = ${workgroupSize}u;
-${WORKGROUP_INDEX}
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32) {
-  let i = group_index(group, groups) * WORKGROUP + thread;
+export const gatherBytes: Kernel = {
+  id: 'gather-bytes.wgsl.ts',
+  storage: { row_tokens: 'words', x: 'words', permuted: 'words out' },
+  params: [
+    ...['row_bytes', 'total_bytes', 'tokens', 'row_first', 'row_count', 'x_first', 'x_count'],
+    ...['permuted_first', 'permuted_count'],
+  ],
+  body: () => /* wgsl */ `
+fn run(group: u32, thread: u32) {
+  let i = group * WORKGROUP + thread;
   if (i >= p.permuted_count) { return; }
   let word = p.permuted_first + i;
   var row = word * 4u / p.row_bytes;
@@ -51,5 +45,4 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   }
 }
 `,
-  };
-}
+};

@@ -1,33 +1,27 @@
 import type { Kernel } from '../kernel.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 /**
  * For tensors larger than a binding: copies, for each choice k, the words that a cut of the reduced output needs
  * from the rows of one cut of `source`. Dispatched for every cut of the source; each writes only what lies in it.
  */
-export function gatherChoices(workgroupSize: number): Kernel {
-  return {
-    id: `gather-choices.wgsl.ts ${workgroupSize}`,
-    storage: { indices: 'words', source: 'words', gathered: 'words out' },
-    params: [
-      ...['row_elements', 'total_elements', 'word_elements', 'topk_width', 'total_rows'],
-      ...[
-        'first_word',
-        'words',
-        'choice_stride',
-        'token_stride',
-        'indices_token',
-        'source_first',
-        'source_count',
-      ],
+export const gatherChoices: Kernel = {
+  id: 'gather-choices.wgsl.ts',
+  storage: { indices: 'words', source: 'words', gathered: 'words out' },
+  params: [
+    ...['row_elements', 'total_elements', 'word_elements', 'topk_width', 'total_rows'],
+    ...[
+      'first_word',
+      'words',
+      'choice_stride',
+      'token_stride',
+      'indices_token',
+      'source_first',
+      'source_count',
     ],
-    body: () => /* wgsl */ `
-const WORKGROUP = ${workgroupSize}u;
-${WORKGROUP_INDEX}
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32) {
-  let i = group_index(group, groups) * WORKGROUP + thread;
+  ],
+  body: () => /* wgsl */ `
+fn run(group: u32, thread: u32) {
+  let i = group * WORKGROUP + thread;
   let k = i / p.words;
   if (k >= p.topk_width) { return; }
   var word = gathered[i + p.gathered_at];
@@ -51,5 +45,4 @@ fn with_element(word: u32, element: u32, half: u32, k: u32) -> u32 {
   return (word & ~(0xffffu << (16u * half))) | (value << (16u * half));
 }
 `,
-  };
-}
+};

@@ -1,14 +1,13 @@
-import type { Kernel } from '../kernel.js';
+import { type Kernel, kernelId } from '../kernel.js';
 import { COPY_ROWS_PARAMS, copyRows } from './copy-rows.wgsl.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 /**
  * Copies each token's row to the rows that the inverse map [K, T] gives, for rows of whole words. One workgroup per
  * `group_tokens` tokens. x, permuted and the map may be cuts of their tensors.
  */
-export function permuteRows(workgroupSize: number, unit: 'words' | 'vectors'): Kernel {
+export function permuteRows(unit: 'words' | 'vectors'): Kernel {
   return {
-    id: `permute-rows.wgsl.ts ${workgroupSize} ${unit}`,
+    id: kernelId('permute-rows.wgsl.ts', { unit }),
     storage: { indices: 'words', x: unit, permuted: `${unit} out` },
     params: [
       'topk_width',
@@ -19,14 +18,10 @@ export function permuteRows(workgroupSize: number, unit: 'words' | 'vectors'): K
       ...COPY_ROWS_PARAMS,
     ],
     body: () => /* wgsl */ `
-const WORKGROUP = ${workgroupSize}u;
 var<workgroup> rows: array<u32, WORKGROUP>;
-${WORKGROUP_INDEX}
 ${copyRows(unit)}
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32) {
-  let token0 = p.token_start + group_index(group, groups) * p.group_tokens;
+fn run(group: u32, thread: u32) {
+  let token0 = p.token_start + group * p.group_tokens;
   if (token0 >= p.tokens) { return; }
   let pairs = min(p.group_tokens, p.tokens - token0) * p.topk_width;
   // Several rounds only where one token has more choices than threads: group_tokens is 1 then.

@@ -1,17 +1,14 @@
-import type { Kernel } from '../kernel.js';
+import { type Kernel, kernelId } from '../kernel.js';
 import { COPY_ROWS_PARAMS, copyRows } from './copy-rows.wgsl.js';
-import { EXPERT_OUTPUTS } from './expert-outputs.wgsl.js';
-import { SCAN_EXPERTS } from './scan-experts.wgsl.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
+import { WRITE_OFFSETS } from './expert-offsets.wgsl.js';
 
 export interface PlacePairsOptions {
-  workgroupSize: number;
   /** Of few pairs, which are all counted here; else the work of count-experts and scan-blocks is there. */
   few:
     | {
-        /** Lanes that count for one pair: a power of two, at most workgroupSize. */
+        /** Lanes that count for one pair: a power of two, at most the workgroup's size. */
         lanes: number;
-        /** Experts whose offsets are scanned at a time: a multiple of workgroupSize. */
+        /** Experts whose offsets are scanned at a time: a multiple of the workgroup's size. */
         slice: number;
       }
     | undefined;
@@ -26,10 +23,9 @@ export interface PlacePairsOptions {
  * is 1).
  */
 export function placePairs(options: PlacePairsOptions): Kernel {
-  const { workgroupSize, few, copy } = options;
-  const variant = [workgroupSize, few && `few ${few.lanes} ${few.slice}`, copy && `copy ${copy}`];
+  const { few, copy } = options;
   return {
-    id: `place-pairs.wgsl.ts ${variant.filter(Boolean).join(' ')}`,
+    id: kernelId('place-pairs.wgsl.ts', { ...few, copy }),
     storage: {
       topk: 'words',
       ...(few ? {} : { ranks: 'words', workspace: 'words' }),
@@ -43,18 +39,14 @@ export function placePairs(options: PlacePairsOptions): Kernel {
       ...(copy ? COPY_ROWS_PARAMS : ['tokens', 'group_tokens']),
     ],
     body: () => /* wgsl */ `
-const WORKGROUP = ${workgroupSize}u;
 const LANES = ${few?.lanes ?? 1}u;
 const NONE = 0xffffffffu;
 var<workgroup> rows: array<u32, WORKGROUP / LANES>;
-${WORKGROUP_INDEX}
 ${few ? countHere(few.slice) : COUNTED}
 ${copy ? copyRows(copy) : ''}
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32) {
-  ${few ? FEW_INDEX : 'let index = group_index(group, groups);'}
-  let token0 = p.token_start + index * p.group_tokens;
+fn run(group: u32, thread: u32) {
+  ${few ? 'if (group < p.lead) { write_offsets(thread); return; }' : ''}
+  let token0 = p.token_start + (group${few ? ' - p.lead' : ''}) * p.group_tokens;
   if (token0 >= p.token_end) { return; }
   let pair0 = token0 * p.topk_width;
   let pairs = min(p.group_tokens, p.token_end - token0) * p.topk_width;
@@ -82,10 +74,6 @@ fn write_index(pair: u32, row: u32) {
   };
 }
 
-const FEW_INDEX = `let place = group_index(group, groups);
-  if (place < p.lead) { write_offsets(thread); return; }
-  let index = place - p.lead;`;
-
 /** The first row of the pair's expert and block, and the pair's place behind it. */
 const COUNTED = /* wgsl */ `
 fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
@@ -104,13 +92,7 @@ function countHere(slice: number): string {
   return /* wgsl */ `
 const SLICE = ${slice}u;
 var<workgroup> partial: array<u32, WORKGROUP>;
-${SCAN_EXPERTS}
-${EXPERT_OUTPUTS}
-fn write_offsets(thread: u32) {
-  let total = scan_experts(thread);
-  if (thread == 0u) { offsets[p.offsets_at + p.experts] = total; }
-}
-
+${WRITE_OFFSETS}
 fn count_slice(first: u32, thread: u32) {
   for (var i = thread; i < p.tokens * p.topk_width; i += WORKGROUP) {
     let expert = topk[p.topk_at + i] - first;

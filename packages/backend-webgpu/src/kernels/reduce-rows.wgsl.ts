@@ -1,11 +1,9 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import type { Kernel } from '../kernel.js';
+import { type Kernel, kernelId } from '../kernel.js';
 import { type RowLayout, rowElements } from './row-elements.wgsl.js';
 import { tinySums } from './tiny-sums.wgsl.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 export interface ReduceRowsOptions {
-  workgroupSize: number;
   dtype: FloatDType;
   layout: RowLayout;
   /** Choices loaded together; divides K. */
@@ -19,12 +17,11 @@ export interface ReduceRowsOptions {
 
 /** Sums each token's rows by their scales, in order of k: one thread per unit of the output. */
 export function reduceRows(options: ReduceRowsOptions): Kernel {
-  const { workgroupSize, dtype, layout, unroll, bias, norm, gathered, gatheredBias } = options;
-  const flags = [bias && 'bias', norm && 'norm', gathered && 'gathered', gatheredBias && 'gathered-bias'];
+  const { dtype, layout, unroll, bias, norm, gathered, gatheredBias } = options;
   const unit = layout === 'vectors' ? 'vectors' : 'words';
   const choices = Array.from({ length: unroll }, (_, j) => j);
   return {
-    id: ['reduce-rows.wgsl.ts', workgroupSize, dtype, layout, unroll, ...flags.filter(Boolean)].join(' '),
+    id: kernelId('reduce-rows.wgsl.ts', options),
     storage: {
       ffn_out: unit,
       indices: 'words',
@@ -37,13 +34,9 @@ export function reduceRows(options: ReduceRowsOptions): Kernel {
       ...['first_unit', 'units', 'indices_stride', 'indices_token'],
     ],
     body: () => /* wgsl */ `
-const WORKGROUP = ${workgroupSize}u;
-${WORKGROUP_INDEX}
 ${rowElements(dtype, layout, bias ? ['ffn_out', 'bias'] : ['ffn_out'])}
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32) {
-  let i = group_index(group, groups) * WORKGROUP + thread;
+fn run(group: u32, thread: u32) {
+  let i = group * WORKGROUP + thread;
   if (i < p.units) { store_unit(p.first_unit + i, i); }
 }
 

@@ -1,21 +1,18 @@
-import type { Kernel } from '../kernel.js';
+import { type Kernel, kernelId } from '../kernel.js';
 import { GATING_VALUES } from './gating-values.wgsl.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 
 /**
  * Chooses many experts of each token at once: an expert's place is the number of experts that rank before it. One
  * workgroup per token; the work grows with E², whatever K is.
  */
-export function routeRank(workgroupSize: number, topkOnly: boolean): Kernel {
+export function routeRank(topkOnly: boolean): Kernel {
   return {
-    id: `route-rank.wgsl.ts ${workgroupSize}${topkOnly ? ' topk-only' : ''}`,
+    id: kernelId('route-rank.wgsl.ts', { topkOnly }),
     storage: { gating: 'words', topk: 'words out', scales: 'words out' },
     params: ['first_row', 'rows', 'width', 'picks'],
     body: () => /* wgsl */ `
-const WORKGROUP = ${workgroupSize}u;
 const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
-${WORKGROUP_INDEX}
 var<workgroup> keys: array<u32, WORKGROUP>;
 var<workgroup> sums: array<f32, WORKGROUP>;
 
@@ -52,10 +49,8 @@ fn row_total(start: u32, thread: u32, maximum: f32) -> f32 {
   return sums[0];
 }
 
-@compute @workgroup_size(WORKGROUP)
-fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32) {
-  let row = p.first_row + group_index(group, groups);
+fn run(group: u32, thread: u32) {
+  let row = p.first_row + group;
   if (row >= p.rows) { return; }
   let start = row * p.width + p.gating_at;
   let maximum = row_maximum(start, thread);

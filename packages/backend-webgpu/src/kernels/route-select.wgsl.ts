@@ -1,6 +1,5 @@
-import type { Kernel } from '../kernel.js';
+import { type Kernel, kernelId } from '../kernel.js';
 import { GATING_VALUES } from './gating-values.wgsl.js';
-import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
 /** Keys that a lane holds in registers. */
@@ -45,16 +44,8 @@ export function lanesForRow(
  */
 export function routeSelect(options: RouteSelectOptions): Kernel {
   const { workgroupSize, lanes, subgroups, slots, topkOnly, counted } = options;
-  const variant = [
-    workgroupSize,
-    lanes,
-    subgroups && 'subgroups',
-    slots > 0 && `${slots} registers`,
-    topkOnly && 'topk-only',
-    counted && 'counted',
-  ];
   return {
-    id: `route-select.wgsl.ts ${variant.filter(Boolean).join(' ')}`,
+    id: kernelId('route-select.wgsl.ts', options),
     storage: {
       ...{ gating: 'words', topk: 'words out', scales: 'words out' },
       ...(counted && { ranks: 'words out', workspace: 'words out' }),
@@ -62,11 +53,9 @@ export function routeSelect(options: RouteSelectOptions): Kernel {
     params: ['first_row', 'rows', 'width', 'picks', 'groups', ...(counted ? ['blocks'] : [])],
     subgroups,
     body: () => `
-const WORKGROUP = ${workgroupSize}u;
 const LANES = ${lanes}u;
 const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
-${WORKGROUP_INDEX}
 ${subgroups ? SUBGROUP_TEAM : WORKGROUP_TEAM}
 fn load_key(start: u32, i: u32) -> u32 {
   return select(0u, rank_key(gating[start + i]), i < p.width);
@@ -83,10 +72,9 @@ fn term(key: u32, maximum: f32) -> f32 {
 }
 ${slots > 0 ? registers(lanes, slots) : MEMORY}
 ${counted ? countChoices(workgroupSize, lanes) : ''}
-@compute @workgroup_size(WORKGROUP)
-fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
+fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) {
   ${subgroups ? SUBGROUP_PLACE : WORKGROUP_PLACE}
-  let first_row = p.first_row + group_index(group, groups) * (WORKGROUP / LANES);
+  let first_row = p.first_row + group * (WORKGROUP / LANES);
   let row = first_row + team;
   let start = min(row, p.rows - 1u) * p.width + p.gating_at;
   let keys = load_keys(start, lane);
@@ -146,9 +134,6 @@ fn rows_before(expert: u32, row: u32) -> u32 {
 `;
 }
 
-const PLAIN_INPUTS = `@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32`;
-
 const WORKGROUP_PLACE = `let lane = thread % LANES;
   let team = thread / LANES;`;
 
@@ -187,9 +172,6 @@ fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
   return sum;
 }
 `;
-
-const SUBGROUP_INPUTS = `${PLAIN_INPUTS},
-  @builtin(subgroup_invocation_id) position: u32, @builtin(subgroup_size) size: u32`;
 
 /**
  * Nothing says which threads form a subgroup, so subgroups take numbers; which one they get does not show. Without a

@@ -1,7 +1,7 @@
 import type { PlanCall } from '@moe-dispatch/core';
 import { countExperts } from '../kernels/count-experts.wgsl.js';
 import { scanBlocks } from '../kernels/scan-blocks.wgsl.js';
-import { type Segment, type View, wholeView } from '../segments.js';
+import { rowsOf, type View, wholeView, wordsPerBinding } from '../segments.js';
 import type { Device, Steps } from '../steps.js';
 import type { WebGpuTensor } from '../webgpu-tensor.js';
 
@@ -27,7 +27,7 @@ type Sizes = Pick<PlanCall, 'tokens' | 'topK' | 'numExperts'>;
 
 /** Whether so few pairs that they need no blocks. */
 export function fewPairs(device: Device, { tokens, topK }: Sizes): boolean {
-  return tokens * topK <= Math.min(FEW_PAIRS, wordsPerCut(device));
+  return tokens * topK <= Math.min(FEW_PAIRS, wordsPerBinding(device.limits));
 }
 
 /** Memory for blocks of that many tokens, or undefined where it would grow too large. */
@@ -45,15 +45,14 @@ export function countBlocks(steps: Steps, call: PlanCall<WebGpuTensor>): Blocks 
   const { tokens, topK, numExperts } = call;
   const counted = makeBlocks(steps, call, tokensPerBlock(device, call))!;
   const { blocks, blockTokens, workspace, ranks } = counted;
-  const kernel = countExperts(device.workgroupSize, sliceExperts(device));
   for (const { first, end } of tokenCuts(device, call, blockTokens)) {
     const first_block = first / blockTokens;
     const end_block = Math.ceil(end / blockTokens);
     steps.dispatch(
-      kernel,
+      countExperts,
       {
-        topk: pairsCut(call.topKIndices, call, first, end),
-        ranks: pairsCut(ranks, call, first, end),
+        topk: rowsOf(call.topKIndices, topK, first, end),
+        ranks: rowsOf(ranks, topK, first, end),
         workspace: wholeView(workspace),
       },
       {
@@ -70,7 +69,7 @@ export function countBlocks(steps: Steps, call: PlanCall<WebGpuTensor>): Blocks 
 export function scan(steps: Steps, call: PlanCall<WebGpuTensor>, { workspace, blocks }: Blocks): void {
   const { numExperts, expertOffsets, tokenNumsPerExpert } = call;
   steps.dispatch(
-    scanBlocks(steps.device.workgroupSize),
+    scanBlocks,
     {
       workspace: wholeView(workspace),
       offsets: wholeView(expertOffsets),
@@ -87,27 +86,11 @@ export function tokenCuts(
   { tokens, topK }: Sizes,
   blockTokens: number,
 ): { first: number; end: number }[] {
-  const step = Math.max(1, Math.floor(wordsPerCut(device) / (topK * blockTokens))) * blockTokens;
+  const step = Math.max(1, Math.floor(wordsPerBinding(device.limits) / (topK * blockTokens))) * blockTokens;
   const cuts: { first: number; end: number }[] = [];
   for (let first = 0; first < tokens; first += step)
     cuts.push({ first, end: Math.min(first + step, tokens) });
   return cuts;
-}
-
-/** Tokens `first` to `end - 1` of a view [T, K]. */
-export function pairsCut(view: View, { topK }: Sizes, first: number, end: number): Segment {
-  return { view, first: first * topK, count: (end - first) * topK };
-}
-
-/** Words that fit one binding wherever they start. */
-export function wordsPerCut({ limits }: Device): number {
-  return Math.floor((limits.maxStorageBufferBindingSize - limits.minStorageBufferOffsetAlignment) / 4);
-}
-
-/** Experts counted at a time: a multiple of the workgroup's size that leaves half of its memory. */
-export function sliceExperts({ limits, workgroupSize }: Device): number {
-  const words = Math.min(2048, Math.floor(limits.maxComputeWorkgroupStorageSize / 8));
-  return Math.max(1, Math.floor(words / workgroupSize)) * workgroupSize;
 }
 
 function tokensPerBlock(device: Device, { tokens, topK, numExperts }: Sizes): number {
@@ -116,5 +99,5 @@ function tokensPerBlock(device: Device, { tokens, topK, numExperts }: Sizes): nu
 }
 
 function maxBlocks(device: Device, numExperts: number): number {
-  return Math.max(1, Math.floor(Math.min(MAX_ENTRIES, wordsPerCut(device)) / (2 * numExperts)));
+  return Math.max(1, Math.floor(Math.min(MAX_ENTRIES, wordsPerBinding(device.limits)) / (2 * numExperts)));
 }

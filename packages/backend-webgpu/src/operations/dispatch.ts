@@ -3,14 +3,12 @@ import type { Steps } from '../steps.js';
 import type { WebGpuTensor } from '../webgpu-tensor.js';
 import { fewPairs } from './blocks.js';
 import { planAndPermute } from './plan.js';
-import { route, routeAndCount } from './route.js';
+import { route } from './route.js';
 
 /** All of moe_dispatch. */
 export function dispatch(steps: Steps, call: DispatchCall<WebGpuTensor>): void {
-  if (fewPairs(steps.device, call)) {
-    route(steps, call);
-    planAndPermute(steps, call, undefined);
-  } else planAndPermute(steps, call, routeAndCount(steps, call));
+  const blocks = route(steps, call, !fewPairs(steps.device, call));
+  planAndPermute(steps, call, blocks);
 }
 
 export function planOutputs(call: PlanCall<WebGpuTensor>): WebGpuTensor[] {

@@ -57,7 +57,7 @@ function copyWhole(steps: Steps, call: PermuteCall<WebGpuTensor>, layout: CopyLa
   const { unit, groupTokens: group_tokens, params } = layout;
   const unitWords = unit === 'vectors' ? 4 : 1;
   const rowWords = params.row_units * unitWords;
-  const kernel = permuteRows(device.workgroupSize, unit);
+  const kernel = permuteRows(unit);
   for (const x of segments(call.x, device.limits)) {
     const token_start = Math.floor(x.first / rowWords);
     const end = Math.ceil((x.first + x.count) / rowWords);
@@ -93,7 +93,7 @@ function gatherOdd(steps: Steps, call: PermuteCall<WebGpuTensor>): void {
     for (const row_tokens of segments(rowTokens, device.limits, firstRow, endRow)) {
       for (const source of segments(x, device.limits)) {
         steps.dispatch(
-          gatherBytes(device.workgroupSize),
+          gatherBytes,
           { row_tokens, x: source, permuted },
           {
             ...{ row_bytes, total_bytes, tokens, row_first: row_tokens.first, row_count: row_tokens.count },
@@ -123,7 +123,7 @@ function invert(steps: Steps, call: PermuteCall<WebGpuTensor>): View {
   for (const indices of segments(call.permuteIndicesPerToken, device.limits)) {
     for (const rows of segments(rowTokens, device.limits)) {
       steps.dispatch(
-        invertMap(device.workgroupSize),
+        invertMap,
         { indices, row_tokens: rows },
         {
           ...{ tokens, indices_first: indices.first, indices_count: indices.count },

@@ -1,18 +1,9 @@
 import type { DispatchCall, PlanCall } from '@moe-dispatch/core';
 import { placePairs } from '../kernels/place-pairs.wgsl.js';
-import { segments, wholeView } from '../segments.js';
+import { rowsOf, segments, wholeView, wordsPerBinding } from '../segments.js';
 import type { Device, Steps } from '../steps.js';
 import type { WebGpuTensor } from '../webgpu-tensor.js';
-import {
-  type Blocks,
-  countBlocks,
-  fewPairs,
-  pairsCut,
-  scan,
-  sliceExperts,
-  tokenCuts,
-  wordsPerCut,
-} from './blocks.js';
+import { type Blocks, countBlocks, fewPairs, scan, tokenCuts } from './blocks.js';
 import { type CopyLayout, copyLayout, permute } from './permute.js';
 
 /** Where every pair goes. */
@@ -33,7 +24,7 @@ export function planAndPermute(
   if (clearEmpty(steps, call)) return;
   const blocks = findBlocks(steps, call, counted);
   const layout = copyLayout(steps.device, call);
-  const oneCut = call.tokens * call.topK <= wordsPerCut(steps.device);
+  const oneCut = call.tokens * call.topK <= wordsPerBinding(steps.device.limits);
   if (layout?.whole && oneCut) {
     place(steps, call, blocks, { call, layout });
     return;
@@ -77,16 +68,16 @@ function place(
   const few = blocks
     ? undefined
     : { lanes: lanesPerPair(device, groupTokens * topK), slice: sliceExperts(device) };
-  const kernel = placePairs({ workgroupSize: device.workgroupSize, few, copy: copy?.layout.unit ?? false });
+  const kernel = placePairs({ few, copy: copy?.layout.unit ?? false });
   let lead = few ? 1 : 0;
   for (const { first, end } of tokenCuts(device, call, blocks?.blockTokens ?? tokens)) {
     for (const indices of segments(call.permuteIndicesPerToken, device.limits)) {
       steps.dispatch(
         kernel,
         {
-          ...{ topk: pairsCut(call.topKIndices, call, first, end), indices },
+          ...{ topk: rowsOf(call.topKIndices, topK, first, end), indices },
           ...(blocks
-            ? { ranks: pairsCut(blocks.ranks, call, first, end), workspace: wholeView(blocks.workspace) }
+            ? { ranks: rowsOf(blocks.ranks, topK, first, end), workspace: wholeView(blocks.workspace) }
             : { offsets: wholeView(call.expertOffsets), counts: wholeView(call.tokenNumsPerExpert) }),
           ...(copy && { x: wholeView(copy.call.x), permuted: wholeView(copy.call.permuteInput) }),
         },
@@ -102,6 +93,12 @@ function place(
       lead = 0;
     }
   }
+}
+
+/** Experts counted at a time: a multiple of the workgroup's size that leaves half of its memory. */
+function sliceExperts({ limits, workgroupSize }: Device): number {
+  const words = Math.min(2048, Math.floor(limits.maxComputeWorkgroupStorageSize / 8));
+  return Math.max(1, Math.floor(words / workgroupSize)) * workgroupSize;
 }
 
 function tokensPerWorkgroup({ workgroupSize }: Device, topK: number, counted: boolean): number {

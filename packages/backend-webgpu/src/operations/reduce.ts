@@ -3,7 +3,15 @@ import type { DeviceLimits } from '../device-limits.js';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
 import { reduceRows } from '../kernels/reduce-rows.wgsl.js';
 import type { RowLayout } from '../kernels/row-elements.wgsl.js';
-import { fitsBinding, type Segment, segments, type View, wholeView, wordCount } from '../segments.js';
+import {
+  fitsBinding,
+  rowsOf,
+  type Segment,
+  segments,
+  type View,
+  wholeView,
+  wordsPerBinding,
+} from '../segments.js';
 import type { Steps } from '../steps.js';
 import type { WebGpuTensor } from '../webgpu-tensor.js';
 
@@ -58,7 +66,7 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
-    ...{ workgroupSize, dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)!, norm: normTopkProb },
+    ...{ dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)!, norm: normTopkProb },
     ...{ bias: sources.bias !== null, gathered: sources.gathered, gatheredBias: sources.gatheredBias },
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
@@ -94,10 +102,9 @@ function rowLayout({ hidden, output, ffnOut, ffn2Bias }: Call, sources: Sources)
 function cutOutput({ device }: Steps, call: Call, gathered: boolean): Segment[] {
   const { limits } = device;
   const { topK, output } = call;
-  const room = (limits.maxStorageBufferBindingSize - limits.minStorageBufferOffsetAlignment) / 4;
   const rowWords = output.byteLength / 4 / call.tokens;
   // So many tokens' scales fit; a cut touches one token more than it has whole rows, and a word can touch two.
-  const tokens = Math.floor(room / topK);
+  const tokens = Math.floor(wordsPerBinding(limits) / topK);
   checkRoom(tokens, topK, limits);
   const forScales = Math.max(1, Math.floor((tokens - 1) * rowWords));
   const most = gathered ? Math.min(tokens, forScales) : forScales;
@@ -151,7 +158,7 @@ function gather(steps: Steps, call: Call, cut: Cut, source: WebGpuTensor, scratc
   const word_elements = 4 / DTYPES[source.dtype].bytes;
   for (const part of segments(source, device.limits)) {
     steps.dispatch(
-      gatherChoices(device.workgroupSize),
+      gatherChoices,
       { indices: ofBias ? tokenCut(call.topKIndices, topK, cut) : cut.indices, source: part, gathered },
       {
         ...{ row_elements: hidden, total_elements: tokens * hidden, word_elements, topk_width: topK },
@@ -174,8 +181,7 @@ function gather(steps: Steps, call: Call, cut: Cut, source: WebGpuTensor, scratc
 }
 
 function tokenCut(view: View, columns: number, { firstToken, endToken }: Cut): Segment {
-  const first = firstToken * columns;
-  return { view, first, count: Math.min(endToken * columns, wordCount(view)) - first };
+  return rowsOf(view, columns, firstToken, endToken);
 }
 
 function floatBits(value: number): number {

@@ -1,15 +1,24 @@
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
+/** WGSL `write_expert`: an expert's entries of expert_offsets and of the counts, which are int64, low word first. */
+export const WRITE_EXPERT = /* wgsl */ `
+fn write_expert(expert: u32, before: u32, count: u32) {
+  offsets[p.offsets_at + expert] = before;
+  counts[p.counts_at + 2u * expert] = count;
+  counts[p.counts_at + 2u * expert + 1u] = 0u;
+}
+`;
+
 /**
- * WGSL `scan_experts(thread)`: calls `write_expert(expert, before, count)` for every expert, where `before` is the
- * number of pairs of lower experts, and returns the number of all pairs. It needs a function `count_slice`, which
- * adds the counts of SLICE experts to `slice`. One workgroup; SLICE is a multiple of WORKGROUP.
+ * WGSL `write_offsets`: all of expert_offsets and the counts, from a function `count_slice`, which adds the counts of
+ * SLICE experts to `slice`. One workgroup; SLICE is a multiple of WORKGROUP.
  */
-export const SCAN_EXPERTS = /* wgsl */ `
+export const WRITE_OFFSETS = /* wgsl */ `
 ${WORKGROUP_SCAN}
+${WRITE_EXPERT}
 var<workgroup> slice: array<atomic<u32>, SLICE>;
 
-fn scan_experts(thread: u32) -> u32 {
+fn write_offsets(thread: u32) {
   let each = SLICE / WORKGROUP;
   var total = 0u;
   for (var first = 0u; first < p.experts; first += SLICE) {
@@ -30,6 +39,6 @@ fn scan_experts(thread: u32) -> u32 {
     total += sums.y;
     workgroupBarrier();
   }
-  return total;
+  if (thread == 0u) { offsets[p.offsets_at + p.experts] = total; }
 }
 `;
