@@ -7,8 +7,8 @@ import type { Device } from './steps.js';
 import { Uniforms } from './uniforms.js';
 
 const MAX_WORKGROUP_SIZE = 256;
-/** The most that a kernel binds: place-pairs, with a workspace and the rows. */
-const STORAGE_BUFFERS = 7;
+/** The most that a kernel binds: place-pairs, with the rows. */
+const STORAGE_BUFFERS = 6;
 /** Workgroup memory that the kernels need with workgroups of 256. */
 const WORKGROUP_BYTES_PER_THREAD = 24;
 

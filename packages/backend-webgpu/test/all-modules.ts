@@ -50,7 +50,9 @@ function routeKernels(workgroupSize: number): Kernel[] {
   const select = [4, workgroupSize].flatMap((lanes) =>
     FLAGS.flatMap((topkOnly) =>
       [0, 1, 8].flatMap((slots) =>
-        FLAGS.map((subgroups) => routeSelect({ workgroupSize, lanes, subgroups, slots, topkOnly })),
+        FLAGS.flatMap((subgroups) =>
+          FLAGS.map((counted) => routeSelect({ workgroupSize, lanes, subgroups, slots, topkOnly, counted })),
+        ),
       ),
     ),
   );
@@ -58,12 +60,9 @@ function routeKernels(workgroupSize: number): Kernel[] {
 }
 
 function placeKernels(workgroupSize: number): Kernel[] {
-  return [1, 8, workgroupSize].flatMap((lanes) =>
-    FLAGS.flatMap((counted) =>
-      ([false, ...UNITS] as const).map((copy) =>
-        placePairs({ workgroupSize, lanes, slice: 2 * workgroupSize, counted, copy }),
-      ),
-    ),
+  const slice = 2 * workgroupSize;
+  return [undefined, ...[1, 8, workgroupSize].map((lanes) => ({ lanes, slice }))].flatMap((few) =>
+    ([false, ...UNITS] as const).map((copy) => placePairs({ workgroupSize, few, copy })),
   );
 }
 

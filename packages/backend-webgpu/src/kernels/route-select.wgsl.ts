@@ -1,6 +1,7 @@
 import type { Kernel } from '../kernel.js';
 import { GATING_VALUES } from './gating-values.wgsl.js';
 import { WORKGROUP_INDEX } from './workgroup-index.wgsl.js';
+import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
 /** Keys that a lane holds in registers. */
 const MAX_SLOTS = 8;
@@ -14,12 +15,24 @@ export interface RouteSelectOptions {
   /** Keys that a lane holds in registers; 0 where a row is too wide and is read again for each choice. */
   slots: number;
   topkOnly: boolean;
+  /**
+   * Whether to do the work of count-experts as well: a workgroup's rows are a block. Only where every expert has a
+   * thread, and every row is a token.
+   */
+  counted: boolean;
 }
 
-/** The lanes for rows of that width: enough that each holds its part in registers, where the device allows it. */
-export function lanesForRow(width: number, workgroupSize: number): { lanes: number; slots: number } {
+/**
+ * The lanes for rows of that width: enough that each choice has one, and that each lane holds its part in registers,
+ * where the device allows it.
+ */
+export function lanesForRow(
+  width: number,
+  picks: number,
+  workgroupSize: number,
+): { lanes: number; slots: number } {
   let lanes = 4;
-  while (lanes < workgroupSize && lanes * MAX_SLOTS < width) lanes *= 2;
+  while (lanes < workgroupSize && (lanes < picks || lanes * MAX_SLOTS < width)) lanes *= 2;
   // A power of two, so that there are few kernels to compile.
   const slots = 2 ** Math.ceil(Math.log2(width / lanes));
   return { lanes, slots: slots <= MAX_SLOTS ? Math.max(slots, 1) : 0 };
@@ -31,18 +44,22 @@ export function lanesForRow(width: number, workgroupSize: number): { lanes: numb
  * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
  */
 export function routeSelect(options: RouteSelectOptions): Kernel {
-  const { workgroupSize, lanes, subgroups, slots, topkOnly } = options;
+  const { workgroupSize, lanes, subgroups, slots, topkOnly, counted } = options;
   const variant = [
     workgroupSize,
     lanes,
     subgroups && 'subgroups',
     slots > 0 && `${slots} registers`,
     topkOnly && 'topk-only',
+    counted && 'counted',
   ];
   return {
     id: `route-select.wgsl.ts ${variant.filter(Boolean).join(' ')}`,
-    storage: { gating: 'words', topk: 'words out', scales: 'words out' },
-    params: ['first_row', 'rows', 'width', 'picks', 'groups'],
+    storage: {
+      ...{ gating: 'words', topk: 'words out', scales: 'words out' },
+      ...(counted && { ranks: 'words out', workspace: 'words out' }),
+    },
+    params: ['first_row', 'rows', 'width', 'picks', 'groups', ...(counted ? ['blocks'] : [])],
     subgroups,
     body: () => `
 const WORKGROUP = ${workgroupSize}u;
@@ -65,13 +82,13 @@ fn term(key: u32, maximum: f32) -> f32 {
   return select(0.0, softmax_term(key_value(key), maximum), key != 0u);
 }
 ${slots > 0 ? registers(lanes, slots) : MEMORY}
+${counted ? countChoices(workgroupSize, lanes) : ''}
 @compute @workgroup_size(WORKGROUP)
 fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
   ${subgroups ? SUBGROUP_PLACE : WORKGROUP_PLACE}
-  let row = p.first_row + group_index(group, groups) * (WORKGROUP / LANES) + team;
-  let live = row < p.rows;
+  let first_row = p.first_row + group_index(group, groups) * (WORKGROUP / LANES);
+  let row = first_row + team;
   let start = min(row, p.rows - 1u) * p.width + p.gating_at;
-  let base = (row % p.groups) * p.width;
   let keys = load_keys(start, lane);
   var last = vec2(0xffffffffu, 0u);
   var mine = 0u;
@@ -83,17 +100,50 @@ fn main(${subgroups ? SUBGROUP_INPUTS : PLAIN_INPUTS}) {
       maximum = key_value(last.x);
       total = team_sum(sum_terms(keys, start, lane, maximum), thread, lane);
     }
-    // The lanes take turns, and write together when each has one.
-    if (lane == k % LANES) { mine = last.y; }
-    let pick = k - k % LANES + lane;
-    if ((k + 1u == p.picks || (k + 1u) % LANES == 0u) && pick <= k && live) {
-      topk[p.topk_at + row * p.picks + pick] = base + mine;
-      scales[p.scales_at + row * p.picks + pick] = scale_bits(gating[start + mine], maximum, total, TOPK_ONLY);
-    }
+    if (lane == k) { mine = last.y; }
   }
+  let chosen = row < p.rows && lane < p.picks;
+  let pair = row * p.picks + lane;
+  if (chosen) {
+    topk[p.topk_at + pair] = (row % p.groups) * p.width + mine;
+    scales[p.scales_at + pair] = scale_bits(gating[start + mine], maximum, total, TOPK_ONLY);
+  }
+  ${counted ? 'count_choices(chosen, pair, mine, team, first_row / ROWS, thread);' : ''}
 }
 `,
   };
+}
+
+/** A bit for each row that chose the expert tells both how many did and which place a row has among them. */
+function countChoices(workgroupSize: number, lanes: number): string {
+  const rows = workgroupSize / lanes;
+  const words = Math.ceil(rows / 32);
+  return /* wgsl */ `
+const ROWS = ${rows}u;
+const ROW_WORDS = ${words}u;
+const ALL_ROW_WORDS = ${workgroupSize * words}u;
+${WORKGROUP_SCAN}
+var<workgroup> rows_of_expert: array<atomic<u32>, ALL_ROW_WORDS>;
+
+fn count_choices(chosen: bool, pair: u32, expert: u32, team: u32, block: u32, thread: u32) {
+  if (chosen) { atomicOr(&rows_of_expert[expert * ROW_WORDS + team / 32u], 1u << (team % 32u)); }
+  workgroupBarrier();
+  if (chosen) { ranks[p.ranks_at + pair] = rows_before(expert, team); }
+  let count = rows_before(thread, ROWS);
+  let upto = workgroup_scan(count, thread).x + count;
+  if (thread < p.width && block < p.blocks) { workspace[p.workspace_at + thread * p.blocks + block] = upto; }
+}
+
+// How many of the rows before this one chose the expert.
+fn rows_before(expert: u32, row: u32) -> u32 {
+  var count = 0u;
+  for (var word = 0u; word < ROW_WORDS; word++) {
+    let bits = atomicLoad(&rows_of_expert[expert * ROW_WORDS + word]);
+    count += countOneBits(extractBits(bits, 0u, max(row, 32u * word) - 32u * word));
+  }
+  return count;
+}
+`;
 }
 
 const PLAIN_INPUTS = `@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,

@@ -1,14 +1,15 @@
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
 /**
- * Writes expert_offsets and the counts from a function `count_slice`, which fills `slice` with the counts of SLICE
- * experts. One workgroup; SLICE is a multiple of WORKGROUP.
+ * WGSL `scan_experts(thread)`: calls `write_expert(expert, before, count)` for every expert, where `before` is the
+ * number of pairs of lower experts, and returns the number of all pairs. It needs a function `count_slice`, which
+ * adds the counts of SLICE experts to `slice`. One workgroup; SLICE is a multiple of WORKGROUP.
  */
-export const EXPERT_OFFSETS = /* wgsl */ `
+export const SCAN_EXPERTS = /* wgsl */ `
 ${WORKGROUP_SCAN}
 var<workgroup> slice: array<atomic<u32>, SLICE>;
 
-fn write_offsets(thread: u32) {
+fn scan_experts(thread: u32) -> u32 {
   let each = SLICE / WORKGROUP;
   var total = 0u;
   for (var first = 0u; first < p.experts; first += SLICE) {
@@ -19,23 +20,16 @@ fn write_offsets(thread: u32) {
     var sum = 0u;
     for (var i = 0u; i < each; i++) { sum += atomicLoad(&slice[thread * each + i]); }
     let sums = workgroup_scan(sum, thread);
-    var offset = total + sums.x;
+    var before = total + sums.x;
     for (var i = 0u; i < each; i++) {
       let expert = first + thread * each + i;
       let count = atomicLoad(&slice[thread * each + i]);
-      if (expert < p.experts) { write_expert(expert, offset, count); }
-      offset += count;
+      if (expert < p.experts) { write_expert(expert, before, count); }
+      before += count;
     }
     total += sums.y;
     workgroupBarrier();
   }
-  if (thread == 0u) { offsets[p.offsets_at + p.experts] = total; }
-}
-
-// The count is an int64, low word first.
-fn write_expert(expert: u32, offset: u32, count: u32) {
-  offsets[p.offsets_at + expert] = offset;
-  counts[p.counts_at + 2u * expert] = count;
-  counts[p.counts_at + 2u * expert + 1u] = 0u;
+  return total;
 }
 `;
