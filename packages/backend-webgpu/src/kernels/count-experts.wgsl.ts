@@ -16,10 +16,8 @@ export function countExperts(workgroupSize: number, slice: number): Kernel {
     body: () => /* wgsl */ `
 const WORKGROUP = ${workgroupSize}u;
 const SLICE = ${slice}u;
-const NONE = 0xffffffffu;
 ${WORKGROUP_INDEX}
 ${SCAN_EXPERTS}
-var<workgroup> tile: array<u32, WORKGROUP>;
 var<private> block: u32;
 
 @compute @workgroup_size(WORKGROUP)
@@ -28,22 +26,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups
   let index = p.first_block + group_index(group, groups);
   if (index >= p.end_block) { return; }
   block = index;
-  let start = index * p.block_pairs;
-  let end = min(start + p.block_pairs, p.pairs);
   scan_experts(thread);
-  for (var first = start; first < end; first += WORKGROUP) { rank_pair(start, first, end, thread); }
+  for (var pair = block_start() + thread; pair < block_end(); pair += WORKGROUP) { rank_pair(pair); }
 }
 
-fn expert_of(pair: u32, end: u32) -> u32 {
-  if (pair >= end) { return NONE; }
-  return topk[p.topk_at + pair];
-}
+fn block_start() -> u32 { return block * p.block_pairs; }
+
+fn block_end() -> u32 { return min(block_start() + p.block_pairs, p.pairs); }
 
 fn count_slice(first: u32, thread: u32) {
-  let start = block * p.block_pairs;
-  let end = min(start + p.block_pairs, p.pairs);
-  for (var pair = start + thread; pair < end; pair += WORKGROUP) {
-    let expert = expert_of(pair, end) - first;
+  for (var pair = block_start() + thread; pair < block_end(); pair += WORKGROUP) {
+    let expert = topk[p.topk_at + pair] - first;
     if (expert < min(SLICE, p.experts - first)) { atomicAdd(&slice[expert], 1u); }
   }
 }
@@ -52,19 +45,11 @@ fn write_expert(expert: u32, before: u32, count: u32) {
   workspace[p.workspace_at + expert * p.blocks + block] = before + count;
 }
 
-// Compares the thread's pair with all that come earlier in the block, a tile at a time.
-fn rank_pair(start: u32, first: u32, end: u32, thread: u32) {
-  let pair = first + thread;
-  let expert = expert_of(pair, end);
+fn rank_pair(pair: u32) {
+  let expert = topk[p.topk_at + pair];
   var rank = 0u;
-  for (var at = start; at <= first; at += WORKGROUP) {
-    tile[thread] = expert_of(at + thread, end);
-    workgroupBarrier();
-    let earlier = min(WORKGROUP, pair - at);
-    for (var i = 0u; i < earlier; i++) { rank += u32(tile[i] == expert); }
-    workgroupBarrier();
-  }
-  if (pair < end) { ranks[p.ranks_at + pair] = rank; }
+  for (var i = block_start(); i < pair; i++) { rank += u32(topk[p.topk_at + i] == expert); }
+  ranks[p.ranks_at + pair] = rank;
 }
 `,
   };

@@ -9,7 +9,7 @@ import type { WebGpuTensor } from '../webgpu-tensor.js';
 const FEW_PAIRS = 2048;
 /** Tokens in a block, and pairs, at most, unless the workspace would grow too large. */
 const BLOCK_TOKENS = 16;
-const BLOCK_PAIRS = 2048;
+const BLOCK_PAIRS = 512;
 /** Entries of the workspace. */
 const MAX_ENTRIES = 2 ** 24;
 
