@@ -2,6 +2,7 @@ import { type Backend, type FloatDType, moeDispatch, moeReduce, type Tensor } fr
 import type { RandomInputs } from './cases/random-call.js';
 import { optionsOf, requireDispatch, uploadReduceOptions } from './checks.js';
 import {
+  classOf,
   compareExact,
   compareReducePair,
   compareScalePair,
@@ -110,6 +111,6 @@ function compareOutputs(
 
 function differentKind(place: Place, a: HostTensor, b: HostTensor): Difference[] | undefined {
   const kind = ({ dtype, shape, data }: HostTensor) =>
-    `${dtype} [${shape.join(', ')}], ${data.length} elements`;
+    `${dtype} [${shape.join(', ')}], ${data.length} elements in ${classOf(data)}`;
   return kind(a) === kind(b) ? undefined : [wholeDifference(place, kind(a), kind(b))];
 }

@@ -1,4 +1,4 @@
-import type { ArrayOf, DType, FloatDType } from '@moe-dispatch/core';
+import { type ArrayOf, DTYPES, type DType, type FloatDType } from '@moe-dispatch/core';
 import {
   clampToRange,
   decode,
@@ -41,8 +41,8 @@ export function wholeDifference(place: Place, expected: string, found: string): 
 /** Every byte must agree, NaN payloads and the sign of zero included. */
 export function compareExact(place: Place, found: ArrayOf<DType>, expected: HostTensor): Difference[] {
   const { data, dtype, shape } = expected;
-  const wrongLength = compareLength(place, found.length, data.length);
-  if (wrongLength) return [wrongLength];
+  const wrongArray = compareArray(place, found, dtype, data.length);
+  if (wrongArray) return [wrongArray];
   const foundBytes = bytesOf(found);
   const expectedBytes = bytesOf(data);
   const size = data.BYTES_PER_ELEMENT;
@@ -67,8 +67,8 @@ export function compareScales(
   if (exact) {
     return compareExact(place, found, { data: Float32Array.from(values), shape, dtype: 'float32' });
   }
-  const wrongLength = compareLength(place, found.length, values.length);
-  if (wrongLength) return [wrongLength];
+  const wrongArray = compareArray(place, found, 'float32', values.length);
+  if (wrongArray) return [wrongArray];
   const differs = (i: number) => !(Math.abs(found[i] - values[i]) <= scaleTolerance(values[i], gaps[i]));
   return collect(place, shape, values.length, differs, (i) => ({
     expected: `${values[i]} ± ${scaleTolerance(values[i], gaps[i]).toExponential(2)}`,
@@ -92,8 +92,8 @@ export function compareReduce(
   expected: ExpectedReduce,
 ): Difference[] {
   const { values, shape, dtype } = expected;
-  const wrongLength = compareLength(place, found.length, values.length);
-  if (wrongLength) return [wrongLength];
+  const wrongArray = compareArray(place, found, dtype, values.length);
+  if (wrongArray) return [wrongArray];
   const format = FLOAT_FORMATS[dtype];
   const decoded = decode(dtype, found);
   const bounds = (i: number) => {
@@ -170,8 +170,8 @@ export function compareGoldenReduce(
   expected: ExpectedReduce,
 ): Difference[] {
   const { magnitudes, shape, topK, dtype } = expected;
-  const wrongLength = compareLength(place, found.length, golden.data.length);
-  if (wrongLength) return [wrongLength];
+  const wrongArray = compareArray(place, found, dtype, golden.data.length);
+  if (wrongArray) return [wrongArray];
   const format = FLOAT_FORMATS[dtype];
   const a = decode(dtype, found);
   const b = decode(dtype, golden.data);
@@ -205,9 +205,22 @@ export function formatElement(dtype: DType, data: ArrayOf<DType>, index: number)
   return `${Object.is(number, -0) ? '-0' : number} (0x${bits.toString(16).padStart(digits, '0')})`;
 }
 
-function compareLength(place: Place, found: number, expected: number): Difference | undefined {
-  if (found === expected) return undefined;
-  return wholeDifference(place, `${expected} elements`, `${found} elements`);
+/** What is wrong with the array as a whole: its class, which core names for each dtype, or its length. */
+export function compareArray(
+  place: Place,
+  found: ArrayOf<DType>,
+  dtype: DType,
+  length: number,
+): Difference | undefined {
+  const { name } = DTYPES[dtype].ArrayType;
+  if (classOf(found) !== name) return wholeDifference(place, `${name} of ${dtype} elements`, classOf(found));
+  if (found.length === length) return undefined;
+  return wholeDifference(place, `${length} elements`, `${found.length} elements`);
+}
+
+/** The engine's own name for it, also for an array of another realm: `Int32Array`, `Array`, `Undefined`. */
+export function classOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
 function collect(

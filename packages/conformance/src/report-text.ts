@@ -1,12 +1,16 @@
 import type { Difference } from './compare.js';
 import type { CaseResult, ConformanceReport } from './report.js';
 
-/** A failed case in words: every difference, or what was thrown. */
-export function formatFailure(result: CaseResult): string {
+/**
+ * A failed case in words: every difference, or what was thrown.
+ * @param repeat the command that repeats the case, for those who can run it
+ */
+export function formatFailure(result: CaseResult, repeat?: string): string {
   const { id, error, differences } = result;
   const lines = [`FAILED ${id}`];
   if (error) lines.push(`  threw ${error.name}${error.code ? ` ${error.code}` : ''}: ${error.message}`);
   for (const difference of differences) lines.push(`  ${formatDifference(difference)}`);
+  if (repeat !== undefined) lines.push(`  repeat: ${repeat}`);
   return lines.join('\n');
 }
 
@@ -36,6 +40,15 @@ export function formatTotals({ backend, totals, cases, complete }: ConformanceRe
 export function repeatOptions(id: string): string {
   const random = /^random\/seed=(\d+)$/.exec(id);
   return `${random ? `--seed ${random[1]} --random 1 ` : ''}--filter ${shellWord(id)}`;
+}
+
+/**
+ * The command that repeats one test of vitest.
+ * @param fullName the names of the test's suites and its own, as vitest matches them: with spaces between
+ */
+export function repeatInVitest(file: string, fullName: string): string {
+  const pattern = `^${fullName.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&')}$`;
+  return `npx vitest run ${shellWord(file)} -t ${shellWord(pattern)}`;
 }
 
 /** As a shell takes it for one word, whatever is in it. */

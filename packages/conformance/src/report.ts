@@ -48,6 +48,17 @@ export interface ReportTotals {
   readonly expectedFailures: number;
 }
 
+/** The totals of a report with these cases. */
+export function countTotals(cases: readonly CaseResult[]): ReportTotals {
+  const count = (status: CaseStatus) => cases.filter((result) => result.status === status).length;
+  return {
+    passed: count('passed'),
+    failed: count('failed'),
+    notClaimed: count('not claimed'),
+    expectedFailures: count('expected failure'),
+  };
+}
+
 /** What one case found. */
 export interface CaseResult {
   readonly id: string;

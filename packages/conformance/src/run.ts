@@ -10,7 +10,7 @@ import { applyExpectations, checkExpectations, type Expectations } from './expec
 import { type FixtureSource, packageFixtures } from './fixtures.js';
 import type { ConformanceKit } from './kit.js';
 import { pauses } from './pauses.js';
-import { type CaseResult, type CaseStatus, type ConformanceReport, REPORT_VERSION } from './report.js';
+import { type CaseResult, type ConformanceReport, countTotals, REPORT_VERSION } from './report.js';
 import { BACKEND_LIMIT, DEFAULT_TIMEOUT, withTimeLimit } from './time-limit.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
@@ -140,7 +140,6 @@ export function makeReport({
   seed,
   errors,
 }: ReportParts): ConformanceReport {
-  const count = (status: CaseStatus) => cases.filter((result) => result.status === status).length;
   return {
     version: REPORT_VERSION,
     backend,
@@ -148,12 +147,7 @@ export function makeReport({
     started: started.toISOString(),
     complete: cases.length === total,
     seed: seed ?? DEFAULT_SEED,
-    totals: {
-      passed: count('passed'),
-      failed: count('failed'),
-      notClaimed: count('not claimed'),
-      expectedFailures: count('expected failure'),
-    },
+    totals: countTotals(cases),
     cases,
     errors: errors.toReport(),
   };

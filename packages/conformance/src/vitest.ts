@@ -3,10 +3,10 @@
  * @module @moe-dispatch/conformance/vitest
  */
 import type { BackendFactory } from '@moe-dispatch/core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { CaseRunner } from './case-runner.js';
 import { applyExpectations } from './expectations.js';
-import { formatFailure } from './report-text.js';
+import { formatFailure, repeatInVitest } from './report-text.js';
 import { type ConformanceOptions, collectCases } from './run.js';
 import { DEFAULT_TIMEOUT } from './time-limit.js';
 
@@ -15,7 +15,7 @@ const GRACE = 10_000;
 
 /**
  * Registers one vitest test for each case of the suite. What the backend does not claim, and what is expected to fail
- * and does, is skipped, with the reason.
+ * and does, is skipped, with the reason. A failure says what was wrong and which command repeats that test alone.
  * @throws ConformanceError where the filter matches nothing (NoCaseError), or the expectations are wrong
  */
 export function describeBackend(
@@ -32,15 +32,22 @@ export function describeBackend(
     afterAll(() => runner?.dispose());
 
     cases.forEach((conformanceCase, index) => {
-      const check = async ({ skip }: { skip: (note: string) => void }) => {
+      const check = async ({ task, skip }: TestContext) => {
         // Without a signal, a run has an outcome.
         const outcome = (await runner.run(conformanceCase, timeout))!;
         const result = applyExpectations(outcome.result, expectations);
         onCase?.(result, index + 1, cases.length);
-        if (result.status === 'failed') expect.fail(formatFailure(result));
+        if (result.status === 'failed') {
+          expect.fail(formatFailure(result, repeatInVitest(task.file.name, fullName(task))));
+        }
         if (result.status !== 'passed') skip(`${result.status}: ${result.reason}`);
       };
       it(conformanceCase.id, check, timeout + GRACE);
     });
   });
+}
+
+/** What `vitest -t` matches. */
+function fullName({ suite, name }: Pick<TestContext['task'], 'suite' | 'name'>): string {
+  return suite === undefined ? name : `${fullName(suite)} ${name}`;
 }

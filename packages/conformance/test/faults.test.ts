@@ -12,6 +12,16 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
     'generated/ties/two-values,softmax',
   ],
   [
+    'the last of more than 8192 choices are in no order',
+    {
+      choose: (row, count) => {
+        const chosen = STEPS.choose(row, count);
+        return [...chosen.slice(0, 8192), ...chosen.slice(8192).reverse()];
+      },
+    },
+    'generated/experts/e=10000,k=8200',
+  ],
+  [
     '-0 ranks below +0',
     {
       choose: (row, count) => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { CaseResult, ConformanceReport } from '../src/index.js';
 import { Workplace } from './command-line.js';
 
@@ -12,7 +12,8 @@ const place = new Workplace();
 beforeAll(() =>
   place.addModule(
     'hostile.mjs',
-    `import { sabotaged } from './sabotage.js';
+    `import { writeFileSync } from 'node:fs';
+    import { sabotaged } from './sabotage.js';
     const atTokens = (actions) => () => sabotaged((backend) => {
       const route = backend.route.bind(backend);
       backend.route = (call) => {
@@ -38,6 +39,8 @@ beforeAll(() =>
       },
     });
     export const blocked = atTokens({ 32: () => { console.log('reached', process.pid); block(); } });
+    export const blockedAtOnce = () => ({ name: 'blockedAtOnce', create() { console.log('reached', process.pid); block(); } });
+    export const blockedInDoctor = () => ({ name: 'blockedInDoctor', create() { writeFileSync('pid', process.pid + '.'); block(); } });
     export const crashing = () => ({ name: 'crashing', create: () => process.kill(process.pid, 'SIGSEGV') });
     export const noBackend = () => ({ name: 'noBackend', create: () => ({}) });
     export const wrong = () => ({ name: 'wrong', create() { throw new TypeError('not today'); } });`,
@@ -144,15 +147,15 @@ describe('moe-conformance run', () => {
   });
 });
 
-describe('Ctrl-C', () => {
-  const isAlive = (pid: number) => {
-    try {
-      return process.kill(pid, 0);
-    } catch {
-      return false;
-    }
-  };
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
 
+describe('Ctrl-C', () => {
   // A terminal signals the whole group, a process manager only the command.
   it.each([
     ['the command alone', 'SIGINT', 130, 1],
@@ -176,5 +179,34 @@ describe('Ctrl-C', () => {
     expect(stdout).toContain('3 passed, 0 failed, stopped before the last case');
     expect(readReport('stopped.json')).toMatchObject({ complete: false, totals: { passed: 3, failed: 0 } });
     expect(isAlive(pid)).toBe(false);
+  });
+});
+
+describe('SIGKILL to the command', () => {
+  /** A process that nobody waits for any more is gone soon after it has ended. */
+  async function expectEnd(pid: number): Promise<void> {
+    try {
+      await vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000 });
+    } finally {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    }
+  }
+
+  it.each(['blocked', 'blockedAtOnce'])('ends the process of a run that blocks: %s', async (name) => {
+    const command = place.start('run', '--backend', `./hostile.mjs#${name}`, ...FILTER);
+    const [chunk] = await once(command.stdout!, 'data');
+    const pid = Number(/reached (\d+)/.exec(String(chunk))![1]);
+    expect(isAlive(pid)).toBe(true);
+    command.kill('SIGKILL');
+    await expectEnd(pid);
+  });
+
+  it('ends the process of doctor that blocks', async () => {
+    const command = place.start('doctor', '--backend', './hostile.mjs#blockedInDoctor');
+    const readPid = () => /^(\d+)\.$/.exec(readFileSync(join(place.folder, 'pid'), 'utf8'))![1];
+    const pid = Number(await vi.waitFor(readPid, { timeout: 30_000 }));
+    expect(isAlive(pid)).toBe(true);
+    command.kill('SIGKILL');
+    await expectEnd(pid);
   });
 });

@@ -54,6 +54,15 @@ describe('what the manifest does not claim', () => {
     expect(passed).toBeGreaterThan(20);
   });
 
+  it.each([
+    ['experts', 8192, '10000 experts; maxExperts is 8192'],
+    ['topk-only', 9999, '10000 experts; maxExperts is 9999'],
+  ])('is not claimed: more than 8192 choices (%s)', async (group, maxExperts, reason) => {
+    const limits = { maxTensorBytes: 2 ** 30, maxExperts };
+    const { report } = await failures(reference({}, { limits }), {}, `generated/${group}/e=10000,k=8200`);
+    expect(report.cases.map(({ status, reason }) => [status, reason])).toEqual([['not claimed', reason]]);
+  });
+
   it('is not claimed: large tensors', async () => {
     const limits = { maxTensorBytes: 2048, maxExperts: 2 ** 16 };
     const { failed, passed, report } = await failures(reference({}, { limits }), { maxTensorBytes: 2048 });

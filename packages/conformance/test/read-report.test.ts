@@ -69,6 +69,26 @@ describe('readReport', () => {
       '/totals/failed: must be integer',
     ],
     [
+      'fewer failures in the totals than in the cases',
+      { ...report, totals: { ...report.totals, passed: 2, failed: 0 } },
+      'here/head.json: /totals/passed: expected 1, as its cases say, found 2',
+    ],
+    [
+      'cases cut off after the totals',
+      { ...report, cases: report.cases.slice(0, 1) },
+      'here/head.json: /totals/failed: expected 0, as its cases say, found 1',
+    ],
+    [
+      'a total that no case has',
+      { ...report, totals: { ...report.totals, expectedFailures: 1 } },
+      '/totals/expectedFailures: expected 0, as its cases say, found 1',
+    ],
+    [
+      'a case turned into one that is not claimed',
+      { ...report, cases: [report.cases[0], exampleCase('golden/b', 'not claimed')] },
+      '/totals/failed: expected 0, as its cases say, found 1',
+    ],
+    [
       'experts that are text',
       { ...report, cases: [{ ...report.cases[0], routing: { numExperts: 2, topKIndices: [['0']] } }] },
       '/cases/0/routing/topKIndices/0/0: must be integer',
@@ -90,6 +110,10 @@ describe('readCollection', () => {
   it('names the place inside a collection', () => {
     const broken = { ...collection, reports: [report, { ...report, seed: 'one' }] };
     expect(refusal(broken, readCollection)).toBe('here/head.json: /reports/1/seed: must be integer');
+    const miscounted = { ...report, totals: { ...report.totals, notClaimed: 5 } };
+    expect(refusal({ ...collection, reports: [report, miscounted] }, readCollection)).toBe(
+      'here/head.json: /reports/1/totals/notClaimed: expected 0, as its cases say, found 5',
+    );
     expect(refusal({ ...collection, benches: 1 }, readCollection)).toContain(
       '/benches: expected an array, found 1',
     );

@@ -85,6 +85,15 @@ describe('merge', () => {
     expect(read('all.html')).toContain('Cases failed on gpu.');
   });
 
+  it('refuses a report whose totals are not those of its cases', async () => {
+    const { totals, ...report } = exampleReport('cpu', [exampleCase('golden/a', 'failed')]);
+    write('edited.json', { ...report, totals: { ...totals, passed: 1, failed: 0 } });
+    expect(await run('merge', 'edited.json', '--json', 'x.json')).toMatchObject({
+      code: 2,
+      stderr: 'edited.json: /totals/passed: expected 0, as its cases say, found 1\n',
+    });
+  });
+
   const refused: [what: string, args: string[], message: string][] = [
     ['no report', ['--html', 'x.html'], 'no report to merge'],
     ['nothing to write', ['cpu.json'], 'give --html, --markdown or --json'],

@@ -46,7 +46,7 @@ async function comparePaddle(
   for (const tensor of ['topKIndices', 'permuteIndicesPerToken'] as const) {
     session.report(compareExact(place(tensor), await found[tensor].read(), fixture[tensor]));
   }
-  const prefixSum = BigInt64Array.from((await found.expertOffsets.read()).subarray(1), BigInt);
+  const prefixSum = BigInt64Array.from((await found.expertOffsets.read()).slice(1), BigInt);
   session.report(compareExact(place('expertOffsets[1:]'), prefixSum, fixture.prefixSum));
 
   const scales = await found.expertScalesFloat.read();

@@ -169,6 +169,5 @@ function printFailure(result: CaseResult, backend: string, values: Values): void
     return value === undefined ? [] : [` --${name} ${shellWord(value)}`];
   });
   const command = `npx moe-conformance run --backend ${shellWord(backend)}${same.join('')}`;
-  console.log(formatFailure(result));
-  console.log(`  repeat: ${command} ${repeatOptions(result.id)}\n`);
+  console.log(`${formatFailure(result, `${command} ${repeatOptions(result.id)}`)}\n`);
 }

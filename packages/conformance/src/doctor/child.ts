@@ -1,6 +1,7 @@
 // Run as a process of its own by diagnose.ts: a backend may crash it.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { isMoeDispatchError } from '@moe-dispatch/core';
 import { CaseRunner } from '../case-runner.js';
 import { loadBackend, moduleName } from '../load-backend.js';
@@ -16,6 +17,7 @@ const CASE = 'golden/doc-example-softmax';
 
 const [backend, token] = process.argv.slice(2);
 process.once('disconnect', () => process.exit());
+new Worker(new URL('../watch-parent.js', import.meta.url)).unref();
 const diagnosis = await diagnose();
 process.send?.({ token, diagnosis }, () => process.exit());
 

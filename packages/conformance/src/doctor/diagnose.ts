@@ -12,7 +12,8 @@ export function diagnose(backend: string): Promise<Diagnosis> {
   // Goes along with the diagnosis, because the backend may send messages of its own.
   const token = randomUUID();
   const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [backend, token], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    // The last is for watch-parent.ts.
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
   });
   let diagnosis: Diagnosis | undefined;
   let stderr = '';

@@ -1,4 +1,5 @@
 // Run as a process of its own by run-isolated.ts, which ends it where a case blocks or crashes it.
+import { Worker } from 'node:worker_threads';
 import { CaseRunner, describeError } from '../case-runner.js';
 import { ConformanceError } from '../conformance-error.js';
 import { packageFixtures } from '../fixtures.js';
@@ -13,6 +14,7 @@ process.once('message', (request) => void runRequest(request as ChildRequest));
 // Ctrl-C reaches every process of the terminal. The parent decides what becomes of this one.
 process.on('SIGINT', () => {});
 process.once('disconnect', () => process.exit());
+new Worker(new URL('../watch-parent.js', import.meta.url)).unref();
 
 /** What the backend threw where nobody waits for it: in a timer, or a promise that it let go. */
 const uncaught: CaseResult['error'][] = [];

@@ -77,7 +77,8 @@ class CaseProcess {
     this.options = options;
     this.state = state;
     this.child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      // The last is for watch-parent.ts.
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc', 'pipe'],
     });
   }
 

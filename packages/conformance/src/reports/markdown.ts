@@ -1,5 +1,5 @@
 import type { CaseStatus, ConformanceReport } from '../report.js';
-import { formatFailure, repeatOptions } from '../report-text.js';
+import { formatFailure, repeatOptions, shellWord } from '../report-text.js';
 import type { Change, ReportDiff } from './diff.js';
 import { buildMatrix, type Column, countStatus, type Group } from './matrix.js';
 
@@ -95,10 +95,11 @@ function failures(columns: readonly Column[], groups: readonly Group[], module: 
   );
   if (failed.length === 0) return '';
   const blocks = failed.slice(0, SHOWN_FAILURES).map(({ result, column }) => {
-    const repeat = `repeat: npx moe-conformance run --backend ${module ?? '<module>'} ${repeatOptions(result.id)}`;
+    const backend = module === undefined ? '<module>' : shellWord(module);
+    const repeat = `npx moe-conformance run --backend ${backend} ${repeatOptions(result.id)}`;
     const where = columns.length > 1 ? `, ${columns[column].label}` : '';
-    const [first, ...rest] = formatFailure(result).split('\n');
-    return [`${first}${where}`, ...rest, `  ${repeat}`].join('\n');
+    const [first, ...rest] = formatFailure(result, repeat).split('\n');
+    return [`${first}${where}`, ...rest].join('\n');
   });
   const more = failed.length - blocks.length;
   const rest = more > 0 ? `\n\nand ${more} more: the JSON report has them.` : '';

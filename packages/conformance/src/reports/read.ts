@@ -4,7 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { type ParseError as JsonError, parse as parseJson, printParseErrorCode } from 'jsonc-parser';
 import { BENCH_VERSION, type BenchReport } from '../bench/bench-report.js';
 import { ConformanceError } from '../conformance-error.js';
-import { type ConformanceReport, REPORT_VERSION } from '../report.js';
+import { type ConformanceReport, countTotals, REPORT_VERSION, type ReportTotals } from '../report.js';
 
 /** A file is no report that this version reads; the message names the file and the place in it. */
 export class ReportError extends ConformanceError {
@@ -24,7 +24,8 @@ const COLLECTION_VERSION = 1;
 /**
  * Reads a report of `moe-conformance run --json`.
  * @param fileName named in errors
- * @throws ReportError for an unknown version, and for what report.schema.json does not allow
+ * @throws ReportError for an unknown version, for what report.schema.json does not allow, and for totals that are not
+ *   those of the cases
  */
 export function readReport(text: string, fileName: string): ConformanceReport {
   const value = parse(text, fileName);
@@ -101,7 +102,20 @@ function checkReport(value: unknown, fileName: string, place: string): Conforman
     if (seen.has(id)) throw new ReportError(`${fileName}: ${place}/cases/${i}/id: '${id}' a second time`);
     seen.add(id);
   });
+  checkTotals(report, fileName, place);
   return report;
+}
+
+/** Pages show the totals first: ones that somebody edited, or whose cases were cut off, would be believed. */
+function checkTotals({ totals, cases }: ConformanceReport, fileName: string, place: string): void {
+  const counted = countTotals(cases);
+  for (const name of Object.keys(counted) as (keyof ReportTotals)[]) {
+    if (totals[name] === counted[name]) continue;
+    const [expected, found] = [counted[name], totals[name]];
+    throw new ReportError(
+      `${fileName}: ${place}/totals/${name}: expected ${expected}, as its cases say, found ${found}`,
+    );
+  }
 }
 
 function checkBench(value: unknown, fileName: string, place: string): BenchReport {

@@ -6,7 +6,7 @@ import { drawn, Random, randomRows } from '../data.js';
 const MOST_EXPERTS = 2 ** 16;
 const CHOICES = 8;
 
-/** The largest number of experts that the backend claims: the other cases end at 8192. */
+/** The largest number of experts that the backend claims: the other cases end at 10000. */
 export function claimCases(): ConformanceCase[] {
   const id = 'generated/claims/most-experts';
   const run: ConformanceCase['run'] = async (session) => {
