@@ -19,7 +19,7 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
         return [...chosen.slice(0, 8192), ...chosen.slice(8192).reverse()];
       },
     },
-    'generated/experts/e=10000,k=8200',
+    'generated/experts/e=8216,k=8200',
   ],
   [
     '-0 ranks below +0',
