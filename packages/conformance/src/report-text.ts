@@ -36,6 +36,15 @@ export function formatTotals({ backend, totals, cases, complete }: ConformanceRe
   return lines.join('\n');
 }
 
+/**
+ * The command that repeats one case.
+ * @param module what `--backend` was given, where it is known
+ */
+export function repeatCommand(module: string | undefined, id: string): string {
+  const backend = module === undefined ? '<module>' : shellWord(module);
+  return `npx moe-conformance run --backend ${backend} ${repeatOptions(id)}`;
+}
+
 /** The options of `moe-conformance run` that repeat one case. */
 export function repeatOptions(id: string): string {
   const random = /^random\/seed=(\d+)$/.exec(id);

@@ -61,11 +61,14 @@ it('counts tests, failures and what was skipped, by group and in all', () => {
 });
 
 it('gives each case a class and a name, its differences or the thrown error, or why it was skipped', () => {
-  const elements = parse(formatJUnit(report));
+  const elements = parse(formatJUnit(report, './cpu.js'));
   const cases = elements.filter(({ name }) => name === 'testcase').map(({ attributes }) => attributes);
   expect(cases[0]).toMatchObject({ classname: 'cpu.generated.ties', name: 'generated/ties/k=3' });
   const [first, second] = elements.filter(({ name }) => name === 'failure');
   expect(first.text).toContain('topKIndices[3, 1]: expected 2, found 0 (5 wrong in all)');
+  expect(first.text).toContain(
+    'repeat: npx moe-conformance run --backend ./cpu.js --filter generated/ties/k=3',
+  );
   expect(first.attributes.message).toContain('topKIndices[3, 1]: expected 2, found 0');
   expect(second.attributes).toEqual({ type: 'DeviceError', message: 'threw DeviceError DEVICE_LOST: gone' });
   const skipped = elements

@@ -31,7 +31,7 @@ export async function writeOutputs(
 ): Promise<void> {
   const formats = {
     json: () => `${JSON.stringify(json)}\n`,
-    junit: () => formatJUnit(reports[0]),
+    junit: () => formatJUnit(reports[0], module),
     markdown: () => formatMarkdown(reports, module),
     html: () => formatHtml(reports, benches),
   };

@@ -1,17 +1,18 @@
 import type { CaseResult, ConformanceReport } from '../report.js';
-import { formatFailure } from '../report-text.js';
+import { formatFailure, repeatCommand } from '../report-text.js';
 import { buildMatrix } from './matrix.js';
 
 /**
  * The report in the JUnit XML that GitHub's, GitLab's and Jenkins' readers take: a suite for each group of cases. Cases
  * that are not claimed or expected to fail are skipped.
+ * @param module what `--backend` was given, where it is known
  */
-export function formatJUnit(report: ConformanceReport): string {
+export function formatJUnit(report: ConformanceReport, module?: string): string {
   const { groups } = buildMatrix([report]);
   const { backend, machine, totals, cases } = report;
   const suites = groups.map(({ name, rows }) => {
     const results = rows.flatMap(({ results }) => results.filter((result) => result !== undefined));
-    return suite(`${backend.name}: ${name}`, results, report);
+    return suite(`${backend.name}: ${name}`, results, report, module);
   });
   const skipped = totals.notClaimed + totals.expectedFailures;
   const counts = { tests: cases.length, failures: totals.failed, errors: 0, skipped, time: seconds(cases) };
@@ -27,6 +28,7 @@ function suite(
   name: string,
   results: readonly CaseResult[],
   { backend, started }: ConformanceReport,
+  module: string | undefined,
 ): string {
   const count = (test: (result: CaseResult) => boolean) => results.filter(test).length;
   const counts = {
@@ -37,26 +39,26 @@ function suite(
     time: seconds(results),
     timestamp: started.replace(/(\.\d+)?Z$/, ''),
   };
-  const cases = results.map((result) => testCase(result, backend.name));
+  const cases = results.map((result) => testCase(result, backend.name, module));
   return [`  <testsuite${attributes({ name, ...counts })}>`, ...cases, '  </testsuite>'].join('\n');
 }
 
-function testCase(result: CaseResult, backend: string): string {
+function testCase(result: CaseResult, backend: string, module: string | undefined): string {
   const { id, status } = result;
   const slash = id.lastIndexOf('/');
   const place = { classname: `${backend}.${id.slice(0, Math.max(slash, 0)).replaceAll('/', '.')}`, name: id };
   const open = `    <testcase${attributes({ ...place, time: seconds([result]) })}`;
   if (status === 'passed') return `${open}/>`;
-  return `${open}>\n      ${outcome(result)}\n    </testcase>`;
+  return `${open}>\n      ${outcome(result, module)}\n    </testcase>`;
 }
 
-function outcome(result: CaseResult): string {
+function outcome(result: CaseResult, module: string | undefined): string {
   const { status, reason, link, error } = result;
   if (status !== 'failed') {
     const message = [`${status}: ${reason ?? 'no reason given'}`, link].filter(Boolean).join(' ');
     return `<skipped${attributes({ message })}/>`;
   }
-  const text = formatFailure(result);
+  const text = formatFailure(result, repeatCommand(module, result.id));
   // The first line says FAILED and the id, which the reader shows already.
   const message = text.split('\n')[1]?.trim() ?? 'failed';
   return `<failure${attributes({ message, type: error?.name ?? 'Difference' })}>${escapeXml(text)}</failure>`;

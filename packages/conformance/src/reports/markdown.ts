@@ -1,5 +1,5 @@
 import type { CaseStatus, ConformanceReport } from '../report.js';
-import { formatFailure, repeatOptions, shellWord } from '../report-text.js';
+import { formatFailure, repeatCommand } from '../report-text.js';
 import type { Change, ReportDiff } from './diff.js';
 import { buildMatrix, type Column, countStatus, type Group } from './matrix.js';
 
@@ -95,10 +95,8 @@ function failures(columns: readonly Column[], groups: readonly Group[], module: 
   );
   if (failed.length === 0) return '';
   const blocks = failed.slice(0, SHOWN_FAILURES).map(({ result, column }) => {
-    const backend = module === undefined ? '<module>' : shellWord(module);
-    const repeat = `npx moe-conformance run --backend ${backend} ${repeatOptions(result.id)}`;
     const where = columns.length > 1 ? `, ${columns[column].label}` : '';
-    const [first, ...rest] = formatFailure(result, repeat).split('\n');
+    const [first, ...rest] = formatFailure(result, repeatCommand(module, result.id)).split('\n');
     return [`${first}${where}`, ...rest].join('\n');
   });
   const more = failed.length - blocks.length;

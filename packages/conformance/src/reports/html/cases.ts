@@ -1,6 +1,6 @@
 import type { Difference } from '../../compare.js';
 import type { CaseResult, CaseStatus } from '../../report.js';
-import { repeatOptions } from '../../report-text.js';
+import { repeatCommand } from '../../report-text.js';
 import { type Column, countStatus, type Group, hasFailed, type Matrix, type Row } from '../matrix.js';
 import { html, type Markup, NOTHING, scrollTable } from './markup.js';
 
@@ -39,7 +39,7 @@ function failure({ id, results }: Row, columns: readonly Column[]): Markup {
   return html`<details class="failure" open>
     <summary><code>${id}</code> ${who}</summary>
     ${parts}
-    <p class="repeat"><code>moe-conformance run --backend &lt;module&gt; ${repeatOptions(id)}</code></p>
+    <p class="repeat"><code>${repeatCommand(undefined, id)}</code></p>
   </details>`;
 }
 
