@@ -1,5 +1,6 @@
 import './lavapipe-subgroups.js';
-import { describe, it } from 'vitest';
+import { planDispatch } from '@moe-dispatch/core';
+import { describe, expect, it } from 'vitest';
 import { webgpu } from '../src/index.js';
 import { checkDispatch } from './check-dispatch.js';
 import { limitedDevice } from './limited-device.js';
@@ -40,6 +41,26 @@ describe.each(Object.entries(devices))('blocks of tokens, %s', (_, device) => {
     const limits = { maxStorageBufferBindingSize: bytes };
     const backend = await webgpu({ device: limitedDevice(device, { limits }) }).create();
     await checkDispatch(backend, { tokens, hidden: 4, experts, topK });
+    backend.dispose();
+  });
+
+  it('in a grid of two dimensions, whose last workgroups have no tokens', async () => {
+    const limits = { maxComputeWorkgroupsPerDimension: 10 };
+    const backend = await webgpu({ device: limitedDevice(device, { limits }) }).create();
+    await checkDispatch(backend, { tokens: 1100, hidden: 4, experts: 8, topK: 2 });
+    backend.dispose();
+  });
+
+  it.each([20, 3000])('give no row to choices that are no experts, of %i tokens', async (tokens) => {
+    const backend = await webgpu({ device }).create();
+    const choices = Int32Array.from({ length: tokens }, (_, i) => [0, 6, 1, -1, 5, 2 ** 31 - 1, 0][i % 7]);
+    const plan = planDispatch(backend.tensor(choices, [tokens, 1], 'int32'), 6);
+    const order = [...choices.keys()].filter((i) => choices[i] >= 0 && choices[i] < 6);
+    order.sort((a, b) => choices[a] - choices[b] || a - b);
+    const rows = new Int32Array(tokens).fill(-1);
+    for (const [row, token] of order.entries()) rows[token] = row;
+    expect(await plan.permuteIndicesPerToken.read()).toEqual(rows);
+    expect((await plan.expertOffsets.read()).at(-1)).toBe(order.length);
     backend.dispose();
   });
 });

@@ -21,7 +21,7 @@ fn run(group: u32, thread: u32) {
   if (expert >= p.experts) { return; }
   // Neighbouring blocks for each thread.
   let each = (p.blocks + WORKGROUP - 1u) / WORKGROUP;
-  let first = min(thread * each, p.blocks);
+  let first = thread * each;
   let end = min(first + each, p.blocks);
   var lower = 0u;
   var count = 0u;

@@ -22,11 +22,9 @@ export function indexCases(): ConformanceCase[] {
       input.topKIndices.data[2] = bad;
       return { ...input, ffn2Bias: drawn('float32', [6, 2], (i) => i) };
     }),
-    surviveCase('plan', (session, bad) => {
-      const choices = hostTensor('int32', [3, 2]);
-      choices.data.fill(bad, 2, 4);
-      return Object.values(planDispatch(session.upload(choices) as never, 6));
-    }),
+    surviveCase('plan', (session, bad) => planWith(session, bad, 3)),
+    // More than are placed by looking at all of them.
+    surviveCase('plan,t=2500', (session, bad) => planWith(session, bad, 2500)),
     surviveCase('permute', (session, bad) => {
       const rows = hostTensor('int32', [2, 3]);
       rows.data.set([0, 1, bad, 3, 4, 5]);
@@ -81,6 +79,12 @@ function surviveCase(name: string, issue: (session: Session, bad: number) => Ten
       await nextCall(session);
     },
   };
+}
+
+function planWith(session: Session, bad: number, tokens: number): Tensor[] {
+  const choices = hostTensor('int32', [tokens, 2]);
+  choices.data.fill(bad, 2, 4);
+  return Object.values(planDispatch(session.upload(choices) as never, 6));
 }
 
 async function allowIndexError(work: () => Promise<void>): Promise<void> {
