@@ -1,5 +1,5 @@
 import type { RouteCall } from '@moe-dispatch/core';
-import { numberFromRow, rowsToRoute } from './routing-rows.js';
+import { numberFromRow, rowsPerToken } from './routing-rows.js';
 import type { CpuTensor } from './tensor.js';
 import { selectTop } from './top-k.js';
 import type { Workspace } from './workspace.js';
@@ -11,9 +11,12 @@ export function routeTokens(call: RouteCall<CpuTensor>, workspace: Workspace): v
   const gating = call.gating.array as Float32Array;
   const experts = call.topKIndices.array as Int32Array;
   const scales = call.expertScalesFloat.array as Float32Array;
-  const { rows, columns, picks } = rowsToRoute(call);
+  const groups = rowsPerToken(call);
+  const rows = call.tokens * groups;
+  const columns = call.numExperts / groups;
+  const picks = call.topK / groups;
   const { values, topExperts } = workspace;
-  const keys = workspace.sortKeys.subarray(0, columns);
+  const keys = workspace.keysOf(columns);
   for (let row = 0; row < rows; row++) {
     clean(gating, row * columns, columns, values);
     selectTop(keys, picks, workspace);

@@ -1,18 +1,12 @@
 import type { RouteCall } from '@moe-dispatch/core';
 import type { CpuTensor } from './tensor.js';
 
-/** The rows of gating values in which experts are chosen: a token's, or in group mode each of its groups. */
-export interface RoutingRows {
-  rows: number;
-  columns: number;
-  /** Experts to choose from each row. */
-  picks: number;
-}
-
-export function rowsToRoute(call: RouteCall): RoutingRows {
-  const { routing, tokens, numExperts, topK } = call;
-  if (routing !== 'group') return { rows: tokens, columns: numExperts, picks: topK };
-  return { rows: tokens * topK, columns: numExperts / topK, picks: 1 };
+/**
+ * Rows of gating values, in which experts are chosen, for each token: one, or in group mode each of its groups, of which
+ * one expert is picked. A number, because an object that tells all of it would be garbage.
+ */
+export function rowsPerToken({ routing, topK }: RouteCall): number {
+  return routing === 'group' ? topK : 1;
 }
 
 /** Group mode: turns places within a group into experts. */

@@ -1,6 +1,6 @@
 import type { RouteCall } from '@moe-dispatch/core';
 import { ROUTE_KERNEL } from './route-kernel.js';
-import { numberFromRow, rowsToRoute } from './routing-rows.js';
+import { numberFromRow, rowsPerToken } from './routing-rows.js';
 import type { CpuTensor } from './tensor.js';
 
 type RouteKernel = (
@@ -17,8 +17,6 @@ type RouteKernel = (
 /** Gating bytes that go through the kernel at once: they stay in the cache, and the kernel's memory stays small. */
 const CHUNK_BYTES = 32768;
 const PAGE_BYTES = 65536;
-/** Up to this many values, a loop is quicker than a view and a copy. */
-const SHORT_COPY = 64;
 /** Values that the kernel takes together. */
 const BLOCK = 16;
 
@@ -48,7 +46,10 @@ export class SimdRouter {
   }
 
   route(call: RouteCall<CpuTensor>): void {
-    const { rows, columns, picks } = rowsToRoute(call);
+    const groups = rowsPerToken(call);
+    const rows = call.tokens * groups;
+    const columns = call.numExperts / groups;
+    const picks = call.topK / groups;
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const values = 0;
     const gating = values + aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
@@ -56,19 +57,18 @@ export class SimdRouter {
     const scales = experts + aligned(chunk * picks);
     this.reserve(4 * (scales + aligned(chunk * picks)));
     const softmax = call.routing !== 'topk-only';
+    const { array, block } = call.gating;
+    // Whole chunks, where a pooled block goes on behind the last row: the views serve any number of rows.
+    const chunks = block.rows('float32', chunk * columns) as Float32Array[];
     for (let first = 0; first < rows; first += chunk) {
       const count = Math.min(chunk, rows - first);
-      this.load(call.gating.array as Float32Array, first * columns, count * columns, gating);
+      const from = first * columns;
+      chunks[first / chunk] ??= (array as Float32Array).subarray(from, from + chunk * columns);
+      this.floats.set(chunks[first / chunk], gating);
       this.kernel(4 * gating, 4 * experts, 4 * scales, 4 * values, count, columns, picks, softmax);
       this.store(call, first * picks, count * picks, experts, scales);
     }
     if (call.routing === 'group') numberFromRow(call, columns);
-  }
-
-  private load(gating: Float32Array, from: number, count: number, rows: number): void {
-    const { floats } = this;
-    if (count <= SHORT_COPY) for (let i = 0; i < count; i++) floats[rows + i] = gating[from + i];
-    else floats.set(gating.subarray(from, from + count), rows);
   }
 
   private store(

@@ -9,8 +9,8 @@ export class Workspace {
   readonly values: Float64Array;
   /** A token's choices, best first. */
   readonly topExperts: Int32Array;
-  /** Keys to sort a token's experts by. */
-  readonly sortKeys: Float64Array;
+  private readonly sortKeys: Float64Array;
+  private keys: Float64Array;
 
   constructor(numExperts: number, routes: boolean) {
     this.numExperts = numExperts;
@@ -19,6 +19,13 @@ export class Workspace {
     this.values = scratchArray(Float64Array, routed);
     this.topExperts = scratchArray(Int32Array, routed);
     this.sortKeys = scratchArray(Float64Array, routed);
+    this.keys = this.sortKeys;
+  }
+
+  /** Keys to sort a row's experts by. */
+  keysOf(columns: number): Float64Array {
+    if (this.keys.length !== columns) this.keys = this.sortKeys.subarray(0, columns);
+    return this.keys;
   }
 
   /** `values`, `topExperts` and `sortKeys` take 8 + 4 + 8 bytes an expert: five times what `topExperts` takes. */
