@@ -51,8 +51,8 @@ export class SimdRouter {
     const columns = call.numExperts / groups;
     const picks = call.topK / groups;
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
-    const values = 0;
-    const gating = values + aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
+    // In the kernel's memory: its scratch at 0, then the chunk, then the results.
+    const gating = aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
     const experts = gating + aligned(chunk * columns);
     const scales = experts + aligned(chunk * picks);
     this.reserve(4 * (scales + aligned(chunk * picks)));
@@ -65,7 +65,7 @@ export class SimdRouter {
       const from = first * columns;
       chunks[first / chunk] ??= (array as Float32Array).subarray(from, from + chunk * columns);
       this.floats.set(chunks[first / chunk], gating);
-      this.kernel(4 * gating, 4 * experts, 4 * scales, 4 * values, count, columns, picks, softmax);
+      this.kernel(4 * gating, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
       this.store(call, first * picks, count * picks, experts, scales);
     }
     if (call.routing === 'group') numberFromRow(call, columns);
