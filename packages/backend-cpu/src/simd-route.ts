@@ -51,20 +51,21 @@ export class SimdRouter {
     const columns = call.numExperts / groups;
     const picks = call.topK / groups;
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
+    const size = chunk * columns;
     // In the kernel's memory: its scratch at 0, then the chunk, then the results.
     const gating = aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
-    const experts = gating + aligned(chunk * columns);
+    const experts = gating + aligned(size);
     const scales = experts + aligned(chunk * picks);
     this.reserve(4 * (scales + aligned(chunk * picks)));
     const softmax = call.routing !== 'topk-only';
     const { array, block } = call.gating;
     // Whole chunks, where a pooled block goes on behind the last row: the views serve any number of rows.
-    const chunks = block.rows('float32', chunk * columns) as Float32Array[];
+    const chunks = block.rows('float32', size) as Float32Array[];
     for (let first = 0; first < rows; first += chunk) {
       const count = Math.min(chunk, rows - first);
       const from = first * columns;
-      chunks[first / chunk] ??= (array as Float32Array).subarray(from, from + chunk * columns);
-      this.floats.set(chunks[first / chunk], gating);
+      chunks[from / size] ??= (array as Float32Array).subarray(from, from + size);
+      this.floats.set(chunks[from / size], gating);
       this.kernel(4 * gating, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
       this.store(call, first * picks, count * picks, experts, scales);
     }
