@@ -10,7 +10,7 @@ const SETTLE_MS = 120;
 export function useDispatch(worker: WorkerClient, settings: Settings, file: FileInfo | undefined) {
   const [view, setView] = useState<DispatchView>();
   const [error, setError] = useState<PlainError>();
-  const [busy, setBusy] = useState(true);
+  const [done, setDone] = useState<{ settings: Settings; file: FileInfo | undefined }>();
   const latest = useRef<unknown>(undefined);
   const running = useRef<Promise<void>>(Promise.resolve());
 
@@ -28,9 +28,8 @@ export function useDispatch(worker: WorkerClient, settings: Settings, file: File
       } catch (thrown) {
         if (isLatest()) setError(thrown as PlainError);
       }
-      if (isLatest()) setBusy(false);
+      if (isLatest()) setDone({ settings, file });
     };
-    setBusy(true);
     const timer = setTimeout(() => {
       history.replaceState(null, '', `#${toHash(settings)}`);
       running.current = running.current.then(dispatch);
@@ -38,5 +37,7 @@ export function useDispatch(worker: WorkerClient, settings: Settings, file: File
     return () => clearTimeout(timer);
   }, [worker, settings, file]);
 
+  // Known at once when something changes, before the effect runs.
+  const busy = done?.settings !== settings || done.file !== file;
   return { view, error, busy };
 }

@@ -35,6 +35,18 @@ async function chooseFile(page: Page, name: string, buffer: Buffer | Uint8Array)
 }
 
 describe('dispatching on WebGPU', () => {
+  it('says that it works as soon as a control changes', async () => {
+    const { page } = open;
+    const busy = await page.evaluate(async () => {
+      document.querySelector<HTMLInputElement>('input[type=radio]:not(:checked)')!.click();
+      // Renders in a microtask, long before effects run.
+      await new Promise<void>((resolve) => queueMicrotask(resolve));
+      return document.querySelector<HTMLElement>('.backend')!.dataset.busy;
+    });
+    expect(busy).toBe('true');
+    await settle(page);
+  });
+
   it.each(['softmax', 'topk-only', 'group'])(
     "%s: the file to download holds the CPU's results",
     async (mode) => {
