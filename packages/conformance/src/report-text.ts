@@ -39,16 +39,13 @@ export function formatTotals({ backend, totals, cases, complete }: ConformanceRe
 /**
  * The command that repeats one case.
  * @param module what `--backend` was given, where it is known
+ * @param same further options of the run, each with a space before it
  */
-export function repeatCommand(module: string | undefined, id: string): string {
+export function repeatCommand(module: string | undefined, id: string, same = ''): string {
   const backend = module === undefined ? '<module>' : shellWord(module);
-  return `npx moe-conformance run --backend ${backend} ${repeatOptions(id)}`;
-}
-
-/** The options of `moe-conformance run` that repeat one case. */
-export function repeatOptions(id: string): string {
   const random = /^random\/seed=(\d+)$/.exec(id);
-  return `${random ? `--seed ${random[1]} --random 1 ` : ''}--filter ${shellWord(id)}`;
+  const seed = random ? ` --seed ${random[1]} --random 1` : '';
+  return `npx moe-conformance run --backend ${backend}${same}${seed} --filter ${shellWord(id)}`;
 }
 
 /**

@@ -5,7 +5,7 @@ import { folderFixtures } from '../folder-fixtures.js';
 import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
-import { formatFailure, formatTotals, repeatOptions, shellWord } from '../report-text.js';
+import { formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
@@ -168,6 +168,5 @@ function printFailure(result: CaseResult, backend: string, values: Values): void
     const value = values[name];
     return value === undefined ? [] : [` --${name} ${shellWord(value)}`];
   });
-  const command = `npx moe-conformance run --backend ${shellWord(backend)}${same.join('')}`;
-  console.log(`${formatFailure(result, `${command} ${repeatOptions(result.id)}`)}\n`);
+  console.log(`${formatFailure(result, repeatCommand(backend, result.id, same.join('')))}\n`);
 }
