@@ -1,11 +1,22 @@
 import { type HeapProfiler, Session } from 'node:inspector/promises';
 
+// Parts of the protocol that @types/node leaves out.
+interface Options extends HeapProfiler.StartSamplingParameterType {
+  includeObjectsCollectedByMajorGC: boolean;
+  includeObjectsCollectedByMinorGC: boolean;
+}
+interface Profile {
+  readonly head: Node;
+  readonly samples: readonly { readonly nodeId: number }[];
+}
+interface Node {
+  readonly id: number;
+  readonly callFrame: { readonly functionName: string };
+  readonly children: readonly Node[];
+}
+
 /** The ids of the nodes from those named `name` downward. */
-function idsUnder(
-  { id, callFrame, children }: HeapProfiler.SamplingHeapProfileNode,
-  name: string,
-  above = false,
-): number[] {
+function idsUnder({ id, callFrame, children }: Node, name: string, above = false): number[] {
   const inside = above || callFrame.functionName === name;
   const below = children.flatMap((child) => idsUnder(child, name, inside));
   return inside ? [id, ...below] : below;
@@ -19,15 +30,17 @@ export async function countAllocations(work: () => void): Promise<number> {
   const session = new Session();
   session.connect();
   try {
-    await session.post('HeapProfiler.startSampling', {
+    const options: Options = {
       samplingInterval: 1,
       includeObjectsCollectedByMajorGC: true,
       includeObjectsCollectedByMinorGC: true,
-    } as HeapProfiler.StartSamplingParameterType);
+    };
+    await session.post('HeapProfiler.startSampling', options);
     work();
     const { profile } = await session.post('HeapProfiler.stopSampling');
-    const ids = new Set(idsUnder(profile.head, work.name));
-    return profile.samples.filter(({ nodeId }) => ids.has(nodeId)).length;
+    const { head, samples } = profile as unknown as Profile;
+    const ids = new Set(idsUnder(head, work.name));
+    return samples.filter(({ nodeId }) => ids.has(nodeId)).length;
   } finally {
     session.disconnect();
   }
