@@ -128,7 +128,7 @@ class ToyBackend extends core.Backend<ToyTensor, Native> {
         const row = checkIndex('permuteIndicesPerToken', rows[k * tokens + t], topK * tokens);
         const expert = bias === undefined ? 0 : checkIndex('topKIndices', experts[t * topK + k], numExperts);
         sum += scales[t * topK + k] * (ffnOut[row * hidden + d] + (bias?.[expert * hidden + d] ?? 0));
-        if (call.normTopkProb) norm += scales[t * topK + k];
+        if (call.normTopkProb) norm = Math.fround(norm + scales[t * topK + k]);
       }
       return norm === 0 ? 0 : (call.routedScalingFactor * sum) / norm;
     });

@@ -65,14 +65,11 @@ function setWeights(call: ReduceCall<CpuTensor>, token: number, weights: Float32
   const scales = call.expertScalesFloat.array as Float32Array;
   const { topK, normTopkProb, routedScalingFactor } = call;
   const first = token * topK;
-  let norm = 1;
-  if (normTopkProb) {
-    norm = 0;
-    for (let k = 0; k < topK; k++) norm += scales[first + k];
-    if (norm === 0) return false;
-  }
+  let norm = 0;
+  for (let k = 0; k < topK; k++) norm = Math.fround(norm + scales[first + k]);
+  if (!normTopkProb) norm = 1;
   for (let k = 0; k < topK; k++) weights[k] = (scales[first + k] / norm) * routedScalingFactor;
-  return true;
+  return norm !== 0;
 }
 
 function addTokenRows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {

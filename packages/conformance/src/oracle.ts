@@ -153,7 +153,8 @@ export function expectReduce(input: ReduceInput): ExpectedReduce {
   const magnitudes = new Float64Array(tokens * hidden);
   for (let token = 0; token < tokens; token++) {
     const weights = Array.from(scales.data.subarray(token * topK, (token + 1) * topK));
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    // As float32, so that every backend finds the same tokens to have no weight.
+    const total = weights.reduce((sum, weight) => Math.fround(sum + weight), 0);
     if (input.normTopkProb === true && total === 0) continue;
     const factor = (input.routedScalingFactor ?? 1) / (input.normTopkProb === true ? total : 1);
     weights.forEach((weight, k) => {

@@ -58,11 +58,16 @@ __device__ __forceinline__ Choice load_choice(const ReduceArgs& a, uint32_t toke
   return choice;
 }
 
-/** Σ of the token's scales, the same in every lane that holds a choice. */
-__device__ __forceinline__ double sum_scales(const ReduceArgs& a, uint32_t token) {
-  double sum = 0;
-  for (uint32_t k = lane_id(); k < a.topK; k += 32) sum += a.scales[static_cast<uint64_t>(token) * a.topK + k];
-  for (uint32_t step = 1; step < min(a.topK, 32u); step *= 2) sum += __shfl_xor_sync(kFullMask, sum, step);
+/** Σ of the token's scales in float32 and in order of k, the same in every lane: backends agree where it is 0. */
+__device__ __forceinline__ float sum_scales(const ReduceArgs& a, uint32_t token) {
+  const float* const scales = a.scales + static_cast<uint64_t>(token) * a.topK;
+  float sum = 0.0f;
+  for (uint32_t first = 0; first < a.topK; first += 32) {
+    const uint32_t k = first + lane_id();
+    const float mine = k < a.topK ? scales[k] : 0.0f;
+    const uint32_t count = min(a.topK - first, 32u);
+    for (uint32_t lane = 0; lane < count; lane++) sum += __shfl_sync(kFullMask, mine, lane);
+  }
   return sum;
 }
 

@@ -93,6 +93,7 @@ interface Values {
   readonly name: string;
   readonly draws: (random: Random) => Draws;
   readonly options?: Options;
+  readonly sizes?: Sizes;
 }
 
 const NORM: Options = { normTopkProb: true };
@@ -102,11 +103,12 @@ const LARGEST = { float32: 3e38, float16: 60000, bfloat16: 3e38 };
 const TINY = { float32: 2 ** -130, float16: 2 ** -20, bfloat16: 2 ** -130 };
 
 function valueCases(dtype: FloatDType): ConformanceCase[] {
-  return [...scaleValues(), ...rowValues(), ...rangeValues(dtype)].map(({ name, draws, options }) =>
-    reduceCase(`${name},dtype=${dtype}`, (random) => ({
-      ...routed(random, dtype, {}, draws(random)),
-      ...options,
-    })),
+  return [...scaleValues(), ...rowValues(), ...rangeValues(dtype)].map(
+    ({ name, draws, options, sizes = {} }) =>
+      reduceCase(`${name},dtype=${dtype}`, (random) => ({
+        ...routed(random, dtype, sizes, draws(random)),
+        ...options,
+      })),
   );
 }
 
@@ -117,6 +119,13 @@ function scaleValues(): Values[] {
       name: 'scales-that-cancel,norm',
       draws: () => ({ scale: (i) => (i % 2 === 0 ? 1 : -1), ffn: (i) => i + 1 }),
       options: NORM,
+    },
+    {
+      // In float32 each other token's scales sum to 0, and in float64 none's.
+      name: 'scales-that-cancel-in-float32,norm',
+      draws: () => ({ scale: (i) => [1, -1, 2 ** -30, 2 ** -30, 1, -1][i % 6], ffn: (i) => i + 1 }),
+      options: NORM,
+      sizes: { topK: 3 },
     },
     {
       name: 'zero-scales,norm,infinite-rows',
