@@ -155,6 +155,11 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
   ],
   ['no normalisation', { factor: () => 1 }, 'golden/softmax-e8-k2-f32'],
   [
+    'scales summed in float64',
+    { sumScales: (scales) => scales.reduce((sum, scale) => sum + scale, 0) },
+    'generated/reduce/scales-that-cancel-in-float32,norm,dtype=float32',
+  ],
+  [
     '0 / 0 in a token without weight',
     { dividesByZero: true },
     'generated/reduce/zero-scales,norm,dtype=float32',

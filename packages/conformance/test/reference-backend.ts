@@ -142,7 +142,7 @@ class ReferenceBackend extends Backend<ReferenceTensor, ArrayOf<DType>> {
     const result = new Float32Array(tokens * hidden);
     for (let token = 0; token < tokens; token++) {
       const weights = Array.from(scales.subarray(token * topK, (token + 1) * topK));
-      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      const total = this.steps.sumScales(weights);
       const factor = this.steps.factor(call.normTopkProb, total) * call.routedScalingFactor;
       for (let d = 0; d < hidden; d++) {
         let sum = 0;

@@ -16,6 +16,7 @@ export interface Steps {
   gatingScale(value: number): number;
   order(pairs: Pair[]): Pair[];
   copyRow(source: Uint8Array, target: Uint8Array, offset: number, token: number, dtype: DType): void;
+  sumScales(scales: readonly number[]): number;
   factor(norm: boolean, total: number): number;
   roundResult(values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer>;
   // Faults that are no step of their own.
@@ -54,6 +55,7 @@ export const STEPS: Steps = {
     return buckets.flat();
   },
   copyRow: (source, target, offset) => target.set(source, offset),
+  sumScales: (scales) => scales.reduce((sum, scale) => Math.fround(sum + scale), 0),
   factor: (norm, total) => (norm ? 1 / total : 1),
   roundResult: (values) => values,
 };
