@@ -57,7 +57,7 @@ struct PlanArgs {
   uint32_t tokens;
   uint32_t topK;
   uint32_t tileTokens;
-  uint32_t blocksPerTile;
+  uint32_t blocksPerTile;  // of those that copy rows
 };
 
 /** Copying rows: x [tokens, rowBytes] to out [topK · tokens, rowBytes]. */

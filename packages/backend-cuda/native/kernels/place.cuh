@@ -98,20 +98,17 @@ __device__ __forceinline__ uint32_t row_of(uint32_t packed, const uint32_t* base
   return expert == kNoExpert ? kNoRow : bases[expert] + (packed >> 16);
 }
 
-/** Counts, offsets and the inverse map. */
+/** Counts, offsets and the inverse map; a block for each tile. */
 __device__ __forceinline__ void place_pairs(const PlanArgs& a, uint32_t* memory) {
   uint32_t* const bases = memory + histogram_width(a.experts);
-  const uint32_t tile = blockIdx.x / a.blocksPerTile;
   clear_bases(a, memory, bases);
   grid_wait();
   grid_trigger();
-  tile_bases(a, tile, memory, bases);
-  const uint64_t begin = static_cast<uint64_t>(tile) * a.tileTokens * a.topK;
+  tile_bases(a, blockIdx.x, memory, bases);
+  const uint64_t begin = static_cast<uint64_t>(blockIdx.x) * a.tileTokens * a.topK;
   const uint64_t end = min(begin + static_cast<uint64_t>(a.tileTokens) * a.topK,
                            static_cast<uint64_t>(a.tokens) * a.topK);
-  const uint32_t part = blockIdx.x % a.blocksPerTile;
-  const uint32_t stride = blockDim.x * a.blocksPerTile;
-  for (uint64_t pair = begin + part * blockDim.x + threadIdx.x; pair < end; pair += stride) {
+  for (uint64_t pair = begin + threadIdx.x; pair < end; pair += blockDim.x) {
     const uint32_t token = static_cast<uint32_t>(pair / a.topK);
     const uint32_t k = static_cast<uint32_t>(pair - static_cast<uint64_t>(token) * a.topK);
     a.map[static_cast<uint64_t>(k) * a.tokens + token] = static_cast<int32_t>(row_of(a.pairs[pair], bases));

@@ -46,7 +46,6 @@ TilePlan plan_tiles(const Device& device, const DispatchSizes& s, const RoutePla
   plan.rank.sharedBytes = rank_bytes(plan.passRows * plan.rowPairs, warps, s.experts);
   plan.rank.overlaps = true;
   plan.rank.function = find_kernel(device, route != nullptr ? shape_name("route_tile_", shape) : "rank_tiles");
-  plan.blocksPerTile = 1;
   plan.histogramBytes = round_up(static_cast<uint64_t>(plan.tiles) * histogram_width(s.experts) * 2, 256);
   plan.workspaceBytes = plan.histogramBytes + static_cast<uint64_t>(s.tokens) * s.topK * 4;
   return plan;
