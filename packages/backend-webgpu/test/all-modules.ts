@@ -47,11 +47,11 @@ export function allModules(workgroupSize: number): Module[] {
 }
 
 function routeKernels(workgroupSize: number): Kernel[] {
-  const select = [4, workgroupSize].flatMap((lanes) =>
+  const select = [8, workgroupSize].flatMap((lanes) =>
     FLAGS.flatMap((topkOnly) =>
       [0, 1, 8].flatMap((slots) =>
         FLAGS.flatMap((subgroups) =>
-          FLAGS.map((counted) => routeSelect({ workgroupSize, lanes, subgroups, slots, topkOnly, counted })),
+          FLAGS.map((counted) => routeSelect({ lanes, subgroups, slots, topkOnly, counted })),
         ),
       ),
     ),

@@ -63,12 +63,19 @@ function workgroupBytes(code: string): number {
     /var<workgroup> \w+: (?:array<([^;]*), ([^;,]*)>|atomic<u32>);/g,
   )) {
     if (type === undefined) bytes += 4;
-    else {
-      const [count, divisor = '1'] = size.split('/').map((part) => part.trim());
-      bytes += (type.startsWith('vec2') ? 8 : 4) * (constants.get(count)! / (constants.get(divisor) ?? 1));
-    }
+    else bytes += (type.startsWith('vec2') ? 8 : 4) * product(size, constants);
   }
   return bytes;
+}
+
+/** Such as `2u * WORKGROUP` or `WORKGROUP / LANES`; NaN where it is anything else. */
+function product(expression: string, constants: ReadonlyMap<string, number>): number {
+  const [first, ...rest] = expression.split(/ (?=[*/])/).map((part) => {
+    const name = part.replace(/^[*/] /, '');
+    const value = /^\d+u$/.test(name) ? Number.parseInt(name, 10) : (constants.get(name) ?? Number.NaN);
+    return part.startsWith('/') ? 1 / value : value;
+  });
+  return rest.reduce((all, factor) => all * factor, first);
 }
 
 function check(limit: string, request: number, maximum: number): void {

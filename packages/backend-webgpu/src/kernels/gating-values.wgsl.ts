@@ -3,22 +3,17 @@
  * and flush subnormals.
  */
 export const GATING_VALUES = /* wgsl */ `
-// NaN and -inf become -FLT_MAX, +inf becomes FLT_MAX.
-fn cleaned(bits: u32) -> u32 {
-  if ((bits & 0x7fffffffu) > 0x7f800000u || bits == 0xff800000u) { return 0xff7fffffu; }
-  return select(bits, 0x7f7fffffu, bits == 0x7f800000u);
-}
-
-// Larger for a larger value, equal for -0 and 0, and never 0.
+// Larger for a larger value, equal for -0 and 0, and never 0. NaN and -inf count as -FLT_MAX, inf as FLT_MAX.
 fn rank_key(bits: u32) -> u32 {
-  let clean = cleaned(bits);
-  if (clean == 0x80000000u) { return 0x80000000u; }
-  return select(clean | 0x80000000u, ~clean, clean >= 0x80000000u);
+  // In order from a negative NaN and -inf to inf and a positive NaN.
+  let key = bits ^ (u32(bitcast<i32>(bits) >> 31u) | 0x80000000u);
+  let clean = select(clamp(key, 0x00800000u, 0xff7fffffu), 0x00800000u, key > 0xff800000u);
+  return clean + u32(clean == 0x7fffffffu);
 }
 
-fn key_value(key: u32) -> f32 {
-  return bitcast<f32>(select(~key, key ^ 0x80000000u, key >= 0x80000000u));
-}
+fn key_bits(key: u32) -> u32 { return select(~key, key ^ 0x80000000u, key >= 0x80000000u); }
+
+fn key_value(key: u32) -> f32 { return bitcast<f32>(key_bits(key)); }
 
 // exp(value - maximum) for value <= maximum, to 1e-7 beside the rounding of the difference; 0 below 2.7e-38.
 fn softmax_term(value: f32, maximum: f32) -> f32 {
@@ -32,9 +27,9 @@ fn softmax_term(value: f32, maximum: f32) -> f32 {
   return select(0.0, series * bitcast<f32>(u32(i32(n) + 127) << 23u), d > -86.5);
 }
 
-// The scale of a choice: its bits as they are, or its share of the softmax.
+// The scale of a choice: its value, -0 as it is, or its share of the softmax.
 fn scale_bits(bits: u32, maximum: f32, total: f32, topk_only: bool) -> u32 {
-  if (topk_only) { return cleaned(bits); }
+  if (topk_only) { return select(key_bits(rank_key(bits)), bits, bits == 0x80000000u); }
   return bitcast<u32>(softmax_term(key_value(rank_key(bits)), maximum) / total);
 }
 `;

@@ -106,7 +106,8 @@ fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
   if (live) { expert = topk[p.topk_at + pair]; }
   partial[thread] = select(0u, pairs_before(pair, expert, lane), expert < p.experts);
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
+  for (var step = 1u; step <= countTrailingZeros(LANES); step++) {
+    let half = LANES >> step;
     if (lane < half) { partial[thread] += partial[thread + half]; }
     workgroupBarrier();
   }

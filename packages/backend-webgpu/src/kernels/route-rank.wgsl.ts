@@ -21,7 +21,8 @@ fn row_maximum(start: u32, thread: u32) -> f32 {
   for (var i = thread; i < p.width; i += WORKGROUP) { best = max(best, rank_key(gating[start + i])); }
   keys[thread] = best;
   workgroupBarrier();
-  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+  for (var step = 1u; step <= countTrailingZeros(WORKGROUP); step++) {
+    let half = WORKGROUP >> step;
     if (thread < half) { keys[thread] = max(keys[thread], keys[thread + half]); }
     workgroupBarrier();
   }
@@ -42,7 +43,8 @@ fn row_total(start: u32, thread: u32, maximum: f32) -> f32 {
   }
   sums[thread] = sum;
   workgroupBarrier();
-  for (var half = WORKGROUP / 2u; half > 0u; half /= 2u) {
+  for (var step = 1u; step <= countTrailingZeros(WORKGROUP); step++) {
+    let half = WORKGROUP >> step;
     if (thread < half) { sums[thread] += sums[thread + half]; }
     workgroupBarrier();
   }

@@ -4,10 +4,11 @@ import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
 /** Keys that a lane holds in registers. */
 const MAX_SLOTS = 8;
+/** A workgroup of 256 has a bit for each of its rows in one word. */
+const MIN_LANES = 8;
 
 export interface RouteSelectOptions {
-  workgroupSize: number;
-  /** Lanes that share a row: a power of two, at most workgroupSize. */
+  /** Lanes that share a row: a power of two, at most the workgroup's size. */
   lanes: number;
   /** Whether the lanes of a row sit in one subgroup and talk through it. */
   subgroups: boolean;
@@ -30,7 +31,7 @@ export function lanesForRow(
   picks: number,
   workgroupSize: number,
 ): { lanes: number; slots: number } {
-  let lanes = 4;
+  let lanes = Math.min(MIN_LANES, workgroupSize);
   while (lanes < workgroupSize && (lanes < picks || lanes * MAX_SLOTS < width)) lanes *= 2;
   // A power of two, so that there are few kernels to compile.
   const slots = 2 ** Math.ceil(Math.log2(width / lanes));
@@ -43,7 +44,8 @@ export function lanesForRow(
  * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
  */
 export function routeSelect(options: RouteSelectOptions): Kernel {
-  const { workgroupSize, lanes, subgroups, slots, topkOnly, counted } = options;
+  const { lanes, subgroups, slots, topkOnly, counted } = options;
+  const { place, exchange } = subgroups ? SUBGROUP_LANES : WORKGROUP_LANES;
   return {
     id: kernelId('route-select.wgsl.ts', options),
     storage: {
@@ -54,39 +56,40 @@ export function routeSelect(options: RouteSelectOptions): Kernel {
     subgroups,
     body: () => `
 const LANES = ${lanes}u;
+const STEPS = countTrailingZeros(LANES);
 const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
-${subgroups ? SUBGROUP_TEAM : WORKGROUP_TEAM}
+${exchange}${TEAM}
 fn load_key(start: u32, i: u32) -> u32 {
   return select(0u, rank_key(gating[start + i]), i < p.width);
 }
 
-// The better of best and (key, index), if that ranks behind last.
-fn take(best: vec2<u32>, key: u32, index: u32, last: vec2<u32>) -> vec2<u32> {
-  let behind = key < last.x || (key == last.x && index > last.y);
-  return select(best, vec2(key, index), behind && key > best.x);
+fn take(best: vec2<u32>, key: u32, index: u32) -> vec2<u32> {
+  return select(best, vec2(key, index), key > best.x);
 }
 
 fn term(key: u32, maximum: f32) -> f32 {
   return select(0.0, softmax_term(key_value(key), maximum), key != 0u);
 }
 ${slots > 0 ? registers(lanes, slots) : MEMORY}
-${counted ? countChoices(workgroupSize, lanes) : ''}
+${counted ? COUNT_CHOICES : ''}
 fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) {
-  ${subgroups ? SUBGROUP_PLACE : WORKGROUP_PLACE}
+  ${place}
+  let lane = place % LANES;
+  let team = place / LANES;
   let first_row = p.first_row + group * (WORKGROUP / LANES);
   let row = first_row + team;
   let start = min(row, p.rows - 1u) * p.width + p.gating_at;
-  let keys = load_keys(start, lane);
-  var last = vec2(0xffffffffu, 0u);
+  var keys = load_keys(start, lane);
+  var last = vec2(0xffffffffu);
   var mine = 0u;
   var maximum = 0.0;
   var total = 1.0;
   for (var k = 0u; k < p.picks; k++) {
-    last = team_best(best_behind(keys, start, lane, last), thread, lane);
+    last = team_best(next_best(&keys, start, lane, last), thread);
     if (k == 0u && !TOPK_ONLY) {
       maximum = key_value(last.x);
-      total = team_sum(sum_terms(keys, start, lane, maximum), thread, lane);
+      total = team_sum(sum_terms(keys, start, lane, maximum), thread);
     }
     if (lane == k) { mine = last.y; }
   }
@@ -103,18 +106,13 @@ fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) 
 }
 
 /** A bit for each row that chose the expert tells both how many did and which place a row has among them. */
-function countChoices(workgroupSize: number, lanes: number): string {
-  const rows = workgroupSize / lanes;
-  const words = Math.ceil(rows / 32);
-  return /* wgsl */ `
-const ROWS = ${rows}u;
-const ROW_WORDS = ${words}u;
-const ALL_ROW_WORDS = ${workgroupSize * words}u;
+const COUNT_CHOICES = /* wgsl */ `
+const ROWS = WORKGROUP / LANES;
 ${WORKGROUP_SCAN}
-var<workgroup> rows_of_expert: array<atomic<u32>, ALL_ROW_WORDS>;
+var<workgroup> rows_of_expert: array<atomic<u32>, WORKGROUP>;
 
 fn count_choices(chosen: bool, pair: u32, expert: u32, team: u32, block: u32, thread: u32) {
-  if (chosen) { atomicOr(&rows_of_expert[expert * ROW_WORDS + team / 32u], 1u << (team % 32u)); }
+  if (chosen) { atomicOr(&rows_of_expert[expert], 1u << team); }
   workgroupBarrier();
   if (chosen) { ranks[p.ranks_at + pair] = rows_before(expert, team); }
   let count = rows_before(thread, ROWS);
@@ -124,81 +122,62 @@ fn count_choices(chosen: bool, pair: u32, expert: u32, team: u32, block: u32, th
 
 // How many of the rows before this one chose the expert.
 fn rows_before(expert: u32, row: u32) -> u32 {
-  var count = 0u;
-  for (var word = 0u; word < ROW_WORDS; word++) {
-    let bits = atomicLoad(&rows_of_expert[expert * ROW_WORDS + word]);
-    count += countOneBits(extractBits(bits, 0u, max(row, 32u * word) - 32u * word));
-  }
-  return count;
-}
-`;
-}
-
-const WORKGROUP_PLACE = `let lane = thread % LANES;
-  let team = thread / LANES;`;
-
-const BETTER = `
-fn better(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
-  return select(b, a, a.x > b.x || (a.x == b.x && a.y < b.y));
+  return countOneBits(extractBits(atomicLoad(&rows_of_expert[expert]), 0u, row));
 }
 `;
 
-/** A team's best and sum by a tree in workgroup memory. */
-const WORKGROUP_TEAM = `${BETTER}
-var<workgroup> bests: array<vec2<u32>, WORKGROUP>;
-var<workgroup> sums: array<f32, WORKGROUP>;
+/** How the lanes of a row find their place and exchange values: in workgroup memory. */
+const WORKGROUP_LANES = {
+  place: 'let place = thread;',
+  // Two halves that take turns, so that one barrier is enough.
+  exchange: `
+var<workgroup> values: array<u32, 2u * WORKGROUP>;
+var<private> turn = 0u;
 
-fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
-  bests[thread] = mine;
+fn partner(value: u32, thread: u32, distance: u32) -> u32 {
+  turn = WORKGROUP - turn;
+  values[turn + thread] = value;
   workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) { bests[thread] = better(bests[thread], bests[thread + half]); }
-    workgroupBarrier();
-  }
-  let best = bests[thread - lane];
-  workgroupBarrier();
-  return best;
+  return values[turn + (thread ^ distance)];
 }
-
-fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
-  sums[thread] = mine;
-  workgroupBarrier();
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    if (lane < half) { sums[thread] += sums[thread + half]; }
-    workgroupBarrier();
-  }
-  let sum = sums[thread - lane];
-  workgroupBarrier();
-  return sum;
-}
-`;
+`,
+};
 
 /**
- * Nothing says which threads form a subgroup, so subgroups take numbers; which one they get does not show. Without a
- * barrier, SwiftShader gives each subgroup workgroup memory of its own.
+ * The same through the subgroup. Nothing says which threads form one, so subgroups take numbers; which one they get
+ * does not show. Without a barrier, SwiftShader gives each subgroup workgroup memory of its own.
  */
-const SUBGROUP_PLACE = `workgroupBarrier();
+const SUBGROUP_LANES = {
+  place: `workgroupBarrier();
   var number = 0u;
   if (subgroupElect()) { number = atomicAdd(&subgroup_count, 1u); }
   number = subgroupBroadcastFirst(number);
-  let lane = position % LANES;
-  let team = (number * size + position) / LANES;`;
-
-/** The same tree by exchanges between lanes. */
-const SUBGROUP_TEAM = `${BETTER}
+  let place = number * size + position;`,
+  exchange: `
 var<workgroup> subgroup_count: atomic<u32>;
 
-fn team_best(mine: vec2<u32>, thread: u32, lane: u32) -> vec2<u32> {
-  var best = mine;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) {
-    best = better(best, vec2(subgroupShuffleXor(best.x, half), subgroupShuffleXor(best.y, half)));
-  }
-  return best;
+fn partner(value: u32, thread: u32, distance: u32) -> u32 {
+  return subgroupShuffleXor(value, distance);
+}
+`,
+};
+
+/** What the lanes of a row have together. Steps are counted, because Dawn puts a costly guard around other loops. */
+const TEAM = `
+// The highest key, then the lowest index that has it.
+fn team_best(mine: vec2<u32>, thread: u32) -> vec2<u32> {
+  var key = mine.x;
+  for (var step = 1u; step <= STEPS; step++) { key = max(key, partner(key, thread, LANES >> step)); }
+  var index = select(0xffffffffu, mine.y, mine.x == key);
+  for (var step = 1u; step <= STEPS; step++) { index = min(index, partner(index, thread, LANES >> step)); }
+  return vec2(key, index);
 }
 
-fn team_sum(mine: f32, thread: u32, lane: u32) -> f32 {
+fn team_sum(mine: f32, thread: u32) -> f32 {
   var sum = mine;
-  for (var half = LANES / 2u; half > 0u; half /= 2u) { sum += subgroupShuffleXor(sum, half); }
+  for (var step = 1u; step <= STEPS; step++) {
+    sum += bitcast<f32>(partner(bitcast<u32>(sum), thread, LANES >> step));
+  }
   return sum;
 }
 `;
@@ -214,9 +193,11 @@ fn load_keys(start: u32, lane: u32) -> Keys {
   return Keys(${slots.map((i) => `load_key(start, ${index(i)})`).join(', ')});
 }
 
-fn best_behind(keys: Keys, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+// The best that is left without the last choice.
+fn next_best(keys: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  ${slots.map((i) => `(*keys).k${i} = select((*keys).k${i}, 0u, last.y == ${index(i)});`).join('\n  ')}
   var best = vec2(0u, 0xffffffffu);
-  ${slots.map((i) => `best = take(best, keys.k${i}, ${index(i)}, last);`).join('\n  ')}
+  ${slots.map((i) => `best = take(best, (*keys).k${i}, ${index(i)});`).join('\n  ')}
   return best;
 }
 
@@ -230,9 +211,13 @@ fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: f32) -> f32 {
 const MEMORY = `
 fn load_keys(start: u32, lane: u32) -> u32 { return 0u; }
 
-fn best_behind(keys: u32, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+fn next_best(keys: ptr<function, u32>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
   var best = vec2(0u, 0xffffffffu);
-  for (var i = lane; i < p.width; i += LANES) { best = take(best, load_key(start, i), i, last); }
+  for (var i = lane; i < p.width; i += LANES) {
+    let key = load_key(start, i);
+    let behind = key < last.x || (key == last.x && i > last.y);
+    best = take(best, select(0u, key, behind), i);
+  }
   return best;
 }
 

@@ -6,7 +6,8 @@ var<workgroup> scanned: array<u32, WORKGROUP>;
 fn workgroup_scan(value: u32, thread: u32) -> vec2<u32> {
   scanned[thread] = value;
   workgroupBarrier();
-  for (var distance = 1u; distance < WORKGROUP; distance *= 2u) {
+  for (var step = 0u; step < countTrailingZeros(WORKGROUP); step++) {
+    let distance = 1u << step;
     var sum = scanned[thread];
     if (thread >= distance) { sum += scanned[thread - distance]; }
     workgroupBarrier();

@@ -63,7 +63,7 @@ function chooseRouting(
   if (picks > Math.min(MANY_PICKS, workgroupSize))
     return { sizes, rowsPerWorkgroup: 1, countable: false, kernel: () => routeRank(topkOnly) };
   const { lanes, slots } = lanesForRow(width, picks, workgroupSize);
-  const options = { workgroupSize, lanes, slots, subgroups: lanes <= subgroupSize, topkOnly };
+  const options = { lanes, slots, subgroups: lanes <= subgroupSize, topkOnly };
   return {
     ...{ sizes, rowsPerWorkgroup: workgroupSize / lanes },
     countable: groups === 1 && width <= workgroupSize,
