@@ -10,7 +10,7 @@ const MAX_WORKGROUP_SIZE = 256;
 /** The most that a kernel binds: place-pairs, with the rows. */
 const STORAGE_BUFFERS = 6;
 /** Workgroup memory that the kernels need with workgroups of 256. */
-const WORKGROUP_BYTES_PER_THREAD = 24;
+const WORKGROUP_BYTES_PER_THREAD = 20;
 
 /** What the backend keeps for its device. */
 export interface DeviceContext extends Device {
