@@ -8,7 +8,7 @@ import { newDefaultDevice, newDevice } from './require-gpu.js';
 
 const devices = { subgroups: await newDevice(['subgroups']), 'no features': await newDefaultDevice() };
 
-/** Tokens, experts, top-k. Up to 2048 pairs there are no blocks; a routing workgroup's block has 64 to 8 tokens. */
+/** Tokens, experts, top-k. Up to 2048 pairs there are no blocks; a routing workgroup's block has 32 to 8 tokens. */
 const SIZES: readonly (readonly [tokens: number, experts: number, topK: number])[] = [
   ...[2047, 2048, 2049, 2111, 2112, 2113].map((tokens) => [tokens, 8, 1] as const),
   [1025, 32, 2],

@@ -50,6 +50,11 @@ describe('limits', () => {
     await checkDispatch(backend, sizes);
   });
 
+  it('places the rows of two tokens with more choices than a small workgroup has threads', async () => {
+    const backend = await limited({ maxComputeInvocationsPerWorkgroup: 32, maxComputeWorkgroupSizeX: 32 });
+    await checkDispatch(backend, { tokens: 65, hidden: 1, experts: 64, topK: 32 });
+  });
+
   it.each([5119, 5120, 5121, 16383, 16384, 16385])(
     'works with %i bytes of workgroup memory',
     async (bytes) => {

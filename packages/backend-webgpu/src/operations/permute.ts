@@ -8,7 +8,7 @@ import type { WebGpuTensor } from '../webgpu-tensor.js';
 
 /** Units that a thread should have to write, so that there is more copying than starting of workgroups. */
 const WRITES_PER_THREAD = 16;
-/** Choices that a workgroup handles at once should leave each several lanes. */
+/** Choices that a workgroup handles at once, no more than it has threads, should leave each several lanes. */
 const MAX_GROUP_PAIRS = 64;
 
 /** How rows are copied as whole units. */
@@ -30,7 +30,8 @@ export function copyLayout(device: Device, call: PermuteCall<WebGpuTensor>): Cop
   const vectors = rowBytes % 16 === 0 && x.byteOffset % 16 === 0 && permuteInput.byteOffset % 16 === 0;
   const row_units = rowBytes / (vectors ? 16 : 4);
   const wanted = Math.floor((device.workgroupSize * WRITES_PER_THREAD) / (row_units * topK));
-  const groupTokens = Math.max(1, Math.min(wanted, Math.floor(MAX_GROUP_PAIRS / topK), tokens));
+  const most = Math.floor(Math.min(MAX_GROUP_PAIRS, device.workgroupSize) / topK);
+  const groupTokens = Math.max(1, Math.min(wanted, most, tokens));
   return {
     unit: vectors ? 'vectors' : 'words',
     groupTokens,
