@@ -13,7 +13,8 @@ export interface Kernel {
   readonly subgroups?: boolean;
   /**
    * The rest of the shader, with a function `run(group: u32, thread: u32)`: the number of the workgroup, which may be
-   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads.
+   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads. Where time counts, a loop should
+   * count its steps up to a constant: Dawn adds a 64-bit counter to others, and they are not unrolled.
    */
   readonly body: () => string;
 }

@@ -162,7 +162,7 @@ fn partner(value: u32, thread: u32, distance: u32) -> u32 {
 `,
 };
 
-/** What the lanes of a row have together. Steps are counted, because Dawn puts a costly guard around other loops. */
+/** What the lanes of a row have together. */
 const TEAM = `
 // The highest key, then the lowest index that has it.
 fn team_best(mine: vec2<u32>, thread: u32) -> vec2<u32> {
