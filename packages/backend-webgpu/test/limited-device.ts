@@ -68,14 +68,12 @@ function workgroupBytes(code: string): number {
   return bytes;
 }
 
-/** Such as `2u * WORKGROUP` or `WORKGROUP / LANES`; NaN where it is anything else. */
+/** A number, a name, or two of them such as `2u * WORKGROUP`; NaN where it is anything else. */
 function product(expression: string, constants: ReadonlyMap<string, number>): number {
-  const [first, ...rest] = expression.split(/ (?=[*/])/).map((part) => {
-    const name = part.replace(/^[*/] /, '');
-    const value = /^\d+u$/.test(name) ? Number.parseInt(name, 10) : (constants.get(name) ?? Number.NaN);
-    return part.startsWith('/') ? 1 / value : value;
-  });
-  return rest.reduce((all, factor) => all * factor, first);
+  const [first, operator = '*', second = '1u'] = expression.split(' ');
+  const [a, b] = [first, second].map((part) => constants.get(part) ?? Number.parseInt(part, 10));
+  if (operator === '*') return a * b;
+  return operator === '/' ? a / b : Number.NaN;
 }
 
 function check(limit: string, request: number, maximum: number): void {

@@ -55,7 +55,7 @@ describe('limits', () => {
     await checkDispatch(backend, { tokens: 65, hidden: 1, experts: 64, topK: 32 });
   });
 
-  it.each([5119, 5120, 5121, 16383, 16384, 16385])(
+  it.each([5119, 5120, 5121, 6143, 6144, 6145, 16383, 16384, 16385])(
     'works with %i bytes of workgroup memory',
     async (bytes) => {
       await checkDispatch(await limited({ maxComputeWorkgroupStorageSize: bytes }), {

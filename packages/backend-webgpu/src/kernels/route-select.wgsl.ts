@@ -57,6 +57,7 @@ export function routeSelect(options: RouteSelectOptions): Kernel {
     body: () => `
 const LANES = ${lanes}u;
 const STEPS = countTrailingZeros(LANES);
+const ROWS = WORKGROUP / LANES;
 const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
 ${exchange}${TEAM}
@@ -77,7 +78,7 @@ fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) 
   ${place}
   let lane = place % LANES;
   let team = place / LANES;
-  let first_row = p.first_row + group * (WORKGROUP / LANES);
+  let first_row = p.first_row + group * ROWS;
   let row = first_row + team;
   let start = min(row, p.rows - 1u) * p.width + p.gating_at;
   var keys = load_keys(start, lane);
@@ -107,7 +108,6 @@ fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) 
 
 /** A bit for each row that chose the expert tells both how many did and which place a row has among them. */
 const COUNT_CHOICES = /* wgsl */ `
-const ROWS = WORKGROUP / LANES;
 ${WORKGROUP_SCAN}
 var<workgroup> rows_of_expert: array<atomic<u32>, WORKGROUP>;
 
