@@ -70,9 +70,13 @@ function mapProblems(root, map) {
     .map((source) => `${map} names ${source}, which is not in it`);
 }
 
-/** See .pnpmfile.cjs for the peer. */
-function manifestProblems({ version, license, peerDependencies, optionalDependencies, dependencies }) {
+/** See .pnpmfile.cjs for the peer and the exports. */
+function manifestProblems(manifest) {
+  const { version, license, peerDependencies, optionalDependencies, dependencies } = manifest;
   const problems = license === 'Apache-2.0' ? [] : [`license is ${license}`];
+  if (JSON.stringify(manifest.exports ?? {}).includes('@moe-dispatch/source')) {
+    problems.push('exports lead to sources: packed by another pnpm than packageManager');
+  }
   const peer = peerDependencies?.['@moe-dispatch/core'];
   if (peer !== undefined && peer !== `^${version}`) {
     problems.push(
