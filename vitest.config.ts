@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: 'cpu',
           include: [
-            'packages/{core,backend-cpu,conformance}/test/**/*.test.ts',
+            'packages/{core,backend-cpu,safetensors,conformance}/test/**/*.test.ts',
             'packages/backend-cuda/test/artefact.test.ts',
             'apps/*/test/**/*.test.ts',
             'examples/*/*.test.ts',

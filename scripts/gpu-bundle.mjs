@@ -19,7 +19,14 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT = 60e6;
-const PACKAGES = ['core', 'backend-cpu', 'backend-cuda', 'backend-cuda-linux-x64', 'conformance'];
+const PACKAGES = [
+  'core',
+  'backend-cpu',
+  'backend-cuda',
+  'backend-cuda-linux-x64',
+  'safetensors',
+  'conformance',
+];
 const FILES = ['package.json', 'tsconfig.base.json', 'scripts'];
 /** The programs of the documents that need a GPU, and the links by which they find the packages. */
 const DOCUMENTS = ['README.md', 'docs', 'tests/package.json', 'tests/tsconfig.json', 'tests/docs'];

@@ -48,8 +48,8 @@ function readPackage({ name, folder: source }) {
 
 /** What others need comes first, so that nobody can install a package whose needs are not there yet. */
 function inOrder(packages) {
-  const needs = ({ manifest: { peerDependencies, optionalDependencies } }) =>
-    Object.keys({ ...peerDependencies, ...optionalDependencies }).filter((name) =>
+  const needs = ({ manifest: { dependencies, peerDependencies, optionalDependencies } }) =>
+    Object.keys({ ...dependencies, ...peerDependencies, ...optionalDependencies }).filter((name) =>
       name.startsWith('@moe-dispatch/'),
     );
   return packages.toSorted((a, b) => needs(a).length - needs(b).length);
