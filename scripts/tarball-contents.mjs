@@ -73,8 +73,9 @@ function mapProblems(root, map) {
 
 /** See .pnpmfile.cjs for the peer and the exports. */
 function manifestProblems(manifest) {
-  const { version, license, peerDependencies, optionalDependencies, dependencies } = manifest;
+  const { version, license, keywords, peerDependencies, optionalDependencies, dependencies } = manifest;
   const problems = license === 'Apache-2.0' ? [] : [`license is ${license}`];
+  if (!keywords?.length) problems.push('there are no keywords');
   if (JSON.stringify(manifest.exports ?? {}).includes('@moe-dispatch/source')) {
     problems.push('exports lead to sources: packed by another pnpm than packageManager');
   }
