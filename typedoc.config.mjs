@@ -12,7 +12,7 @@ export default {
     'packages/conformance/src/vitest.ts',
   ],
   out: 'docs/api',
-  readme: 'none',
+  readme: 'docs/api-reference.md',
   disableSources: true,
   excludePrivate: true,
   excludeExternals: true,
