@@ -4,6 +4,7 @@ export default {
   tsconfig: 'tsconfig.docs.json',
   entryPoints: [
     'packages/core/src/index.ts',
+    'packages/core/src/backend-authors.ts',
     'packages/backend-cpu/src/index.ts',
     'packages/backend-webgpu/src/index.ts',
     'packages/backend-cuda/src/index.ts',
