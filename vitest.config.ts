@@ -25,10 +25,20 @@ export default defineConfig({
     projects: [
       {
         extends: true,
+        // They change nothing outside of a test, and starting a process for each file takes most of their time.
+        test: {
+          name: 'core',
+          include: ['packages/{core,safetensors}/test/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
         test: {
           name: 'cpu',
           include: [
-            'packages/{core,backend-cpu,safetensors,conformance}/test/**/*.test.ts',
+            'packages/{backend-cpu,conformance}/test/**/*.test.ts',
             'packages/backend-cuda/test/artefact.test.ts',
             'apps/*/test/**/*.test.ts',
             'examples/*/*.test.ts',

@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
  * @type {readonly { name: string, built?: boolean, missing: () => string | undefined }[]}
  */
 export const parts = [
+  { name: 'core', missing: () => undefined },
   { name: 'cpu', missing: () => undefined },
   { name: 'deno', missing: missingDeno },
   { name: 'webgpu-node', missing: missingAdapter },
