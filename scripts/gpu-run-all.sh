@@ -35,11 +35,11 @@ conformance() { node packages/conformance/bin/moe-conformance.js run --timeout 1
 node packages/backend-cuda/bench/table.mjs >"$report/bench.md" 2>&1
 note 'Benchmark' $? "$report/bench.md" 14
 
-MOE_SOAK_SECONDS=5 MOE_REQUIRE=cuda node scripts/test.mjs --project cuda --reporter=verbose >"$report/tests.txt" 2>&1
+MOE_SOAK_SECONDS=5 MOE_REQUIRE=cuda node scripts/test.mjs --no-build --project cuda --reporter=verbose >"$report/tests.txt" 2>&1
 note 'Tests: conformance suite, streams, capture, memory, Workers' $? "$report/tests.txt" 14
 
 # The long soak runs beside all that follows; the tests before it include one that takes all of the device's memory.
-MOE_SOAK_SECONDS=$soak node scripts/test.mjs --project cuda memory.test -t 'memory stays flat' >"$report/soak.txt" 2>&1 &
+MOE_SOAK_SECONDS=$soak node scripts/test.mjs --no-build --project cuda memory.test -t 'memory stays flat' >"$report/soak.txt" 2>&1 &
 soaking=$!
 
 conformance --json "$report/conformance.json" --random 2000 >"$report/conformance.txt" 2>&1
@@ -50,7 +50,7 @@ jobs=$(($(nproc) < 12 ? $(nproc) : 12))
 each=$(((random + jobs - 1) / jobs))
 pids=()
 for ((i = 0; i < jobs; i++)); do
-  MOE_RANDOM=$each MOE_SEED=$((1 + i * each)) node scripts/test.mjs --project cuda random-against-cpu >"$report/random-$i.txt" 2>&1 &
+  MOE_RANDOM=$each MOE_SEED=$((1 + i * each)) node scripts/test.mjs --no-build --project cuda random-against-cpu >"$report/random-$i.txt" 2>&1 &
   pids+=($!)
 done
 rc=0

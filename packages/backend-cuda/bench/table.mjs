@@ -2,19 +2,9 @@
 // (Markdown). `pnpm bench:cuda` builds and runs it.
 import { createRequire } from 'node:module';
 import { moeReduce, prepareDispatch } from '@moe-dispatch/core';
+import { H200_SHAPES } from '../../../benchmarks/dist/h200-shapes.js';
 import { cuda, inspect } from '../dist/index.js';
 
-// T, D, E, K
-const SHAPES = [
-  [1, 4096, 8, 2],
-  [64, 7168, 256, 8],
-  [1280, 768, 48, 6],
-  [4096, 4096, 8, 2],
-  [8192, 2048, 128, 8],
-  [4096, 7168, 256, 8],
-  [16384, 7168, 256, 8],
-  [65536, 2048, 64, 6],
-];
 const IN_ROW = 20;
 const REPLAYS = 60;
 const EAGER_RUNS = 100;
@@ -35,7 +25,7 @@ console.log(
   '| T, D, E, K | floor | dispatch | × floor | eager | call | reduce floor | reduce | × floor | eager | call |',
 );
 console.log('|---|---|---|---|---|---|---|---|---|---|---|');
-for (const shape of SHAPES) console.log(measureShape(...shape));
+for (const shape of H200_SHAPES) console.log(measureShape(...shape));
 backend.dispose();
 
 /** One row of the table. Times in microseconds. */

@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from '@moe-dispatch/backend-cuda';
-import { packageFixtures, parseGolden, readSafetensors, writeSafetensors } from '@moe-dispatch/conformance';
+import { packageFixtures, parseGolden } from '@moe-dispatch/conformance';
 import { selectBackend } from '@moe-dispatch/core';
+import { readSafetensors, writeSafetensors } from '@moe-dispatch/safetensors';
 import { afterAll, describe, expect, it } from 'vitest';
 import { factoryOf } from '../src/backends.js';
 

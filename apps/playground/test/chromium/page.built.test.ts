@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { cpu } from '@moe-dispatch/backend-cpu';
-import { type HostTensor, readSafetensors, writeSafetensors } from '@moe-dispatch/conformance';
 import { moeDispatch, selectBackend } from '@moe-dispatch/core';
+import { type HostTensor, readSafetensors, writeSafetensors } from '@moe-dispatch/safetensors';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launch, type OpenPage, openPage, settle } from './open-page.js';

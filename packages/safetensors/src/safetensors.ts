@@ -1,5 +1,4 @@
-import { DTYPES, type DType } from '@moe-dispatch/core';
-import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
+import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
 import { type Keys, MAX_DEPTH, scanKeys } from './json-keys.js';
 
 /*
@@ -19,6 +18,13 @@ export class SafetensorsError extends Error {
     this.file = file;
     this.offset = offset;
   }
+}
+
+/** A tensor in plain memory. */
+export interface HostTensor<D extends DType = DType> {
+  readonly data: ArrayOf<D>;
+  readonly shape: readonly number[];
+  readonly dtype: D;
 }
 
 /** What a safetensors file holds. */
@@ -74,9 +80,9 @@ export function readSafetensors(bytes: Uint8Array, file: string): SafetensorsFil
   checkLayout(entries, bytes.length - dataStart, fail);
   const tensors = new Map<string, HostTensor>();
   for (const { name, dtype, shape, begin, end } of entries) {
-    const tensor = hostTensor(dtype, shape);
-    bytesOf(tensor.data).set(bytes.subarray(dataStart + begin, dataStart + end));
-    tensors.set(name, tensor);
+    const data = new DTYPES[dtype].ArrayType(elementCount(shape));
+    bytesOf(data).set(bytes.subarray(dataStart + begin, dataStart + end));
+    tensors.set(name, { data, shape, dtype });
   }
   return { tensors, metadata, offsetOf };
 }
@@ -209,6 +215,15 @@ function checkLayout(
     throw fail(last, `the last tensor ends at ${position}, the data has ${dataBytes} bytes`);
 }
 
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
+}
+
+/** The bytes of a typed array, shared with it. */
+function bytesOf(data: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
@@ -223,6 +238,6 @@ function shorten(value: unknown): string {
 }
 
 /** For messages: what a file holds may be long. */
-export function shortenText(text: string): string {
+function shortenText(text: string): string {
   return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }

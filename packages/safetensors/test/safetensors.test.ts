@@ -1,10 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { HostTensor } from '../src/host-tensor.js';
-import { readSafetensors, SafetensorsError, writeSafetensors } from '../src/index.js';
+import { type HostTensor, readSafetensors, SafetensorsError, writeSafetensors } from '../src/index.js';
 
 const fixture = new Uint8Array(
-  readFileSync(new URL('../fixtures/softmax-e2-k1-f16.safetensors', import.meta.url)),
+  readFileSync(new URL('../../conformance/fixtures/softmax-e2-k1-f16.safetensors', import.meta.url)),
 );
 
 /** A file with this header and so many bytes of data, 0, 1, 2, … */
