@@ -12,16 +12,14 @@ import {
   type RouteCall,
 } from '@moe-dispatch/core';
 import type { Addon, CudaDeviceInfo, NativeBackend } from './addon.js';
+import { newBlock, type OperationName, writeSpec, writeTensors } from './argument-block.js';
 import { readFatBinary } from './fat-binary.js';
 import { type CudaMemory, checkHandle, checkMemory } from './native-arguments.js';
 import { callNative, nativeError } from './native-errors.js';
-import { CudaPreparedDispatch, dispatchAddresses } from './prepared.js';
-import { ROUTINGS } from './routings.js';
+import { CudaPreparedDispatch } from './prepared.js';
 import { StreamScope } from './stream-scope.js';
 import { CudaTensor } from './tensor.js';
 
-/** In the order of the addon's enum (native/launch/reduce.h). */
-const FLOATS: readonly DType[] = ['float32', 'float16', 'bfloat16'];
 /** Nothing is allocated for an empty tensor but an address. */
 const LEAST_BYTES = 1;
 
@@ -34,6 +32,8 @@ export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
   readonly addressSpace = {};
   private readonly addon: Addon;
   private readonly native: NativeBackend;
+  /** Used by one call after the other. */
+  private readonly block = newBlock();
   private scopes: StreamScope[] = [];
   /** Frees what is collected without `dispose()`. */
   private readonly collected = new FinalizationRegistry<Allocation>((allocation) => {
@@ -105,82 +105,24 @@ export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
     this.native.dispose();
   }
 
-  override route(call: RouteCall<CudaTensor>): void {
-    const { routing, tokens, numExperts, topK, gating, topKIndices, expertScalesFloat } = call;
-    callNative('routeTokens', () =>
-      this.native.route(
-        ROUTINGS.indexOf(routing),
-        tokens,
-        numExperts,
-        topK,
-        gating.address,
-        topKIndices.address,
-        expertScalesFloat.address,
-      ),
-    );
+  override route({ routing: router, gating: gatingOutput, ...call }: RouteCall<CudaTensor>): void {
+    this.issue('routeTokens', { router, gatingOutput, ...call });
   }
 
   override plan(call: PlanCall<CudaTensor>): void {
-    const { tokens, numExperts, topK } = call;
-    callNative('planDispatch', () =>
-      this.native.plan(
-        tokens,
-        numExperts,
-        topK,
-        call.topKIndices.address,
-        call.tokenNumsPerExpert.address,
-        call.expertOffsets.address,
-        call.permuteIndicesPerToken.address,
-      ),
-    );
+    this.issue('planDispatch', { hidden: 0, ...call });
   }
 
   override permute(call: PermuteCall<CudaTensor>): void {
-    const { tokens, topK, x, permuteIndicesPerToken, permuteInput } = call;
-    callNative('permuteRows', () =>
-      this.native.permute(
-        tokens,
-        topK,
-        rowBytes(call),
-        x.address,
-        permuteIndicesPerToken.address,
-        permuteInput.address,
-      ),
-    );
+    this.issue('permuteRows', { numExperts: 0, dtype: call.x.dtype, ...call });
   }
 
-  override dispatch(call: DispatchCall<CudaTensor>): void {
-    const { routing, tokens, numExperts, topK } = call;
-    callNative('moeDispatch', () =>
-      this.native.dispatch(
-        ROUTINGS.indexOf(routing),
-        tokens,
-        numExperts,
-        topK,
-        rowBytes(call),
-        ...dispatchAddresses(call),
-      ),
-    );
+  override dispatch({ routing: router, gating: gatingOutput, ...call }: DispatchCall<CudaTensor>): void {
+    this.issue('moeDispatch', { router, gatingOutput, dtype: call.x.dtype, ...call });
   }
 
   override reduce(call: ReduceCall<CudaTensor>): void {
-    callNative('moeReduce', () =>
-      this.native.reduce(
-        FLOATS.indexOf(call.ffnOut.dtype),
-        call.tokens,
-        call.topK,
-        call.hidden,
-        call.numExperts,
-        call.normTopkProb,
-        call.routedScalingFactor,
-        call.ffnOut.address,
-        call.expertScalesFloat.address,
-        call.permuteIndicesPerToken.address,
-        call.topKIndices.address,
-        call.ffn2Bias?.address ?? 0,
-        call.output.address,
-      ),
-    );
+    this.issue('moeReduce', { dtype: call.ffnOut.dtype, ...call });
   }
 
   override prepare(call: PrepareCall): CudaPreparedDispatch {
@@ -203,6 +145,12 @@ export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
     this.giveBack(tensor.address);
   }
 
+  private issue<C extends { readonly tokens: number }>(operation: OperationName, call: C): void {
+    writeSpec(this.block, operation, call);
+    writeTensors(this.block, operation, call);
+    callNative(operation, () => this.native.run(this.block));
+  }
+
   private giveBack(address: number): void {
     // Shutting down has freed everything.
     if (!this.isShutDown) callNative('tensor', () => this.native.release(address));
@@ -220,8 +168,4 @@ interface Allocation {
   readonly address: number;
   readonly byteLength: number;
   readonly borrowed: false;
-}
-
-function rowBytes({ x, hidden }: PermuteCall<CudaTensor>): number {
-  return hidden * DTYPES[x.dtype].bytes;
 }

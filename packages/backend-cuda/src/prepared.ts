@@ -1,22 +1,19 @@
-import { type DispatchCall, DTYPES, type PrepareCall, PreparedDispatch } from '@moe-dispatch/core';
-import type { Addon, DispatchAddresses, NativeBackend, NativeDispatch } from './addon.js';
+import { type DispatchCall, type PrepareCall, PreparedDispatch } from '@moe-dispatch/core';
+import type { Addon, NativeBackend, NativePrepared } from './addon.js';
+import { newBlock, writeSpec, writeTensors } from './argument-block.js';
 import type { CudaBackend } from './backend.js';
 import { callNative, nativeError } from './native-errors.js';
-import { ROUTINGS } from './routings.js';
 import type { CudaTensor } from './tensor.js';
 
 /** moeDispatch whose `run` launches kernels and does nothing else, so that it can be captured in a CUDA graph. */
 export class CudaPreparedDispatch extends PreparedDispatch<CudaTensor> {
-  private readonly native: NativeDispatch;
+  private readonly native: NativePrepared;
+  private readonly block = newBlock();
 
   constructor(backend: CudaBackend, addon: Addon, native: NativeBackend, call: PrepareCall) {
     super(backend, call);
-    const { routing, tokens, numExperts, topK, hidden, dtype } = call;
-    const rowBytes = hidden * DTYPES[dtype].bytes;
-    this.native = callNative(
-      'prepareDispatch',
-      () => new addon.Dispatch(native, ROUTINGS.indexOf(routing), tokens, numExperts, topK, rowBytes),
-    );
+    writeSpec(this.block, 'moeDispatch', { ...call, router: call.routing });
+    this.native = callNative('prepareDispatch', () => new addon.Prepared(native, this.block));
   }
 
   override get workspaceBytes(): number {
@@ -24,8 +21,10 @@ export class CudaPreparedDispatch extends PreparedDispatch<CudaTensor> {
   }
 
   protected override execute(call: DispatchCall<CudaTensor>): void {
+    (call as any).gatingOutput = call.gating;
+    writeTensors(this.block, 'moeDispatch', call);
     try {
-      this.native.run(...dispatchAddresses(call));
+      this.native.run(this.block);
     } catch (error) {
       throw nativeError(error, 'run');
     }
@@ -34,18 +33,4 @@ export class CudaPreparedDispatch extends PreparedDispatch<CudaTensor> {
   protected override release(): void {
     this.native.dispose();
   }
-}
-
-/** In the order in which the addon takes them (native/addon/operations.h, read_pointers). */
-export function dispatchAddresses(call: DispatchCall<CudaTensor>): DispatchAddresses {
-  return [
-    call.x.address,
-    call.gating.address,
-    call.permuteInput.address,
-    call.tokenNumsPerExpert.address,
-    call.expertOffsets.address,
-    call.permuteIndicesPerToken.address,
-    call.expertScalesFloat.address,
-    call.topKIndices.address,
-  ];
 }
