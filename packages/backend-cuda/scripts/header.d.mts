@@ -1,8 +1,8 @@
+import type { Field } from '../src/argument-block.js';
+
 export function header(table: {
-  FIELDS: readonly unknown[];
+  FIELDS: readonly Field[];
   CONTRACT: string;
-  OPERATION_NAMES: readonly string[];
-  ROUTERS: readonly string[];
   TENSORS: object;
   DTYPES: object;
 }): string;

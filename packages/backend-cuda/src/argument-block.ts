@@ -1,112 +1,92 @@
-import { DTYPES, type DType } from '@moe-dispatch/core';
-import { OPERATIONS, ROUTERS, SIZES, TENSORS } from './table.js';
-
-/** What a number in the block stands for. */
-export type FieldKind = 'operation' | 'size' | 'dtype' | 'router' | 'flag' | 'number' | 'address';
-
-/** How each attribute of the table is passed. */
-const ATTRIBUTES: Readonly<Record<string, FieldKind>> = {
-  router: 'router',
-  normTopkProb: 'flag',
-  routedScalingFactor: 'number',
-};
+import { DTYPES, type OperationName } from '@moe-dispatch/core';
+import { ATTRIBUTES, OPERATIONS, type OperationEntry, type Sizes, TENSORS } from '@moe-dispatch/core/backend';
 
 /** One argument of a native call. */
 export interface Field {
   /** As the call object names it. */
   readonly name: string;
-  readonly kind: FieldKind;
-  /** Where it stands in the block. */
-  readonly index: number;
+  /** `size`: a count. `address`: where a tensor is; 0 if it is absent. `enum`: the place in `values`. */
+  readonly kind: 'enum' | 'size' | 'flag' | 'number' | 'address';
+  readonly values?: readonly string[];
   /** The operations that have it. */
   readonly operations: readonly OperationName[];
+  /** Where it stands in the block. */
+  readonly index: number;
 }
 
-export type OperationName = keyof typeof OPERATIONS;
-export const OPERATION_NAMES = Object.keys(OPERATIONS) as OperationName[];
+type Table = Readonly<Record<OperationName, OperationEntry>>;
+const TABLE: Table = OPERATIONS;
+const NAMES = Object.keys(TABLE) as OperationName[];
+const SIZES = ['tokens', 'hidden', 'numExperts', 'topK'] as const;
 
 /**
  * The arguments of every native call: numbers in one block, whose fields follow from core's table. The addon reads them
  * by native/contract/table.h, which scripts/contract.mjs writes from this list.
  */
-export const FIELDS: readonly Field[] = listFields();
+export const FIELDS: readonly Field[] = [
+  { name: 'operation', kind: 'enum', values: NAMES, operations: NAMES } as const,
+  ...SIZES.map((name) => ({ name, kind: 'size', operations: NAMES }) as const),
+  { name: 'dtype', kind: 'enum', values: Object.keys(DTYPES), operations: NAMES } as const,
+  ...Object.entries(ATTRIBUTES).map(([name, type]) => ({
+    ...attributeKind(type),
+    name,
+    operations: NAMES.filter((operation) => (TABLE[operation].attributes as string[]).includes(name)),
+  })),
+  ...Object.keys(TENSORS).map((name) => ({
+    name,
+    kind: 'address' as const,
+    operations: NAMES.filter((operation) => tensorNames(operation).includes(name)),
+  })),
+].map((field, index) => ({ ...field, index }));
 
-const DTYPE_NAMES = Object.keys(DTYPES) as DType[];
 /** The addon has the same text: if not, it is of another version. */
-export const CONTRACT = [FIELDS.map(({ name }) => name), OPERATION_NAMES, ROUTERS, DTYPE_NAMES]
-  .map((names) => names.join(' '))
-  .join('; ');
+export const CONTRACT = FIELDS.map(({ name, values }) =>
+  values ? `${name}: ${values.join(' ')}` : name,
+).join('; ');
 
-/** The operation's own, in the order of the block. */
-const fieldsOf = (operation: OperationName, address: boolean): readonly Field[] =>
-  FIELDS.filter(({ operations, kind }) => operations.includes(operation) && (kind === 'address') === address);
-const perOperation = (address: boolean) =>
-  Object.fromEntries(OPERATION_NAMES.map((name) => [name, fieldsOf(name, address)])) as Record<
-    OperationName,
-    readonly Field[]
-  >;
-const SPEC_FIELDS = perOperation(false);
-const TENSOR_FIELDS = perOperation(true);
+/** A call or a spec, whose members are looked up by name. */
+type Members = Readonly<Record<string, unknown>>;
 
-/** A tensor, or none if it is optional. */
-type Argument = { readonly address: number } | null | undefined;
+const OPERATION = 0;
+const TOKENS = 1;
+const SPEC_FIELDS = fieldsByOperation(({ kind, index }) => kind !== 'address' && index !== OPERATION);
+const TENSOR_FIELDS = fieldsByOperation(({ kind }) => kind === 'address');
 
 export function newBlock(): Float64Array {
   return new Float64Array(FIELDS.length);
 }
 
 /** Writes the operation, its sizes, dtype and attributes. */
-export function writeSpec(block: Float64Array, operation: OperationName, spec: object): void {
-  for (const { name, kind, index } of SPEC_FIELDS[operation]) {
-    block[index] = ENCODE[kind](kind === 'operation' ? operation : (spec as Record<string, unknown>)[name]);
+export function writeSpec(block: Float64Array, operation: OperationName, spec: Sizes): void {
+  block[OPERATION] = NAMES.indexOf(operation);
+  for (const { name, index, values } of SPEC_FIELDS[operation]) {
+    const value = (spec as unknown as Members)[name];
+    block[index] = values === undefined ? Number(value) : values.indexOf(value as string);
   }
 }
 
 /** Writes the number of tokens and the addresses of the operation's tensors. */
-export function writeTensors(
-  block: Float64Array,
-  operation: OperationName,
-  call: { readonly tokens: number },
-): void {
+export function writeTensors(block: Float64Array, operation: OperationName, call: Sizes): void {
   block[TOKENS] = call.tokens;
   for (const { name, index } of TENSOR_FIELDS[operation]) {
-    block[index] = (call as unknown as Record<string, Argument>)[name]?.address ?? 0;
+    const tensor = (call as unknown as Members)[name] as { readonly address: number } | null;
+    block[index] = tensor === null ? 0 : tensor.address;
   }
 }
 
-const TOKENS = FIELDS.findIndex(({ name }) => name === 'tokens');
-const ENCODE: Readonly<Record<FieldKind, (value: unknown) => number>> = {
-  operation: (value) => OPERATION_NAMES.indexOf(value as OperationName),
-  size: Number,
-  dtype: (value) => DTYPE_NAMES.indexOf(value as DType),
-  router: (value) => ROUTERS.indexOf(value as (typeof ROUTERS)[number]),
-  flag: Number,
-  number: Number,
-  address: Number,
-};
+function attributeKind(type: (typeof ATTRIBUTES)[keyof typeof ATTRIBUTES]) {
+  if (typeof type !== 'string') return { kind: 'enum', values: type } as const;
+  return { kind: ({ boolean: 'flag', float32: 'number' } as const)[type] };
+}
 
-function listFields(): Field[] {
-  const having = (uses: (entry: (typeof OPERATIONS)[OperationName]) => readonly string[], name: string) =>
-    OPERATION_NAMES.filter((operation) => uses(OPERATIONS[operation]).includes(name));
-  const attributes = new Set<string>(OPERATION_NAMES.flatMap((name) => OPERATIONS[name].attributes));
-  const fields: Omit<Field, 'index'>[] = [
-    { name: 'operation', kind: 'operation', operations: OPERATION_NAMES },
-    ...SIZES.map((name) => ({ name, kind: 'size' as const, operations: OPERATION_NAMES })),
-    {
-      name: 'dtype',
-      kind: 'dtype',
-      operations: OPERATION_NAMES.filter((name) => OPERATIONS[name].rows !== 'none'),
-    },
-    ...[...attributes].map((name) => {
-      const kind = ATTRIBUTES[name];
-      if (kind === undefined) throw new Error(`ATTRIBUTES does not say how to pass ${name}`);
-      return { name, kind, operations: having((entry) => entry.attributes, name) };
-    }),
-    ...Object.keys(TENSORS).map((name) => ({
-      name,
-      kind: 'address' as const,
-      operations: having(({ inputs, optional, outputs }) => [...inputs, ...optional, ...outputs], name),
-    })),
-  ];
-  return fields.map((field, index) => ({ ...field, index }));
+function tensorNames(operation: OperationName): readonly string[] {
+  const { inputs, optional, outputs } = TABLE[operation];
+  return [...inputs, ...optional, ...outputs];
+}
+
+function fieldsByOperation(
+  has: (field: Field) => boolean,
+): Readonly<Record<OperationName, readonly Field[]>> {
+  const of = (name: OperationName) => FIELDS.filter((field) => has(field) && field.operations.includes(name));
+  return Object.fromEntries(NAMES.map((name) => [name, of(name)])) as never;
 }

@@ -7,20 +7,37 @@ namespace moe {
 enum class Operation : uint32_t { kMoeDispatch, kRouteTokens, kPlanDispatch, kPermuteRows, kMoeReduce };
 constexpr uint32_t kOperations = 5;
 
+enum class DType : uint32_t { kFloat32, kFloat16, kBfloat16, kInt32, kInt64, kInt8, kUint8, kFloat8E4m3fn, kFloat8E5m2 };
+constexpr uint32_t kDTypes = 9;
+
 enum class Router : uint32_t { kSoftmax, kGroup, kTopkOnly };
 constexpr uint32_t kRouters = 3;
 
-enum class DType : uint32_t { kFloat32, kFloat16, kBfloat16, kInt32, kInt64, kInt8, kUint8, kFloat8E4m3fn, kFloat8E5m2 };
-constexpr uint32_t kDTypes = 9;
 constexpr const char* kDTypeNames[] = {"float32", "float16", "bfloat16", "int32", "int64", "int8", "uint8", "float8_e4m3fn", "float8_e5m2"};
 constexpr uint32_t kDTypeBytes[] = {4, 2, 2, 4, 8, 1, 1, 1, 1};
 
 /** What both sides mean: CONTRACT in src/argument-block.ts. */
 constexpr const char* kContract =
-    "operation tokens hidden numExperts topK dtype router normTopkProb routedScalingFactor x gatingOutput permuteInput tokenNumsPerExpert expertOffsets permuteIndicesPerToken expertScalesFloat topKIndices ffnOut ffn2Bias output; "
-    "moeDispatch routeTokens planDispatch permuteRows moeReduce; "
-    "softmax group topk-only; "
-    "float32 float16 bfloat16 int32 int64 int8 uint8 float8_e4m3fn float8_e5m2";
+    "operation: moeDispatch routeTokens planDispatch permuteRows moeReduce; "
+    "tokens; "
+    "hidden; "
+    "numExperts; "
+    "topK; "
+    "dtype: float32 float16 bfloat16 int32 int64 int8 uint8 float8_e4m3fn float8_e5m2; "
+    "router: softmax group topk-only; "
+    "normTopkProb; "
+    "routedScalingFactor; "
+    "x; "
+    "gatingOutput; "
+    "permuteInput; "
+    "tokenNumsPerExpert; "
+    "expertOffsets; "
+    "permuteIndicesPerToken; "
+    "expertScalesFloat; "
+    "topKIndices; "
+    "ffnOut; "
+    "ffn2Bias; "
+    "output";
 constexpr size_t kBlockLength = 20;
 
 /** What an operation can be prepared for: sizes, dtype and attributes. 0 if the operation has no such thing. */
@@ -61,9 +78,9 @@ inline Spec read_spec(const ArgumentBlock& block, Operation operation) {
   spec.hidden = block.length(2, "hidden");
   spec.numExperts = block.count(3, "numExperts");
   spec.topK = block.count(4, "topK");
+  spec.dtype = block.member<DType>(5, "dtype", kDTypes);
   switch (operation) {
     case Operation::kMoeDispatch:
-      spec.dtype = block.member<DType>(5, "dtype", kDTypes);
       spec.router = block.member<Router>(6, "router", kRouters);
       break;
     case Operation::kRouteTokens:
@@ -72,10 +89,8 @@ inline Spec read_spec(const ArgumentBlock& block, Operation operation) {
     case Operation::kPlanDispatch:
       break;
     case Operation::kPermuteRows:
-      spec.dtype = block.member<DType>(5, "dtype", kDTypes);
       break;
     case Operation::kMoeReduce:
-      spec.dtype = block.member<DType>(5, "dtype", kDTypes);
       spec.normTopkProb = block.flag(7, "normTopkProb");
       spec.routedScalingFactor = block.number(8, "routedScalingFactor");
       break;

@@ -1,4 +1,4 @@
-import { bfloat16FromBits, bfloat16ToFloat32, float16FromBits, float16ToFloat32 } from '@moe-dispatch/core';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
 import type { Words } from './problem.js';
 
 type FloatDType = 'float32' | 'float16' | 'bfloat16';
@@ -106,8 +106,7 @@ export function toFloats(values: Float32Array | Uint16Array, dtype: FloatDType):
 
 function fromFloats(values: Float32Array, dtype: FloatDType): Float32Array | Uint16Array {
   if (dtype === 'float32') return values;
-  const round = dtype === 'float16' ? float16FromBits : bfloat16FromBits;
-  return Uint16Array.from(new Uint32Array(values.buffer, values.byteOffset, values.length), round);
+  return dtype === 'float16' ? float32ToFloat16(values) : float32ToBfloat16(values);
 }
 
 /** The first element that differs, two NaNs being the same; -1 if there is none. */
