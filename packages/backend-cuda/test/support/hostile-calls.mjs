@@ -2,7 +2,7 @@
 // with the fake driver. Prints how many calls threw and returned; a crash is what the test looks for.
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { FIELDS, newBlock, OPERATION_NAMES, writeSpec } from '../../dist/argument-block.js';
+import { FIELDS, newBlock, writeSpec } from '../../dist/argument-block.js';
 
 const addon = createRequire(import.meta.url)(process.argv[2]);
 const fatBinary = readFileSync(new URL('../../fatbin/kernels.fatbin', import.meta.url));
@@ -114,7 +114,7 @@ for (const [name, good] of Object.entries(GOOD)) {
 
 // Numbers of every kind in every field of every operation, eager and prepared.
 const NUMBERS = VALUES.filter((value) => typeof value === 'number');
-for (const operation of OPERATION_NAMES) {
+for (const operation of FIELDS[0].values) {
   const good = new addon.Prepared(backend, blockOf(operation));
   for (const { name, operations } of FIELDS) {
     if (!operations.includes(operation)) continue;
@@ -126,6 +126,16 @@ for (const operation of OPERATION_NAMES) {
     }
   }
   good.dispose();
+}
+/** Fields whose errors do not name them. */
+const unnamed = [];
+for (const { name, kind, operations } of FIELDS) {
+  try {
+    backend.run(blockOf(operations[0], { [name]: Number.NaN }));
+    if (kind !== 'number') unnamed.push(name);
+  } catch ({ message }) {
+    if (!message.startsWith(`${name}: `)) unnamed.push(name);
+  }
 }
 for (const value of VALUES) {
   attempt(() => prepared.run(value));
@@ -145,4 +155,4 @@ backend.dispose();
 for (const [name, good] of Object.entries(GOOD)) attempt(() => backend[name](...good));
 attempt(() => new addon.Prepared(backend, blockOf('moeDispatch')));
 await Promise.all(pending);
-console.log(JSON.stringify(counts));
+console.log(JSON.stringify({ ...counts, unnamed }));
