@@ -1,4 +1,4 @@
-// Builds the addon where there is a C++ compiler, without a CUDA toolkit. Elsewhere it says so, and the rest of the
+// Builds the addon if there is a C++ compiler, without a CUDA toolkit. Elsewhere it says so, and the rest of the
 // workspace builds. MOE_SANITIZE=address builds it for the sanitizer, beside the other.
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';

@@ -30,8 +30,8 @@ export function drawReduce(words: Words): ReduceProblem {
   const dtype = from<FloatDType>('float32', 'float16', 'bfloat16');
   const topK = from(1, 1, 2, 3, 6, 8, 31, 33, 70);
   const experts = topK + words.below(20);
-  const tokens = from(1, 2, 7, 64, 300);
   const hidden = from(1, 3, 8, 24, 64, 255, 1024);
+  const tokens = Math.min(from(1, 2, 7, 64, 300), Math.ceil(500_000 / (topK * hidden)));
   const extreme = words.below(3) === 0;
   const values = (count: number, extremes: readonly number[]) => {
     const drawn = words.floats(count);
