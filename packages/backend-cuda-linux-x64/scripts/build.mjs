@@ -51,6 +51,7 @@ function isOutdated(target) {
   const inputs = [
     ...sources('addon', 'contract', 'driver', 'harness', 'kernels', 'launch'),
     fileURLToPath(import.meta.url),
+    fileURLToPath(new URL('flags.mjs', import.meta.url)),
   ];
   return inputs.some((path) => statSync(path).mtimeMs > built);
 }

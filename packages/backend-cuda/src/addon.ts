@@ -74,8 +74,8 @@ export function loadAddon(): Addon {
   if (addon.contract === CONTRACT) return addon;
   throw new CudaUnavailableError('no-platform-package', {
     found: `a package ${name} of another version`,
-    expected: `the package ${name} of the version of @moe-dispatch/backend-cuda`,
-    remedy: 'install both anew',
+    expected: `one version of @moe-dispatch/core, @moe-dispatch/backend-cuda and ${name}`,
+    remedy: 'install all three anew',
   });
 }
 

@@ -1,5 +1,14 @@
 import { DTYPES, type OperationName } from '@moe-dispatch/core';
-import { ATTRIBUTES, OPERATIONS, type OperationEntry, type Sizes, TENSORS } from '@moe-dispatch/core/backend';
+import {
+  ATTRIBUTES,
+  type AttributeName,
+  OPERATIONS,
+  type OperationEntry,
+  type Sizes,
+  TENSORS,
+  type TensorName,
+  tensorNames,
+} from '@moe-dispatch/core/backend';
 
 /** One argument of a native call. */
 export interface Field {
@@ -14,9 +23,16 @@ export interface Field {
   readonly index: number;
 }
 
-type Table = Readonly<Record<OperationName, OperationEntry>>;
-const TABLE: Table = OPERATIONS;
-const NAMES = Object.keys(TABLE) as OperationName[];
+/** The operations that the addon implements. Another one of core's changes nothing here. */
+export const IMPLEMENTED = [
+  'moeDispatch',
+  'routeTokens',
+  'planDispatch',
+  'permuteRows',
+  'moeReduce',
+] as const satisfies readonly OperationName[];
+export type Implemented = (typeof IMPLEMENTED)[number];
+
 const SIZES = ['tokens', 'hidden', 'numExperts', 'topK'] as const;
 
 /**
@@ -24,22 +40,24 @@ const SIZES = ['tokens', 'hidden', 'numExperts', 'topK'] as const;
  * by native/contract/table.h, which scripts/contract.mjs writes from this list.
  */
 export const FIELDS: readonly Field[] = [
-  { name: 'operation', kind: 'enum', values: NAMES, operations: NAMES } as const,
-  ...SIZES.map((name) => ({ name, kind: 'size', operations: NAMES }) as const),
-  { name: 'dtype', kind: 'enum', values: Object.keys(DTYPES), operations: NAMES } as const,
+  { name: 'operation', kind: 'enum', values: IMPLEMENTED, operations: IMPLEMENTED } as const,
+  ...SIZES.map((name) => ({ name, kind: 'size', operations: IMPLEMENTED }) as const),
+  { name: 'dtype', kind: 'enum', values: Object.keys(DTYPES), operations: IMPLEMENTED } as const,
   ...Object.entries(ATTRIBUTES).map(([name, type]) => ({
     ...attributeKind(type),
     name,
-    operations: NAMES.filter((operation) => (TABLE[operation].attributes as string[]).includes(name)),
+    operations: IMPLEMENTED.filter((each) => entryOf(each).attributes.includes(name as AttributeName)),
   })),
   ...Object.keys(TENSORS).map((name) => ({
     name,
     kind: 'address' as const,
-    operations: NAMES.filter((operation) => tensorNames(operation).includes(name)),
+    operations: IMPLEMENTED.filter((each) => tensorNames(each).includes(name as TensorName)),
   })),
-].map((field, index) => ({ ...field, index }));
+]
+  .filter(({ operations }) => operations.length > 0)
+  .map((field, index) => ({ ...field, index }));
 
-/** The addon has the same text: if not, it is of another version. */
+/** The addon has the same text: if not, it is of another version, or made for another version of core. */
 export const CONTRACT = FIELDS.map(({ name, values }) =>
   values ? `${name}: ${values.join(' ')}` : name,
 ).join('; ');
@@ -57,8 +75,8 @@ export function newBlock(): Float64Array {
 }
 
 /** Writes the operation, its sizes, dtype and attributes. */
-export function writeSpec(block: Float64Array, operation: OperationName, spec: Sizes): void {
-  block[OPERATION] = NAMES.indexOf(operation);
+export function writeSpec(block: Float64Array, operation: Implemented, spec: Sizes): void {
+  block[OPERATION] = IMPLEMENTED.indexOf(operation);
   for (const { name, index, values } of SPEC_FIELDS[operation]) {
     const value = (spec as unknown as Members)[name];
     block[index] = values === undefined ? Number(value) : values.indexOf(value as string);
@@ -66,7 +84,7 @@ export function writeSpec(block: Float64Array, operation: OperationName, spec: S
 }
 
 /** Writes the number of tokens and the addresses of the operation's tensors. */
-export function writeTensors(block: Float64Array, operation: OperationName, call: Sizes): void {
+export function writeTensors(block: Float64Array, operation: Implemented, call: Sizes): void {
   block[TOKENS] = call.tokens;
   for (const { name, index } of TENSOR_FIELDS[operation]) {
     const tensor = (call as unknown as Members)[name] as { readonly address: number } | null;
@@ -79,14 +97,11 @@ function attributeKind(type: (typeof ATTRIBUTES)[keyof typeof ATTRIBUTES]) {
   return { kind: ({ boolean: 'flag', float32: 'number' } as const)[type] };
 }
 
-function tensorNames(operation: OperationName): readonly string[] {
-  const { inputs, optional, outputs } = TABLE[operation];
-  return [...inputs, ...optional, ...outputs];
+function entryOf(operation: Implemented): OperationEntry {
+  return OPERATIONS[operation];
 }
 
-function fieldsByOperation(
-  has: (field: Field) => boolean,
-): Readonly<Record<OperationName, readonly Field[]>> {
-  const of = (name: OperationName) => FIELDS.filter((field) => has(field) && field.operations.includes(name));
-  return Object.fromEntries(NAMES.map((name) => [name, of(name)])) as never;
+function fieldsByOperation(has: (field: Field) => boolean): Readonly<Record<Implemented, readonly Field[]>> {
+  const of = (name: Implemented) => FIELDS.filter((field) => has(field) && field.operations.includes(name));
+  return Object.fromEntries(IMPLEMENTED.map((name) => [name, of(name)])) as never;
 }

@@ -9,13 +9,13 @@ import {
 import type {
   BackendContract,
   BackendLimits,
-  Call,
   Operations,
+  Sizes,
   Spec,
   TensorSpec,
 } from '@moe-dispatch/core/backend';
 import type { Addon, CudaDeviceInfo, NativeBackend } from './addon.js';
-import { newBlock, writeSpec, writeTensors } from './argument-block.js';
+import { IMPLEMENTED, type Implemented, newBlock, writeSpec, writeTensors } from './argument-block.js';
 import { DeviceMemory } from './device-memory.js';
 import { readFatBinary } from './fat-binary.js';
 import type { CudaMemory } from './native-arguments.js';
@@ -29,13 +29,9 @@ export class CudaContract implements BackendContract<CudaTensor, CudaMemory> {
   readonly device: string;
   readonly dtypes = Object.keys(DTYPES) as DType[];
   readonly limits: BackendLimits;
-  readonly operations: Operations<CudaTensor> = {
-    moeDispatch: (call) => this.issue('moeDispatch', call),
-    routeTokens: (call) => this.issue('routeTokens', call),
-    planDispatch: (call) => this.issue('planDispatch', call),
-    permuteRows: (call) => this.issue('permuteRows', call),
-    moeReduce: (call) => this.issue('moeReduce', call),
-  };
+  readonly operations: Operations<CudaTensor> = Object.fromEntries(
+    IMPLEMENTED.map((operation) => [operation, (call: Sizes) => this.issue(operation, call)]),
+  );
   private readonly addon: Addon;
   private readonly native: NativeBackend;
   private readonly memory: DeviceMemory;
@@ -85,7 +81,7 @@ export class CudaContract implements BackendContract<CudaTensor, CudaMemory> {
     callNative(argument, () => this.native.useStream(handle));
   }
 
-  private issue<Op extends OperationName>(operation: Op, call: Call<Op, CudaTensor>): void {
+  private issue(operation: Implemented, call: Sizes): void {
     writeSpec(this.block, operation, call);
     writeTensors(this.block, operation, call);
     callNative(operation, () => this.native.run(this.block));

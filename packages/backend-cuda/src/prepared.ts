@@ -1,7 +1,7 @@
 import { type Backend, type OperationName, Prepared } from '@moe-dispatch/core';
 import type { Call, Spec } from '@moe-dispatch/core/backend';
 import type { Addon, NativeBackend, NativePrepared } from './addon.js';
-import { newBlock, writeSpec, writeTensors } from './argument-block.js';
+import { type Implemented, newBlock, writeSpec, writeTensors } from './argument-block.js';
 import type { CudaMemory } from './native-arguments.js';
 import { callNative, nativeError } from './native-errors.js';
 import type { CudaTensor } from './tensor.js';
@@ -19,7 +19,7 @@ export class CudaPrepared<Op extends OperationName = OperationName> extends Prep
     native: NativeBackend,
   ) {
     super(backend as never, operation, spec);
-    writeSpec(this.block, operation, spec);
+    writeSpec(this.block, operation as Implemented, spec);
     this.native = callNative('prepare', () => new addon.Prepared(native, this.block));
   }
 
@@ -28,7 +28,7 @@ export class CudaPrepared<Op extends OperationName = OperationName> extends Prep
   }
 
   protected override execute(call: Call<Op, CudaTensor>): void {
-    writeTensors(this.block, this.operation, call);
+    writeTensors(this.block, this.operation as Implemented, call);
     try {
       this.native.run(this.block);
     } catch (error) {

@@ -8,12 +8,11 @@ export class CudaTensor extends Tensor {
   /** The address of the first element. For the backend; users take `devicePtr`. */
   readonly address: number;
   override readonly capacity: number;
-  /** All memory of a device is one address space. */
-  override readonly memory: DeviceMemory;
+  readonly #memory: DeviceMemory;
 
   constructor(spec: TensorSpec, memory: DeviceMemory, address: number, capacity: number) {
     super(spec);
-    this.memory = memory;
+    this.#memory = memory;
     this.address = address;
     this.capacity = capacity;
   }
@@ -28,6 +27,11 @@ export class CudaTensor extends Tensor {
     return BigInt(this.address);
   }
 
+  /** All memory of a device is one address space. */
+  override get memory(): unknown {
+    return this.#memory;
+  }
+
   override get byteOffset(): number {
     return this.address;
   }
@@ -37,10 +41,10 @@ export class CudaTensor extends Tensor {
   }
 
   protected override download(): Promise<ArrayBuffer> {
-    return this.memory.download(this);
+    return this.#memory.download(this);
   }
 
   protected override release(): void {
-    if (!this.borrowed) this.memory.free(this);
+    if (!this.borrowed) this.#memory.free(this);
   }
 }
