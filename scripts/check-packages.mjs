@@ -20,6 +20,7 @@ try {
   for (const { name, folder: source } of publicPackages()) checkTarball(name, source);
   for (const [backend, limit] of Object.entries(SIZE_LIMITS)) await checkSize(backend, limit);
   check('generated WebAssembly', 'node', 'packages/backend-cpu/scripts/build-wasm.mjs', '--check');
+  check('generated C++ header', 'node', 'packages/backend-cuda/scripts/contract.mjs', '--check');
   check(
     'docstrings of all exports, links in them',
     'typedoc',

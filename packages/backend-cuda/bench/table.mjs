@@ -39,19 +39,9 @@ function measureShape(tokens, hidden, experts, topK) {
     moeTopk: topK,
     dtype: 'bfloat16',
   });
-  const out = {
-    permuteInput: backend.empty([topK * tokens, hidden], 'bfloat16'),
-    tokenNumsPerExpert: backend.empty([experts], 'int64'),
-    expertOffsets: backend.empty([experts + 1], 'int32'),
-    permuteIndicesPerToken: backend.empty([topK, tokens], 'int32'),
-    expertScalesFloat: backend.empty([tokens, topK], 'float32'),
-    topKIndices: backend.empty([tokens, topK], 'int32'),
-  };
+  const out = prepared.outputs();
   const output = backend.empty([tokens, hidden], 'bfloat16');
-  const reduce = () =>
-    moeReduce(out.permuteInput, out.expertScalesFloat, out.permuteIndicesPerToken, out.topKIndices, {
-      out: output,
-    });
+  const reduce = () => moeReduce(out.permuteInput, out, { out: output });
   const dispatchBytes = tokens * (hidden * 2 * (1 + topK) + experts * 4 + topK * 12);
   const reduceBytes = tokens * (hidden * 2 * (1 + topK) + topK * 12);
   const cells = [
@@ -59,7 +49,7 @@ function measureShape(tokens, hidden, experts, topK) {
     ...measure(reduce, reduceBytes),
   ];
   prepared.dispose();
-  for (const tensor of [x, gating, output, ...Object.values(out)]) tensor.dispose();
+  for (const each of [x, gating, output, out]) each.dispose();
   return `| ${[tokens, hidden, experts, topK].join(', ')} | ${cells.join(' | ')} |`;
 }
 
@@ -124,7 +114,9 @@ function randomTensor(shape) {
   const block = Math.min(tensor.byteLength, 2 ** 22);
   const words = Uint16Array.from({ length: block / 2 }, () => ((Math.random() * 65536) & 0x81ff) | 0x3e00);
   const scope = backend.withStream(stream);
-  backend.upload(tensor, words);
+  // Memory is allocated in the order of the stream.
+  harness.synchronize(stream);
+  harness.write(tensor.devicePtr, words);
   for (let done = block; done < tensor.byteLength; done *= 2) {
     const bytes = Math.min(done, tensor.byteLength - done);
     harness.copy(tensor.devicePtr + BigInt(done), tensor.devicePtr, bytes, stream);
