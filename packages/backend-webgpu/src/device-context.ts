@@ -3,7 +3,7 @@ import { BufferPool } from './buffer-pool.js';
 import { maxExperts, maxTensorBytes, readLimits } from './device-limits.js';
 import { Faults } from './faults.js';
 import { Programs } from './programs.js';
-import type { Device } from './steps.js';
+import type { DeviceTraits } from './schedule.js';
 import { Uniforms } from './uniforms.js';
 
 const MAX_WORKGROUP_SIZE = 256;
@@ -13,12 +13,15 @@ const STORAGE_BUFFERS = 6;
 const WORKGROUP_BYTES_PER_THREAD = 20;
 
 /** What the backend keeps for its device. */
-export interface DeviceContext extends Device {
+export interface DeviceContext extends DeviceTraits {
+  readonly device: GPUDevice;
+  readonly programs: Programs;
+  readonly uniforms: Uniforms;
   readonly faults: Faults;
   readonly pool: BufferPool;
 }
 
-/** @throws BackendUnavailableError where the device allows less than the kernels need. */
+/** @throws BackendUnavailableError if the device allows less than the kernels need. */
 export function makeContext(device: GPUDevice): DeviceContext {
   const limits = readLimits(device.limits);
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX, maxComputeWorkgroupStorageSize } =
@@ -44,7 +47,7 @@ export function makeContext(device: GPUDevice): DeviceContext {
   };
 }
 
-export function describeDevice(device: GPUDevice, { limits }: Device): BackendInfo {
+export function describeDevice(device: GPUDevice, { limits }: DeviceContext): BackendInfo {
   // Older implementations lack adapterInfo.
   const { description, vendor, architecture } = device.adapterInfo ?? {};
   return {

@@ -5,5 +5,5 @@
  */
 export { type WebGpuOptions, webgpu } from './webgpu.js';
 export { WebGpuBackend, type WrapOptions } from './webgpu-backend.js';
-export { WebGpuPreparedDispatch } from './webgpu-prepared-dispatch.js';
+export { WebGpuPreparedDispatch } from './webgpu-prepared.js';
 export { WebGpuTensor } from './webgpu-tensor.js';

@@ -2,7 +2,6 @@ import {
   type ArrayOf,
   Backend,
   type BackendInfo,
-  DeviceError,
   type DispatchCall,
   type DType,
   type PermuteCall,
@@ -11,19 +10,11 @@ import {
   type ReduceCall,
   type RouteCall,
 } from '@moe-dispatch/core';
-import { checkEncoder, checkEnded } from './check-recording.js';
 import { type DeviceContext, describeDevice, makeContext } from './device-context.js';
-import { faultOf, firstFault } from './faults.js';
-import { dispatch, dispatchOutputs, planOutputs } from './operations/dispatch.js';
-import { permute } from './operations/permute.js';
-import { plan } from './operations/plan.js';
-import { reduce } from './operations/reduce.js';
-import { route } from './operations/route.js';
-import { readBack } from './read-back.js';
-import { OwnScratch, PooledScratch } from './scratch.js';
-import { Steps } from './steps.js';
+import { Executor } from './executor.js';
+import { faultOf } from './faults.js';
 import { upload } from './upload.js';
-import { WebGpuPreparedDispatch } from './webgpu-prepared-dispatch.js';
+import { WebGpuPreparedDispatch } from './webgpu-prepared.js';
 import { WebGpuTensor } from './webgpu-tensor.js';
 import { checkWrapped } from './wrap-buffer.js';
 
@@ -50,10 +41,8 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
   /** For this package: what the device came from. Kept, because Dawn's in Node takes its devices along when collected. */
   readonly gpu: GPU | undefined;
   private readonly ownsDevice: boolean;
-  private lostInfo: GPUDeviceLostInfo | undefined;
-  private recording:
-    | { encoder: GPUCommandEncoder; descriptor: GPUComputePassDescriptor | undefined }
-    | undefined;
+  /** For this package. */
+  readonly executor: Executor;
 
   /**
    * @param ownsDevice whether `dispose()` destroys the device.
@@ -66,11 +55,9 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
     this.gpu = gpu;
     this.ownsDevice = ownsDevice;
     this.context = makeContext(device);
+    this.executor = new Executor(this.context);
     this.info = describeDevice(device, this.context);
     this.lost = device.lost;
-    this.lost.then((info) => {
-      this.lostInfo = info;
-    });
     if (!ownsDevice) return;
     device.addEventListener('uncapturederror', ({ error }) => {
       this.context.faults.report(faultOf('uncaptured', 'the device', error));
@@ -96,19 +83,13 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
    */
   record(encoder: GPUCommandEncoder, work: () => void, descriptor?: GPUComputePassDescriptor): void {
     this.checkUsable();
-    checkEncoder(encoder);
-    this.recording = { encoder, descriptor };
-    try {
-      checkEnded(work());
-    } finally {
-      this.recording = undefined;
-    }
+    this.executor.record(encoder, work, descriptor);
   }
 
   /** @throws DisposedError BACKEND_DISPOSED; DeviceError DEVICE_LOST. */
   override checkUsable(): void {
     super.checkUsable();
-    if (this.lostInfo !== undefined) throw deviceLost(this.lostInfo);
+    this.executor.checkNotLost();
   }
 
   override allocate(shape: readonly number[], dtype: DType, byteLength: number): WebGpuTensor {
@@ -147,125 +128,36 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
   }
 
   override route(call: RouteCall<WebGpuTensor>): void {
-    this.issue([call.gating], [call.topKIndices, call.expertScalesFloat], (steps) =>
-      route(steps, call, false),
-    );
+    this.executor.issue('routeTokens', renamed(call));
   }
 
   override plan(call: PlanCall<WebGpuTensor>): void {
-    this.issue([call.topKIndices], planOutputs(call), (steps) => plan(steps, call));
+    this.executor.issue('planDispatch', renamed(call));
   }
 
   override permute(call: PermuteCall<WebGpuTensor>): void {
-    const inputs = [call.x, call.permuteIndicesPerToken];
-    this.issue(inputs, [call.permuteInput], (steps) => permute(steps, call));
+    this.executor.issue('permuteRows', renamed(call));
   }
 
   override dispatch(call: DispatchCall<WebGpuTensor>): void {
-    this.issue([call.x, call.gating], dispatchOutputs(call), (steps) => dispatch(steps, call));
+    this.executor.issue('moeDispatch', renamed(call));
   }
 
   override reduce(call: ReduceCall<WebGpuTensor>): void {
-    const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices, ffn2Bias } = call;
-    const inputs = [ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
-    if (ffn2Bias !== null) inputs.push(ffn2Bias);
-    this.issue(inputs, [call.output], (steps) => reduce(steps, call));
+    this.executor.issue('moeReduce', renamed(call));
   }
 
   override prepare(call: PrepareCall): WebGpuPreparedDispatch {
     return new WebGpuPreparedDispatch(this, call);
   }
-
-  /** For this package: a copy of a tensor's elements, or what went wrong with them. */
-  async readBuffer(tensor: WebGpuTensor): Promise<ArrayBuffer> {
-    const { faults } = this.context;
-    const earlier = tensor.faults();
-    const { value: copy, fault } = faults.watch(
-      'the copy to read',
-      () => readBack(this.device, tensor),
-      BOTH,
-    );
-    const [error, copied] = await Promise.all([firstFault([...earlier, fault]), outcome(copy)]);
-    if (error !== undefined) {
-      faults.told(error);
-      throw error;
-    }
-    if ('value' in copied) return copied.value;
-    // The device may say only a little later that it is lost.
-    await Promise.race([this.lost, new Promise((resolve) => setTimeout(resolve, LOSS_NOTICE_MS))]);
-    this.checkUsable();
-    throw new DeviceError('DEVICE_ERROR', {
-      argument: 'tensor',
-      found: String(copied.cause),
-      expected: 'a device that copies it out',
-      cause: copied.cause,
-    });
-  }
-
-  /** For this package: submits what `record` records, and ties what goes wrong with it to the tensors it writes. */
-  submit(
-    record: (encoder: GPUCommandEncoder) => Steps,
-    inputs: readonly WebGpuTensor[],
-    outputs: readonly WebGpuTensor[],
-  ): void {
-    const { value: steps, fault } = this.context.faults.watch('the submitted work', () => {
-      const encoder = this.device.createCommandEncoder();
-      const recorded = record(encoder);
-      this.device.queue.submit([encoder.finish()]);
-      return recorded;
-    });
-    // What an operation works on comes first: it explains errors of the work itself.
-    const before = [...inputs.flatMap((tensor) => tensor.faults()), ...steps.faults()];
-    for (const tensor of outputs) before.push(...tensor.memoryFaults());
-    const work = this.context.faults.track(firstFault([...before, fault]));
-    for (const tensor of outputs) tensor.writtenBy(work);
-  }
-
-  private issue(
-    inputs: readonly WebGpuTensor[],
-    outputs: readonly WebGpuTensor[],
-    build: (steps: Steps) => void,
-  ): void {
-    if (this.recording !== undefined) {
-      // The encoder may be submitted any time, so what it uses is left to the garbage collector.
-      const steps = new Steps(this.context, new OwnScratch(this.device));
-      build(steps);
-      steps.encode(this.recording.encoder, this.recording.descriptor);
-      return;
-    }
-    const scratch = new PooledScratch(this.context.pool);
-    try {
-      this.submit(
-        (encoder) => {
-          const steps = new Steps(this.context, scratch);
-          build(steps);
-          steps.encode(encoder);
-          return steps;
-        },
-        inputs,
-        outputs,
-      );
-    } finally {
-      scratch.release();
-    }
-  }
 }
 
-/** How long a failed read waits for the news that the device is lost. */
-const LOSS_NOTICE_MS = 100;
-const BOTH = ['validation', 'out-of-memory'] as const;
-
-function outcome<V>(promise: Promise<V>): Promise<{ value: V } | { cause: unknown }> {
-  return promise.then(
-    (value) => ({ value }),
-    (cause: unknown) => ({ cause }),
-  );
-}
-
-function deviceLost({ reason, message }: GPUDeviceLostInfo): DeviceError {
-  return new DeviceError('DEVICE_LOST', {
-    argument: 'backend',
-    found: `a lost device (${reason}): ${message}`,
-    expected: 'a working device: make a new backend, and its tensors anew',
-  });
+function renamed(call: object): never {
+  const old = call as Record<string, WebGpuTensor>;
+  return {
+    ...old,
+    router: old.routing,
+    gatingOutput: old.gating,
+    dtype: (old.x ?? old.ffnOut)?.dtype,
+  } as never;
 }

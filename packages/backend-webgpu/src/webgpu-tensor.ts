@@ -5,7 +5,7 @@ import type { WebGpuBackend } from './webgpu-backend.js';
 /** A tensor in a GPUBuffer. */
 export class WebGpuTensor extends Tensor {
   declare readonly tensorClass?: WebGpuTensor;
-  /** Holds the elements from `byteOffset` on; the caller's where wrapped. STORAGE | COPY_SRC | COPY_DST. */
+  /** Holds the elements from `byteOffset` on; the caller's if wrapped. STORAGE | COPY_SRC | COPY_DST. */
   readonly buffer: GPUBuffer;
   /** A multiple of 4. */
   readonly byteOffset: number;
@@ -55,7 +55,7 @@ export class WebGpuTensor extends Tensor {
   }
 
   protected override download(): Promise<ArrayBuffer> {
-    return this.owner.readBuffer(this);
+    return this.owner.executor.read(this);
   }
 
   protected override release(): void {

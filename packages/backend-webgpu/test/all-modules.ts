@@ -4,12 +4,17 @@ import { countExperts } from '../src/kernels/count-experts.wgsl.js';
 import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
 import { gatherChoices } from '../src/kernels/gather-choices.wgsl.js';
 import { invertMap } from '../src/kernels/invert-map.wgsl.js';
-import { permuteRows } from '../src/kernels/permute-rows.wgsl.js';
-import { placePairs } from '../src/kernels/place-pairs.wgsl.js';
+import { moveRows } from '../src/kernels/move-rows.wgsl.js';
+import {
+  placeCounted,
+  placeCountedAndCopy,
+  placeFew,
+  placeFewAndCopy,
+} from '../src/kernels/place-pairs.wgsl.js';
 import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
 import { routeRank } from '../src/kernels/route-rank.wgsl.js';
-import { routeSelect } from '../src/kernels/route-select.wgsl.js';
-import { scanBlocks } from '../src/kernels/scan-blocks.wgsl.js';
+import { routeSelect, routeSelectCounted } from '../src/kernels/route-select.wgsl.js';
+import { scanTiles } from '../src/kernels/scan-tiles.wgsl.js';
 
 export interface Module {
   readonly id: string;
@@ -25,13 +30,13 @@ const UNITS = ['words', 'vectors'] as const;
  * each also with its inputs declared writable, for tensors that share a buffer.
  */
 export function allModules(workgroupSize: number): Module[] {
-  const kernels = [
+  const kernels: Kernel[] = [
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
     ...reduceKernels(),
-    ...UNITS.map((unit) => permuteRows(unit)),
+    ...UNITS.map((unit) => moveRows(unit)),
     countExperts,
-    scanBlocks,
+    scanTiles,
     invertMap,
     gatherBytes,
     gatherChoices,
@@ -51,7 +56,7 @@ function routeKernels(workgroupSize: number): Kernel[] {
     FLAGS.flatMap((topkOnly) =>
       [0, 1, 8].flatMap((slots) =>
         FLAGS.flatMap((subgroups) =>
-          FLAGS.map((counted) => routeSelect({ lanes, subgroups, slots, topkOnly, counted })),
+          [routeSelect, routeSelectCounted].map((kernel) => kernel({ lanes, subgroups, slots, topkOnly })),
         ),
       ),
     ),
@@ -60,10 +65,13 @@ function routeKernels(workgroupSize: number): Kernel[] {
 }
 
 function placeKernels(workgroupSize: number): Kernel[] {
-  const slice = 2 * workgroupSize;
-  return [undefined, ...[1, 8, workgroupSize].map((lanes) => ({ lanes, slice }))].flatMap((few) =>
-    ([false, ...UNITS] as const).map((copy) => placePairs({ few, copy })),
-  );
+  const few = [1, 8, workgroupSize].map((lanes) => ({ lanes, slice: 2 * workgroupSize }));
+  return [
+    placeCounted(),
+    ...UNITS.map(placeCountedAndCopy),
+    ...few.map(placeFew),
+    ...few.flatMap((options) => UNITS.map((unit) => placeFewAndCopy(options, unit))),
+  ];
 }
 
 function reduceKernels(): Kernel[] {

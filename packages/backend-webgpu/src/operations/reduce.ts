@@ -1,8 +1,10 @@
-import { DTYPES, type FloatDType, type ReduceCall, ResourceError } from '@moe-dispatch/core';
+import { DTYPES, type FloatDType, ResourceError } from '@moe-dispatch/core';
+import type { Call as OperationCall } from '../call.js';
 import type { DeviceLimits } from '../device-limits.js';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
 import { reduceRows } from '../kernels/reduce-rows.wgsl.js';
 import type { RowLayout } from '../kernels/row-elements.wgsl.js';
+import type { Schedule } from '../schedule.js';
 import {
   fitsBinding,
   rowsOf,
@@ -12,13 +14,11 @@ import {
   wholeView,
   wordsPerBinding,
 } from '../segments.js';
-import type { Steps } from '../steps.js';
-import type { WebGpuTensor } from '../webgpu-tensor.js';
 
 /** How many choices to load together: the first of these that divides K. */
 const UNROLLS = [4, 3, 2, 1];
 
-type Call = ReduceCall<WebGpuTensor>;
+type Call = OperationCall<'moeReduce', View>;
 
 /** A cut of the output that one dispatch computes, with the tokens it touches. */
 interface Cut {
@@ -32,23 +32,24 @@ interface Cut {
 }
 
 /** Sums each token's rows, cut so that everything fits its binding. */
-export function reduce(steps: Steps, call: Call): void {
+export function moeReduce(schedule: Schedule, call: Call): void {
   if (call.output.byteLength === 0) return;
-  const { limits } = steps.device;
+  const { limits } = schedule.device;
   const gathered = !fitsBinding(call.ffnOut, limits);
   const gatheredBias = call.ffn2Bias !== null && !fitsBinding(call.ffn2Bias, limits);
-  const outputs = cutOutput(steps, call, gathered || gatheredBias);
-  // One cut after the other uses the same scratch memory.
-  const scratchBytes = call.topK * Math.max(...outputs.map(({ count }) => count)) * 4;
-  const scratch = gathered ? steps.workspace(scratchBytes) : null;
-  const biasScratch = gatheredBias ? steps.workspace(scratchBytes) : null;
+  const outputs = cutOutput(schedule, call, gathered || gatheredBias);
+  // One cut after the other uses the same workspace.
+  const workspaceBytes = call.topK * Math.max(...outputs.map(({ count }) => count)) * 4;
+  const workspace = gathered ? schedule.workspace(workspaceBytes) : null;
+  const biasWorkspace = gatheredBias ? schedule.workspace(workspaceBytes) : null;
   for (const output of outputs) {
-    const cut = cutTokens(steps, call, output);
-    const ffnOut = scratch ? gather(steps, call, cut, call.ffnOut, scratch) : wholeView(call.ffnOut);
+    const cut = cutTokens(schedule, call, output);
+    const ffnOut = workspace ? gather(schedule, call, cut, call.ffnOut, workspace) : wholeView(call.ffnOut);
     const { ffn2Bias } = call;
     const bias =
-      ffn2Bias && (biasScratch ? gather(steps, call, cut, ffn2Bias, biasScratch) : wholeView(ffn2Bias));
-    dispatchCut(steps, call, cut, { ffnOut, bias, gathered, gatheredBias });
+      ffn2Bias &&
+      (biasWorkspace ? gather(schedule, call, cut, ffn2Bias, biasWorkspace) : wholeView(ffn2Bias));
+    launchCut(schedule, call, cut, { ffnOut, bias, gathered, gatheredBias });
   }
 }
 
@@ -59,10 +60,10 @@ interface Sources {
   readonly gatheredBias: boolean;
 }
 
-function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void {
-  const { workgroupSize } = steps.device;
+function launchCut(schedule: Schedule, call: Call, cut: Cut, sources: Sources): void {
+  const { workgroupSize } = schedule.device;
   const { tokens, topK, hidden, normTopkProb } = call;
-  const dtype = call.output.dtype as FloatDType;
+  const dtype = call.dtype as FloatDType;
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
@@ -71,7 +72,7 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
   const units = Math.ceil(cut.output.count / unitWords);
-  steps.dispatch(
+  schedule.launch(
     kernel,
     {
       ...{ ffn_out: sources.ffnOut, indices: cut.indices, output: cut.output },
@@ -88,8 +89,8 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   );
 }
 
-function rowLayout({ hidden, output, ffnOut, ffn2Bias }: Call, sources: Sources): RowLayout {
-  const rowBytes = hidden * DTYPES[output.dtype].bytes;
+function rowLayout({ hidden, dtype, output, ffnOut, ffn2Bias }: Call, sources: Sources): RowLayout {
+  const rowBytes = hidden * DTYPES[dtype].bytes;
   if (rowBytes % 4 !== 0) return 'split';
   const gathered = sources.gathered || sources.gatheredBias;
   const tensors = ffn2Bias === null ? [output, ffnOut] : [output, ffnOut, ffn2Bias];
@@ -99,7 +100,7 @@ function rowLayout({ hidden, output, ffnOut, ffn2Bias }: Call, sources: Sources)
 }
 
 /** Cuts of the output, small enough that the tokens' scales and, gathered, all their rows fit a binding each. */
-function cutOutput({ device }: Steps, call: Call, gathered: boolean): Segment[] {
+function cutOutput({ device }: Schedule, call: Call, gathered: boolean): Segment[] {
   const { limits } = device;
   const { topK, output } = call;
   const rowWords = output.byteLength / 4 / call.tokens;
@@ -130,38 +131,40 @@ function checkRoom(tokens: number, topK: number, limits: DeviceLimits): void {
   });
 }
 
-function cutTokens(steps: Steps, call: Call, output: Segment): Cut {
+function cutTokens(schedule: Schedule, call: Call, output: Segment): Cut {
   const { tokens, topK, hidden } = call;
-  const perWord = 4 / DTYPES[call.output.dtype].bytes;
+  const perWord = 4 / DTYPES[call.dtype].bytes;
   const firstToken = Math.floor((output.first * perWord) / hidden);
   const endToken = Math.min(Math.ceil(((output.first + output.count) * perWord) / hidden), tokens);
   const map = call.permuteIndicesPerToken;
   const range = { output, firstToken, endToken };
-  if (fitsBinding(map, steps.device.limits)) {
+  if (fitsBinding(map, schedule.device.limits)) {
     return { ...range, indices: wholeView(map), indicesStride: tokens, indicesToken: 0 };
   }
   const count = endToken - firstToken;
-  const copy = steps.workspace(topK * count * 4);
+  const copy = schedule.workspace(topK * count * 4);
   for (let k = 0; k < topK; k++) {
-    const from = { buffer: map.buffer, offset: map.byteOffset + (k * tokens + firstToken) * 4 };
-    steps.copy(from, { buffer: copy.buffer, offset: k * count * 4 }, count * 4);
+    schedule.copy(
+      { view: map, first: k * tokens + firstToken, count },
+      { view: copy, first: k * count, count },
+    );
   }
   return { ...range, indices: wholeView(copy), indicesStride: count, indicesToken: firstToken };
 }
 
 /** The words that the cut needs of a tensor too large to bind, one stretch for each choice. */
-function gather(steps: Steps, call: Call, cut: Cut, source: WebGpuTensor, scratch: View): Segment {
-  const { device } = steps;
+function gather(schedule: Schedule, call: Call, cut: Cut, source: View, workspace: View): Segment {
+  const { device } = schedule;
   const { tokens, topK, hidden } = call;
   const ofBias = source === call.ffn2Bias;
-  const gathered = { view: scratch, first: 0, count: topK * cut.output.count };
-  const word_elements = 4 / DTYPES[source.dtype].bytes;
+  const gathered = { view: workspace, first: 0, count: topK * cut.output.count };
+  const word_elements = 4 / DTYPES[call.dtype].bytes;
   for (const part of segments(source, device.limits)) {
-    steps.dispatch(
+    schedule.launch(
       gatherChoices,
-      { indices: ofBias ? tokenCut(call.topKIndices, topK, cut) : cut.indices, source: part, gathered },
+      { chosen: ofBias ? tokenCut(call.topKIndices, topK, cut) : cut.indices, source: part, gathered },
       {
-        ...{ row_elements: hidden, total_elements: tokens * hidden, word_elements, topk_width: topK },
+        ...{ row_elements: hidden, total_elements: tokens * hidden, word_elements, top_k: topK },
         ...{
           first_word: cut.output.first,
           words: cut.output.count,
@@ -169,7 +172,7 @@ function gather(steps: Steps, call: Call, cut: Cut, source: WebGpuTensor, scratc
         },
         ...{ choice_stride: ofBias ? 1 : cut.indicesStride, token_stride: ofBias ? topK : 1 },
         ...{
-          indices_token: ofBias ? 0 : cut.indicesToken,
+          first_token: ofBias ? 0 : cut.indicesToken,
           source_first: part.first,
           source_count: part.count,
         },

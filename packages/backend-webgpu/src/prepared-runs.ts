@@ -1,0 +1,89 @@
+import { type Call, INPUTS, type OperationName, OUTPUTS, type Spec, type TensorName } from './call.js';
+import { expectedCall, viewsOf } from './call-tensors.js';
+import { Commands } from './commands.js';
+import type { DeviceContext } from './device-context.js';
+import { scheduleOf } from './operations/index.js';
+import type { Program } from './programs.js';
+import type { WebGpuTensor } from './webgpu-tensor.js';
+import { KeptWorkspace } from './workspace.js';
+
+/** Runs, each of other tensors or another number of tokens, whose commands are kept. */
+const KEPT_RUNS = 32;
+
+interface Run {
+  readonly tokens: number;
+  readonly memory: readonly ({ readonly buffer: GPUBuffer; readonly byteOffset: number } | null)[];
+  readonly commands: Commands;
+}
+
+type Tensors = Readonly<Partial<Record<TensorName, WebGpuTensor | null>>>;
+
+/** What is kept for a prepared operation: its workspace, and the commands of the last runs. */
+export class PreparedRuns<Op extends OperationName> {
+  readonly workspace: KeptWorkspace;
+  private readonly context: DeviceContext;
+  private readonly operation: Op;
+  private readonly names: readonly TensorName[];
+  private readonly spec: Spec<Op>;
+  private readonly runs: Run[] = [];
+
+  /** @throws ResourceError LIMIT_EXCEEDED if the device cannot take the maximum of tokens. */
+  constructor(context: DeviceContext, operation: Op, spec: Spec<Op>) {
+    this.context = context;
+    this.operation = operation;
+    this.spec = spec;
+    this.names = [...INPUTS[operation], ...OUTPUTS[operation]];
+    this.workspace = new KeptWorkspace(context.pool);
+    for (const bytes of this.expected(spec.tokens).workspaces) this.workspace.take(bytes);
+  }
+
+  /** Compiles what runs of tensors at the start of buffers of their own need, without blocking. */
+  async compile(): Promise<void> {
+    const programs = new Set<Program>();
+    for (const tokens of typicalTokens(this.spec.tokens)) {
+      for (const step of this.expected(tokens).steps) {
+        if (step.kind === 'launch') programs.add(this.context.programs.get(step.kernel, []));
+      }
+    }
+    await Promise.all([...programs].map((program) => program.prepare()));
+  }
+
+  /** The commands for these tensors: those of an earlier run with the same memory, or new ones. */
+  commands(call: Call<Op, WebGpuTensor>): Commands {
+    const known = this.runs.find((run) => run.tokens === call.tokens && this.sameMemory(run, call));
+    if (known !== undefined) return known.commands;
+    const schedule = scheduleOf(this.operation, this.context, viewsOf(this.operation, call));
+    this.workspace.restart();
+    const commands = new Commands(this.context, schedule, call as never, this.workspace);
+    const memory = this.names.map((name) => {
+      const tensor = (call as Tensors)[name];
+      return tensor ? { buffer: tensor.buffer, byteOffset: tensor.byteOffset } : null;
+    });
+    if (this.runs.length === KEPT_RUNS) this.runs.shift();
+    this.runs.push({ tokens: call.tokens, memory, commands });
+    return commands;
+  }
+
+  release(): void {
+    this.workspace.release();
+    this.runs.length = 0;
+  }
+
+  private expected(tokens: number) {
+    return scheduleOf(this.operation, this.context, expectedCall(this.operation, this.spec, tokens));
+  }
+
+  private sameMemory({ memory }: Run, call: object): boolean {
+    return this.names.every((name, i) => {
+      const tensor = (call as Tensors)[name];
+      return tensor?.buffer === memory[i]?.buffer && tensor?.byteOffset === memory[i]?.byteOffset;
+    });
+  }
+}
+
+/** The maximum and all powers of two below: between two of these, no further kernel variant is launched. */
+function typicalTokens(maximum: number): number[] {
+  const numbers = [maximum];
+  for (let tokens = 1; tokens < maximum; tokens *= 2) numbers.push(tokens);
+  return numbers;
+}
