@@ -26,7 +26,7 @@ export interface Kernel<Binding extends string = string, Param extends string = 
 }
 
 /** A signature whose type knows the names. */
-export function signature<Binding extends string, Param extends string>(
+export function signature<Binding extends string, const Param extends string>(
   storage: Readonly<Record<Binding, Storage>>,
   params: readonly Param[],
 ): Signature<Binding, Param> {

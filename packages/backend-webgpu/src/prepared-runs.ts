@@ -3,7 +3,6 @@ import { expectedCall, viewsOf } from './call-tensors.js';
 import { Commands } from './commands.js';
 import type { DeviceContext } from './device-context.js';
 import { scheduleOf } from './operations/index.js';
-import type { Program } from './programs.js';
 import type { WebGpuTensor } from './webgpu-tensor.js';
 import { KeptWorkspace } from './workspace.js';
 
@@ -37,15 +36,14 @@ export class PreparedRuns<Op extends OperationName> {
     for (const bytes of this.expected(spec.tokens).workspaces) this.workspace.take(bytes);
   }
 
-  /** Compiles what runs of tensors at the start of buffers of their own need, without blocking. */
+  /**
+   * Compiles what runs need, without blocking, if their tensors start buffers of their own: first for the maximum of
+   * tokens, then for fewer.
+   */
   async compile(): Promise<void> {
-    const programs = new Set<Program>();
-    for (const tokens of typicalTokens(this.spec.tokens)) {
-      for (const step of this.expected(tokens).steps) {
-        if (step.kind === 'launch') programs.add(this.context.programs.get(step.kernel, []));
-      }
-    }
-    await Promise.all([...programs].map((program) => program.prepare()));
+    const { tokens } = this.spec;
+    await this.compileFor([tokens]);
+    await this.compileFor(powersOfTwo(tokens));
   }
 
   /** The commands for these tensors: those of an earlier run with the same memory, or new ones. */
@@ -69,6 +67,13 @@ export class PreparedRuns<Op extends OperationName> {
     this.runs.length = 0;
   }
 
+  private async compileFor(numbers: readonly number[]): Promise<void> {
+    const { programs } = this.context;
+    const steps = numbers.flatMap((tokens) => this.expected(tokens).steps);
+    const kernels = steps.flatMap((step) => (step.kind === 'launch' ? [step.kernel] : []));
+    await Promise.all(kernels.map((kernel) => programs.get(kernel, []).prepare()));
+  }
+
   private expected(tokens: number) {
     return scheduleOf(this.operation, this.context, expectedCall(this.operation, this.spec, tokens));
   }
@@ -81,9 +86,9 @@ export class PreparedRuns<Op extends OperationName> {
   }
 }
 
-/** The maximum and all powers of two below: between two of these, no further kernel variant is launched. */
-function typicalTokens(maximum: number): number[] {
-  const numbers = [maximum];
+/** Between two of these, no further variant of a kernel is launched. */
+function powersOfTwo(maximum: number): number[] {
+  const numbers: number[] = [];
   for (let tokens = 1; tokens < maximum; tokens *= 2) numbers.push(tokens);
   return numbers;
 }

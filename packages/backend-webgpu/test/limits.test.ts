@@ -82,6 +82,21 @@ describe('limits', () => {
     expect(backend.memory().liveTensors).toBe(0);
   });
 
+  // Buffers are rounded up to 256 bytes.
+  it.each([65540, 268435460, 2 ** 32 - 4])(
+    'refuses a tensor that only rounded up exceeds a buffer of %i bytes',
+    async (bytes) => {
+      const maximum = bytes - (bytes % 256);
+      const backend = await limited({ maxBufferSize: bytes });
+      expect(backend.info.limits.maxTensorBytes).toBe(maximum);
+      expect(() => backend.empty([bytes], 'uint8')).toThrow(
+        expect.objectContaining({ code: 'LIMIT_EXCEEDED' }),
+      );
+      if (bytes < 2 ** 20) backend.empty([maximum], 'uint8').dispose();
+      await backend.settled();
+    },
+  );
+
   it.each([-1, 0, 1])('routes %i experts beyond the most', async (beyond) => {
     const backend = await limited({ maxStorageBufferBindingSize: 4096 });
     const most = backend.info.limits.maxExperts;

@@ -48,6 +48,48 @@ it('record() refuses work that returns a promise, and records nothing afterwards
   expect(expected).toHaveLength(6);
 });
 
+describe('record()', () => {
+  const sizes = { tokens: 3, hidden: 4, numExperts: 8, moeTopk: 2, dtype: 'float32' } as const;
+  const other = backend.tensor(
+    made.gating.map((value) => -value),
+    made.gatingShape,
+    'float32',
+  );
+
+  it('records prepared runs: after what the encoder holds already', async () => {
+    const expected = await moeDispatch(x, other, { moeTopk: 2 }).topKIndices.read();
+    const prepared = prepareDispatch(backend, sizes);
+    const late = backend.empty(made.gatingShape, 'float32');
+    const out = moeDispatch(x, gating, { moeTopk: 2 });
+    const encoder = device.createCommandEncoder();
+    encoder.copyBufferToBuffer(other.buffer, 0, late.buffer, 0, other.byteLength);
+    backend.record(encoder, () => prepared.run(x, late, out));
+    device.queue.submit([encoder.finish()]);
+    expect(await out.topKIndices.read()).toEqual(expected);
+    prepared.dispose();
+  });
+
+  it('restores the outer recording after an inner one', async () => {
+    const [expected, ofOther] = [gating, other].map((g) => moeDispatch(x, g, { moeTopk: 2 }));
+    const out = [other, gating, gating].map((g) => moeDispatch(x, g, { moeTopk: 2 }));
+    const [outer, inner] = [device.createCommandEncoder(), device.createCommandEncoder()];
+    backend.record(outer, () => {
+      backend.record(inner, () => void moeDispatch(x, other, { moeTopk: 2, out: out[1] }));
+      expect(() => backend.record(inner, () => throwError())).toThrow('thrown by work');
+      moeDispatch(x, gating, { moeTopk: 2, out: out[0] });
+    });
+    device.queue.submit([outer.finish()]);
+    expect(await out[0].topKIndices.read()).toEqual(await expected.topKIndices.read());
+    expect(await out[1].topKIndices.read()).toEqual(await expected.topKIndices.read());
+    device.queue.submit([inner.finish()]);
+    expect(await out[1].topKIndices.read()).toEqual(await ofOther.topKIndices.read());
+  });
+});
+
+function throwError(): never {
+  throw new Error('thrown by work');
+}
+
 it("the backend keeps the GPU object, the caller's or its own, with which Dawn's device would go", async () => {
   expect(backend.gpu).toBe(gpu);
   const own = await webgpu({ gpu }).create();
