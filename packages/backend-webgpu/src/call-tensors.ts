@@ -1,53 +1,47 @@
-import { DTYPES } from '@moe-dispatch/core';
+import type { OperationName } from '@moe-dispatch/core';
 import {
+  byteLengthOf,
   type Call,
-  INPUTS,
-  type OperationName,
-  OUTPUTS,
   type Spec,
-  TENSORS,
   type TensorName,
-} from './call.js';
+  tensorDType,
+  tensorNames,
+  tensorShape,
+} from '@moe-dispatch/core/backend';
 import type { View } from './segments.js';
 
-type Tensors<T> = Readonly<Partial<Record<TensorName, T | null>>>;
-
-/** The tensors of a call that have these names; an absent one is left out. */
-export function tensorsOf<T>(names: readonly TensorName[], call: object): T[] {
-  const tensors: T[] = [];
-  for (const name of names) {
-    const tensor = (call as Tensors<T>)[name];
-    if (tensor) tensors.push(tensor);
-  }
-  return tensors;
+/** Where a tensor's bytes are in its buffer. */
+interface Layout {
+  readonly byteOffset: number;
+  readonly byteLength: number;
 }
 
+/** A call whose tensors are looked up by name. */
+export type Tensors<T> = Readonly<Partial<Record<TensorName, T | null>>>;
+
 /** The call with views in place of its tensors. */
-export function viewsOf<Op extends OperationName>(
-  operation: Op,
-  call: Call<Op, { readonly byteOffset: number; readonly byteLength: number }>,
-): Call<Op, View> {
+export function viewsOf<Op extends OperationName>(operation: Op, call: Call<Op, Layout>): Call<Op, View> {
   const views: Record<string, unknown> = { ...call };
-  for (const memory of [...INPUTS[operation], ...OUTPUTS[operation]]) {
-    const tensor = (call as Tensors<View>)[memory];
+  for (const memory of tensorNames(operation)) {
+    const tensor = (call as Tensors<Layout>)[memory];
     if (tensor) views[memory] = { memory, byteOffset: tensor.byteOffset, byteLength: tensor.byteLength };
   }
   return views as never;
 }
 
-/** The call that a prepared operation expects for so many tokens: each tensor at the start of a buffer. */
-export function expectedCall<Op extends OperationName>(
+/** A call of so many tokens, each tensor of which starts a buffer. */
+export function typicalCall<Op extends OperationName>(
   operation: Op,
   spec: Spec<Op>,
   tokens: number,
 ): Call<Op, View> {
-  const sizes = { ...spec, tokens };
-  const call = { ...sizes } as Record<string, unknown>;
-  for (const memory of [...INPUTS[operation], ...OUTPUTS[operation]]) {
-    const { dtype, shape } = TENSORS[memory];
-    const { bytes } = DTYPES[dtype === 'rows' ? spec.dtype : dtype];
-    const byteLength = shape(sizes).reduce((product, size) => product * size, bytes);
-    call[memory] = { memory, byteOffset: 0, byteLength };
+  const call = { ...spec, tokens };
+  const views: Record<string, unknown> = { ...call };
+  for (const memory of tensorNames(operation)) {
+    const byteLength = byteLengthOf(tensorShape(memory, call), tensorDType(memory, spec));
+    // Without experts there is no bias.
+    const absent = memory === 'ffn2Bias' && spec.numExperts === 0;
+    views[memory] = absent ? null : { memory, byteOffset: 0, byteLength };
   }
-  return call as never;
+  return views as never;
 }

@@ -1,10 +1,11 @@
-import { type BackendInfo, BackendUnavailableError, DTYPES, type DType } from '@moe-dispatch/core';
+import { BackendUnavailableError } from '@moe-dispatch/core';
 import { BufferPool } from './buffer-pool.js';
-import { maxExperts, maxTensorBytes, readLimits } from './device-limits.js';
+import { readLimits } from './device-limits.js';
 import { Faults } from './faults.js';
 import { Programs } from './programs.js';
 import type { DeviceTraits } from './schedule.js';
 import { Uniforms } from './uniforms.js';
+import { bufferCheck } from './wrap-buffer.js';
 
 const MAX_WORKGROUP_SIZE = 256;
 /** The most that a kernel binds: place-pairs, with the rows. */
@@ -19,6 +20,8 @@ export interface DeviceContext extends DeviceTraits {
   readonly uniforms: Uniforms;
   readonly faults: Faults;
   readonly pool: BufferPool;
+  /** Whether something is a GPUBuffer of this implementation of WebGPU. */
+  readonly isBuffer: (value: unknown) => value is GPUBuffer;
 }
 
 /** @throws BackendUnavailableError if the device allows less than the kernels need. */
@@ -34,7 +37,10 @@ export function makeContext(device: GPUDevice): DeviceContext {
   );
   checkLeast('maxStorageBuffersPerShaderStage', limits.maxStorageBuffersPerShaderStage, STORAGE_BUFFERS);
   const faults = new Faults(device);
+  const pool = new BufferPool(device, faults);
   const workgroupSize = 2 ** Math.floor(Math.log2(threads));
+  const probe = pool.acquire(4, 'a first buffer');
+  pool.release(probe);
   return {
     device,
     limits,
@@ -43,19 +49,16 @@ export function makeContext(device: GPUDevice): DeviceContext {
     programs: new Programs(device, faults, workgroupSize),
     uniforms: new Uniforms(device),
     faults,
-    pool: new BufferPool(device, faults),
+    pool,
+    isBuffer: bufferCheck(probe),
   };
 }
 
-export function describeDevice(device: GPUDevice, { limits }: DeviceContext): BackendInfo {
+/** The device in words. */
+export function describeDevice(device: GPUDevice): string {
   // Older implementations lack adapterInfo.
   const { description, vendor, architecture } = device.adapterInfo ?? {};
-  return {
-    name: 'webgpu',
-    device: description || [vendor, architecture].filter(Boolean).join(' ') || 'a WebGPU device',
-    dtypes: Object.keys(DTYPES) as DType[],
-    limits: { ...limits, maxTensorBytes: maxTensorBytes(limits), maxExperts: maxExperts(limits) },
-  };
+  return description || [vendor, architecture].filter(Boolean).join(' ') || 'a WebGPU device';
 }
 
 function subgroupSize(device: GPUDevice): number {

@@ -1,8 +1,9 @@
-import { DeviceError } from '@moe-dispatch/core';
-import { type Call, INPUTS, type OperationName, OUTPUTS } from './call.js';
-import { tensorsOf, viewsOf } from './call-tensors.js';
+import { DeviceError, type OperationName } from '@moe-dispatch/core';
+import { type Call, checkUsable, OPERATIONS, type TensorName, tensorNames } from '@moe-dispatch/core/backend';
+import { bindSchedule } from './bind-schedule.js';
+import { type Tensors, viewsOf } from './call-tensors.js';
 import { checkEncoder, checkEnded } from './check-recording.js';
-import { Commands } from './commands.js';
+import type { Commands } from './commands.js';
 import type { DeviceContext } from './device-context.js';
 import { firstFault } from './faults.js';
 import { scheduleOf } from './operations/index.js';
@@ -48,7 +49,7 @@ export class Executor {
   issue<Op extends OperationName>(operation: Op, call: Call<Op, WebGpuTensor>): void {
     const schedule = scheduleOf(operation, this.context, viewsOf(operation, call));
     const bind = (workspace: OwnWorkspace | PooledWorkspace) =>
-      new Commands(this.context, schedule, call as never, workspace);
+      bindSchedule(this.context, schedule, call, workspace);
     if (this.recording !== undefined) {
       // The encoder may be submitted any time, so what it uses is left to the garbage collector.
       this.run(operation, call, () => bind(new OwnWorkspace(this.context.device)));
@@ -77,9 +78,9 @@ export class Executor {
       return bound;
     });
     // What an operation works on comes first: it explains errors of the work itself.
-    const outputs = tensorsOf<WebGpuTensor>(OUTPUTS[operation], call);
-    const before = tensorsOf<WebGpuTensor>(INPUTS[operation], call).flatMap((tensor) => tensor.faults());
-    before.push(...commands.faults(), ...outputs.flatMap((tensor) => tensor.memoryFaults()), fault);
+    const { outputs, inputs } = tensorsOf(operation, call);
+    const before = [...inputs.flatMap((tensor) => tensor.faults()), ...commands.faults()];
+    before.push(...outputs.flatMap((tensor) => tensor.memoryFaults()), fault);
     const work = faults.track(firstFault(before));
     for (const tensor of outputs) tensor.writtenBy(work);
   }
@@ -98,7 +99,7 @@ export class Executor {
     if ('value' in copied) return copied.value;
     // The device may say only a little later that it is lost.
     await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, LOSS_NOTICE_MS))]);
-    this.checkNotLost();
+    checkUsable(tensor.backend);
     throw new DeviceError('DEVICE_ERROR', {
       argument: 'tensor',
       found: String(copied.cause),
@@ -111,6 +112,14 @@ export class Executor {
 /** How long a failed read waits for the news that the device is lost. */
 const LOSS_NOTICE_MS = 100;
 const BOTH = ['validation', 'out-of-memory'] as const;
+
+function tensorsOf(operation: OperationName, call: object) {
+  const named = (names: readonly TensorName[]) =>
+    names.map((name) => (call as Tensors<WebGpuTensor>)[name]).filter((tensor) => !!tensor);
+  const names = tensorNames(operation);
+  const { length } = OPERATIONS[operation].outputs;
+  return { outputs: named(names.slice(0, length)), inputs: named(names.slice(length)) };
+}
 
 function outcome<V>(promise: Promise<V>): Promise<{ value: V } | { cause: unknown }> {
   return promise.then(

@@ -1,6 +1,8 @@
-import { type Call, INPUTS, type OperationName, OUTPUTS, type Spec, type TensorName } from './call.js';
-import { expectedCall, viewsOf } from './call-tensors.js';
-import { Commands } from './commands.js';
+import type { OperationName } from '@moe-dispatch/core';
+import { type Call, type Spec, type TensorName, tensorNames } from '@moe-dispatch/core/backend';
+import { bindSchedule } from './bind-schedule.js';
+import { type Tensors, typicalCall, viewsOf } from './call-tensors.js';
+import type { Commands } from './commands.js';
 import type { DeviceContext } from './device-context.js';
 import { scheduleOf } from './operations/index.js';
 import type { WebGpuTensor } from './webgpu-tensor.js';
@@ -14,8 +16,6 @@ interface Run {
   readonly memory: readonly ({ readonly buffer: GPUBuffer; readonly byteOffset: number } | null)[];
   readonly commands: Commands;
 }
-
-type Tensors = Readonly<Partial<Record<TensorName, WebGpuTensor | null>>>;
 
 /** What is kept for a prepared operation: its workspace, and the commands of the last runs. */
 export class PreparedRuns<Op extends OperationName> {
@@ -31,9 +31,9 @@ export class PreparedRuns<Op extends OperationName> {
     this.context = context;
     this.operation = operation;
     this.spec = spec;
-    this.names = [...INPUTS[operation], ...OUTPUTS[operation]];
+    this.names = tensorNames(operation);
     this.workspace = new KeptWorkspace(context.pool);
-    for (const bytes of this.expected(spec.tokens).workspaces) this.workspace.take(bytes);
+    for (const bytes of this.typical(spec.tokens).workspaces) this.workspace.take(bytes);
   }
 
   /**
@@ -52,9 +52,9 @@ export class PreparedRuns<Op extends OperationName> {
     if (known !== undefined) return known.commands;
     const schedule = scheduleOf(this.operation, this.context, viewsOf(this.operation, call));
     this.workspace.restart();
-    const commands = new Commands(this.context, schedule, call as never, this.workspace);
+    const commands = bindSchedule(this.context, schedule, call, this.workspace);
     const memory = this.names.map((name) => {
-      const tensor = (call as Tensors)[name];
+      const tensor = (call as Tensors<WebGpuTensor>)[name];
       return tensor ? { buffer: tensor.buffer, byteOffset: tensor.byteOffset } : null;
     });
     if (this.runs.length === KEPT_RUNS) this.runs.shift();
@@ -69,18 +69,18 @@ export class PreparedRuns<Op extends OperationName> {
 
   private async compileFor(numbers: readonly number[]): Promise<void> {
     const { programs } = this.context;
-    const steps = numbers.flatMap((tokens) => this.expected(tokens).steps);
+    const steps = numbers.flatMap((tokens) => this.typical(tokens).steps);
     const kernels = steps.flatMap((step) => (step.kind === 'launch' ? [step.kernel] : []));
     await Promise.all(kernels.map((kernel) => programs.get(kernel, []).prepare()));
   }
 
-  private expected(tokens: number) {
-    return scheduleOf(this.operation, this.context, expectedCall(this.operation, this.spec, tokens));
+  private typical(tokens: number) {
+    return scheduleOf(this.operation, this.context, typicalCall(this.operation, this.spec, tokens));
   }
 
   private sameMemory({ memory }: Run, call: object): boolean {
     return this.names.every((name, i) => {
-      const tensor = (call as Tensors)[name];
+      const tensor = (call as Tensors<WebGpuTensor>)[name];
       return tensor?.buffer === memory[i]?.buffer && tensor?.byteOffset === memory[i]?.byteOffset;
     });
   }

@@ -1,5 +1,5 @@
 import { ResourceError } from '@moe-dispatch/core';
-import type { TensorName } from './call.js';
+import type { TensorName } from '@moe-dispatch/core/backend';
 import type { DeviceLimits } from './device-limits.js';
 import type { Kernel } from './kernel.js';
 import type { Segment, View } from './segments.js';

@@ -1,62 +1,52 @@
-import {
-  type DispatchCall,
-  type DispatchTensors,
-  type Out,
-  type PrepareCall,
-  PreparedDispatch,
-} from '@moe-dispatch/core';
+import { type Backend, type OperationName, Prepared, type RunArguments } from '@moe-dispatch/core';
+import { type Call, OPERATIONS, type Spec } from '@moe-dispatch/core/backend';
 import type { Executor } from './executor.js';
 import { PreparedRuns } from './prepared-runs.js';
-import type { WebGpuBackend } from './webgpu-backend.js';
 import type { WebGpuTensor } from './webgpu-tensor.js';
 
 /**
- * moeDispatch for one fixed size on a GPUDevice. Runs follow one another on the queue, so any number may be in
- * flight. Tensors met before allocate nothing at all.
+ * A prepared operation on a GPUDevice. Runs follow one another on the queue, so any number may be in flight. Tensors and
+ * numbers of tokens met before allocate nothing at all.
+ *
+ * `ready` covers tensors that are the only ones in their buffers. If an input shares its buffer with an output, or a
+ * wrapped tensor starts at no multiple of 16 bytes, the first such run may compile further kernels.
  */
-export class WebGpuPreparedDispatch extends PreparedDispatch<WebGpuTensor> {
+export class WebGpuPrepared<Op extends OperationName = OperationName> extends Prepared<Op, WebGpuTensor> {
   override readonly ready: Promise<void>;
   private readonly executor: Executor;
-  private readonly runs: PreparedRuns<'moeDispatch'>;
+  private readonly runs: PreparedRuns<Op>;
 
-  constructor(backend: WebGpuBackend, spec: PrepareCall) {
-    super(backend, spec);
-    this.executor = backend.executor;
-    this.runs = new PreparedRuns(backend.executor.context, 'moeDispatch', { ...spec, router: spec.routing });
+  constructor(backend: Backend<WebGpuTensor, GPUBuffer>, operation: Op, spec: Spec<Op>, executor: Executor) {
+    super(backend as never, operation, spec);
+    this.executor = executor;
+    this.runs = new PreparedRuns(executor.context, operation, spec);
     this.ready = this.runs.compile();
     // Whoever does not wait for it hears of the error from a read.
     this.ready.catch(() => {});
   }
 
-  /** Bytes of workspace held until `dispose()`. */
-  get workspaceBytes(): number {
+  override get workspaceBytes(): number {
     return this.runs.workspace.bytes;
   }
 
   /**
    * Records a run into the caller's encoder and submits nothing. Dispose neither this nor the tensors before the
    * encoder is submitted.
-   * @param descriptor of its compute pass: a label, timestamp writes.
-   * @throws as `run`; InvalidArgumentError INVALID_ARGUMENT if `encoder` is no GPUCommandEncoder.
+   *
+   * Takes the encoder, what `run` takes, and if wanted the descriptor of the compute pass: a label, timestamp writes.
+   * @throws as `run`; InvalidArgumentError INVALID_ARGUMENT unless `encoder` is a GPUCommandEncoder.
    */
   encode(
     encoder: GPUCommandEncoder,
-    x: WebGpuTensor,
-    gatingOutput: WebGpuTensor,
-    out: Out<DispatchTensors<WebGpuTensor>, WebGpuTensor>,
-    descriptor?: GPUComputePassDescriptor,
+    ...rest: [...RunArguments<Op>, descriptor?: GPUComputePassDescriptor]
   ): void {
-    this.executor.record(encoder, () => this.run(x, gatingOutput, out), descriptor);
+    const { inputs, optional } = OPERATIONS[this.operation];
+    const descriptor = rest[inputs.length + optional.length + 1] as GPUComputePassDescriptor | undefined;
+    this.executor.record(encoder, () => this.run(...(rest as unknown as RunArguments<Op>)), descriptor);
   }
 
-  protected override execute(call: DispatchCall<WebGpuTensor>): void {
-    const known = call as DispatchCall<WebGpuTensor> & {
-      dtype: never;
-      router: never;
-      gatingOutput: WebGpuTensor;
-    };
-    Object.assign(known, { dtype: call.x.dtype, router: call.routing, gatingOutput: call.gating });
-    this.executor.run('moeDispatch', known, () => this.runs.commands(known));
+  protected override execute(call: Call<Op, WebGpuTensor>): void {
+    this.executor.run(this.operation, call, () => this.runs.commands(call));
   }
 
   protected override release(): void {

@@ -1,6 +1,7 @@
-import { type DType, Tensor } from '@moe-dispatch/core';
+import { Tensor } from '@moe-dispatch/core';
+import type { TensorSpec } from '@moe-dispatch/core/backend';
+import type { Executor } from './executor.js';
 import type { Fault } from './faults.js';
-import type { WebGpuBackend } from './webgpu-backend.js';
 
 /** A tensor in a GPUBuffer. */
 export class WebGpuTensor extends Tensor {
@@ -9,21 +10,15 @@ export class WebGpuTensor extends Tensor {
   readonly buffer: GPUBuffer;
   /** A multiple of 4. */
   readonly byteOffset: number;
-  private readonly owner: WebGpuBackend;
+  private readonly executor: Executor;
   /** What may have gone wrong with the work that wrote the content; undefined once known to be right. */
   private workFault: Fault | undefined;
 
-  constructor(
-    backend: WebGpuBackend,
-    shape: readonly number[],
-    dtype: DType,
-    byteLength: number,
-    memory: { buffer: GPUBuffer; byteOffset: number; borrowed: boolean },
-  ) {
-    super(backend, shape, dtype, byteLength, memory.borrowed);
-    this.owner = backend;
-    this.buffer = memory.buffer;
-    this.byteOffset = memory.byteOffset;
+  constructor(spec: TensorSpec, executor: Executor, buffer: GPUBuffer, byteOffset: number) {
+    super(spec);
+    this.executor = executor;
+    this.buffer = buffer;
+    this.byteOffset = byteOffset;
   }
 
   get memory(): GPUBuffer {
@@ -34,9 +29,13 @@ export class WebGpuTensor extends Tensor {
     return this.buffer.size - this.byteOffset;
   }
 
+  override get [Symbol.toStringTag](): string {
+    return 'WebGpuTensor';
+  }
+
   /** What may yet turn out wrong with the memory. */
   memoryFaults(): Fault[] {
-    const fault = this.owner.context.pool.faultOf(this.buffer);
+    const fault = this.executor.context.pool.faultOf(this.buffer);
     return fault === undefined ? [] : [fault];
   }
 
@@ -55,10 +54,10 @@ export class WebGpuTensor extends Tensor {
   }
 
   protected override download(): Promise<ArrayBuffer> {
-    return this.owner.executor.read(this);
+    return this.executor.read(this);
   }
 
   protected override release(): void {
-    if (!this.borrowed) this.owner.context.pool.release(this.buffer);
+    if (!this.borrowed) this.executor.context.pool.release(this.buffer);
   }
 }

@@ -1,6 +1,8 @@
 import { BackendUnavailableError, moeDispatch, ResourceError } from '@moe-dispatch/core';
+import { contractOf } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { webgpu } from '../src/index.js';
+import type { WebGpuContract } from '../src/webgpu-contract.js';
 import { checkDispatch } from './check-dispatch.js';
 import { limitedDevice } from './limited-device.js';
 import { newDevice } from './require-gpu.js';
@@ -46,7 +48,8 @@ describe('limits', () => {
       maxComputeInvocationsPerWorkgroup: threads,
       maxComputeWorkgroupSizeX: threads,
     });
-    expect(backend.context.workgroupSize).toBe(threads < 128 ? 64 : threads < 256 ? 128 : 256);
+    const { executor } = contractOf(backend as never) as unknown as WebGpuContract;
+    expect(executor.context.workgroupSize).toBe(threads < 128 ? 64 : threads < 256 ? 128 : 256);
     await checkDispatch(backend, sizes);
   });
 

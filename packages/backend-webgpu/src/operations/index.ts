@@ -1,4 +1,5 @@
-import type { Call, OperationName } from '../call.js';
+import type { OperationName } from '@moe-dispatch/core';
+import type { Call } from '@moe-dispatch/core/backend';
 import { type DeviceTraits, Schedule } from '../schedule.js';
 import type { View } from '../segments.js';
 import { permuteRows } from './permute-rows.js';
@@ -9,8 +10,8 @@ import { fewPairs } from './tiles.js';
 
 type Scheduler<Op extends OperationName> = (schedule: Schedule, call: Call<Op, View>) => void;
 
-/** What each operation does. */
-const SCHEDULERS: { readonly [Op in OperationName]: Scheduler<Op> } = {
+/** What each operation does. One that is missing here is not implemented. */
+export const SCHEDULERS: { readonly [Op in OperationName]?: Scheduler<Op> } = {
   moeDispatch: (schedule, call) => {
     const tiles = routeTokens(schedule, call, !fewPairs(schedule.device, call));
     planAndPermute(schedule, call, tiles);
@@ -28,6 +29,6 @@ export function scheduleOf<Op extends OperationName>(
   call: Call<Op, View>,
 ): Schedule {
   const schedule = new Schedule(device);
-  SCHEDULERS[operation](schedule, call);
+  (SCHEDULERS[operation] as Scheduler<Op>)(schedule, call);
   return schedule;
 }

@@ -1,5 +1,5 @@
 import { DTYPES, ResourceError } from '@moe-dispatch/core';
-import type { Call } from '../call.js';
+import type { Call } from '@moe-dispatch/core/backend';
 import { maxTensorBytes } from '../device-limits.js';
 import type { RowUnit } from '../kernels/copy-rows.wgsl.js';
 import { gatherBytes } from '../kernels/gather-bytes.wgsl.js';

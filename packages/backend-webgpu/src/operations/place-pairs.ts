@@ -1,4 +1,4 @@
-import type { Call } from '../call.js';
+import type { Call } from '@moe-dispatch/core/backend';
 import {
   type FewPairs,
   placeCounted,

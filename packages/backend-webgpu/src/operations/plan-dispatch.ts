@@ -1,4 +1,4 @@
-import type { Call } from '../call.js';
+import type { Call } from '@moe-dispatch/core/backend';
 import type { Schedule } from '../schedule.js';
 import { type View, wordsPerBinding } from '../segments.js';
 import { copyLayout, permuteRows } from './permute-rows.js';

@@ -1,5 +1,5 @@
 import { DTYPES, type FloatDType, ResourceError } from '@moe-dispatch/core';
-import type { Call as OperationCall } from '../call.js';
+import type { Call as OperationCall } from '@moe-dispatch/core/backend';
 import type { DeviceLimits } from '../device-limits.js';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
 import { reduceRows } from '../kernels/reduce-rows.wgsl.js';

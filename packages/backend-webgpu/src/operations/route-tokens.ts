@@ -1,5 +1,5 @@
-import { ResourceError, type Routing as Router } from '@moe-dispatch/core';
-import type { Call, Spec } from '../call.js';
+import { ResourceError } from '@moe-dispatch/core';
+import type { Call, Router, Spec } from '@moe-dispatch/core/backend';
 import { routeRank } from '../kernels/route-rank.wgsl.js';
 import {
   lanesForRow,

@@ -1,4 +1,4 @@
-import type { Call, Sizes } from '../call.js';
+import type { Call, Sizes } from '@moe-dispatch/core/backend';
 import { countExperts } from '../kernels/count-experts.wgsl.js';
 import { scanTiles } from '../kernels/scan-tiles.wgsl.js';
 import type { DeviceTraits, Schedule } from '../schedule.js';
