@@ -10,6 +10,7 @@ export class WebGpuTensor extends Tensor {
   readonly buffer: GPUBuffer;
   /** A multiple of 4. */
   readonly byteOffset: number;
+  readonly capacity: number;
   private readonly executor: Executor;
   /** What may have gone wrong with the work that wrote the content; undefined once known to be right. */
   private workFault: Fault | undefined;
@@ -19,14 +20,12 @@ export class WebGpuTensor extends Tensor {
     this.executor = executor;
     this.buffer = buffer;
     this.byteOffset = byteOffset;
+    // Once: asking the buffer takes time, and its size never changes.
+    this.capacity = buffer.size - byteOffset;
   }
 
   get memory(): GPUBuffer {
     return this.buffer;
-  }
-
-  get capacity(): number {
-    return this.buffer.size - this.byteOffset;
   }
 
   override get [Symbol.toStringTag](): string {

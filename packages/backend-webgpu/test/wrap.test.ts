@@ -25,9 +25,11 @@ function arena(backend: WebGpuBackend, sizes: Sizes, alignment: number) {
   const used: [number, number][] = [];
   let end = alignment;
   for (const [type, shape] of Object.values(shapes)) {
-    const bytes = (shape as readonly number[]).reduce((a, b) => a * b, DTYPES[type].bytes);
-    used.push([end, end + bytes]);
-    end += Math.ceil(bytes / alignment) * alignment;
+    const element = DTYPES[type].bytes;
+    const bytes = (shape as readonly number[]).reduce((a, b) => a * b, element);
+    const start = Math.ceil(end / element) * element;
+    used.push([start, start + bytes]);
+    end = Math.ceil((start + bytes) / alignment) * alignment;
   }
   const buffer = device!.createBuffer({ size: end + 4, usage: STORAGE_USAGE });
   device!.queue.writeBuffer(buffer, 0, new Uint8Array(end + 4).fill(CANARY));
