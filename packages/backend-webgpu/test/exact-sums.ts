@@ -107,15 +107,25 @@ function kinds(random: Values): Values[] {
   ];
 }
 
+/** Every layout of rows, choices one by one and together, with and without a bias; more kernels take long to compile. */
+const SHAPES = [
+  { topKs: [1, 5, 7, 67], hiddens: [8, 64], biased: false },
+  { topKs: [4, 8, 68], hiddens: [8, 64], biased: true },
+  { topKs: [1, 5, 7, 67], hiddens: [2, 50], biased: true },
+  { topKs: [4, 8, 68], hiddens: [2, 50], biased: false },
+  { topKs: [4, 8, 68], hiddens: [1, 17, 33], biased: true },
+  { topKs: [3, 9, 69], hiddens: [1, 17, 33], biased: false },
+];
+
 /** A call of random sizes and contents, extremes included; some indices are out of range. */
 export function randomReduce(dtype: FloatDType, seed: number): HostReduce {
   const random = randomNumbers(seed);
   const integer = (below: number) => Math.floor(random() * below);
   const all = kinds(random);
   const kind = () => all[random() < 0.4 ? 0 : integer(all.length)];
-  const topK = random() < 0.7 ? 1 + integer(8) : 1 + integer(70);
+  const { topKs, hiddens, biased } = SHAPES[seed % SHAPES.length];
   const tokens = 1 + integer(12);
-  const hidden = [1, 3, 4, 8, 17, 32, 50, 64][integer(8)];
+  const [topK, hidden] = [topKs[integer(topKs.length)], hiddens[integer(hiddens.length)]];
   const experts = topK + integer(4);
   const floats = (count: number, values: Values) =>
     narrow(dtype, Float32Array.from({ length: count }, values));
@@ -129,7 +139,7 @@ export function randomReduce(dtype: FloatDType, seed: number): HostReduce {
   return {
     ...{ dtype, tokens, hidden, experts, topK },
     rows: floats(topK * tokens * hidden, mixed(ofRows)),
-    bias: random() < 0.5 ? null : floats(experts * hidden, mixed(ofBias)),
+    bias: biased ? floats(experts * hidden, mixed(ofBias)) : null,
     scales: Float32Array.from({ length: tokens * topK }, mixed(ofScales)),
     map: Int32Array.from({ length: topK * tokens }, () => index(integer(topK * tokens), topK * tokens)),
     choices: Int32Array.from({ length: tokens * topK }, () => index(integer(experts), experts)),

@@ -1,7 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { type Kernel, kernelId } from '../kernel.js';
 import { FLOAT32 } from './float32.wgsl.js';
-import { rowFloats } from './row-floats.wgsl.js';
+import { floatChecks, rowFloats } from './row-floats.wgsl.js';
 import { type RowLayout, rowUnits } from './row-units.wgsl.js';
 
 /**
@@ -91,6 +91,7 @@ function inFloats(options: ReduceRowsOptions): string {
   const choices = Array.from({ length: unroll }, (_, j) => j);
   const checked = arithmetic === 'normal floats';
   return /* wgsl */ `${rowFloats(dtype, layout)}
+${checked ? floatChecks(dtype, layout) : ''}
 struct Term { live: bool, weight: f32, value: Floats }
 
 // What choice k adds; nothing where its row or expert is out of range.
@@ -111,17 +112,11 @@ fn result(i: u32, number: u32) -> Unit {
     ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n    ')}
     ${choices.map((j) => addTerm(`term${j}`, bias, checked)).join('\n    ')}
   }
-  ${checked ? CHECK : ''}
+  ${checked ? 'if (doubtful(least, sum)) { return exact(i, number); }' : ''}
   return pack(sum);
 }
 `;
 }
-
-/**
- * Sums of numbers of at least 2^-100, or of their float32 products of that size, are multiples of 2^-123, so no
- * subnormals; and what a subnormal beside such a number would add is rounded away.
- */
-const CHECK = 'if (any_below(least, 0x1p-100f)) { return exact(i, number); }';
 
 function addBias({ gatheredBias }: ReduceRowsOptions): string {
   return `let expert = expert_of(token, k);

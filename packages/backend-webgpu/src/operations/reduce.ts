@@ -93,7 +93,12 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
-    ...{ arithmetic, dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)! },
+    ...{
+      arithmetic,
+      dtype,
+      layout,
+      unroll: arithmetic === 'integers' ? 1 : UNROLLS.find((n) => topK % n === 0)!,
+    },
     ...{ bias: sources.bias !== null, gathered: sources.gathered, gatheredBias: sources.gatheredBias },
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
