@@ -2,6 +2,7 @@ import { BackendUnavailableError } from '@moe-dispatch/core';
 import { BufferPool } from './buffer-pool.js';
 import { readLimits } from './device-limits.js';
 import { Faults } from './faults.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import { Programs } from './programs.js';
 import type { DeviceTraits } from './schedule.js';
 import { Uniforms } from './uniforms.js';
@@ -25,7 +26,7 @@ export interface DeviceContext extends DeviceTraits {
 }
 
 /** @throws BackendUnavailableError if the device allows less than the kernels need. */
-export function makeContext(device: GPUDevice): DeviceContext {
+export function makeContext(device: GPUDevice, arithmetic: Arithmetic): DeviceContext {
   const limits = readLimits(device.limits);
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX, maxComputeWorkgroupStorageSize } =
     limits;
@@ -46,6 +47,7 @@ export function makeContext(device: GPUDevice): DeviceContext {
     limits,
     workgroupSize,
     subgroupSize: subgroupSize(device),
+    arithmetic,
     programs: new Programs(device, faults, workgroupSize),
     uniforms: new Uniforms(device),
     faults,

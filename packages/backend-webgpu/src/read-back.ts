@@ -8,7 +8,7 @@ const MAP_READ = 1;
 /** Copies a tensor's bytes out. The copy is submitted before this returns, so later work does not show in it. */
 export async function readBack(
   device: GPUDevice,
-  { buffer, byteOffset, byteLength }: WebGpuTensor,
+  { buffer, byteOffset, byteLength }: Pick<WebGpuTensor, 'buffer' | 'byteOffset' | 'byteLength'>,
 ): Promise<ArrayBuffer> {
   if (byteLength === 0) return new ArrayBuffer(0);
   const size = Math.ceil(byteLength / 4) * 4;

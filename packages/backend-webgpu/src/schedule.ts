@@ -2,6 +2,7 @@ import { ResourceError } from '@moe-dispatch/core';
 import type { TensorName } from '@moe-dispatch/core/backend';
 import type { DeviceLimits } from './device-limits.js';
 import type { Kernel } from './kernel.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import type { Segment, View } from './segments.js';
 
 /** What operations need to know of the device. */
@@ -11,6 +12,8 @@ export interface DeviceTraits {
   readonly workgroupSize: number;
   /** Lanes of every subgroup; 0 if there are no subgroups or their size varies. */
   readonly subgroupSize: number;
+  /** How far its float32 is trusted. */
+  readonly arithmetic: Arithmetic;
 }
 
 /** Memory by its name: a tensor of the call, or a workspace of the schedule by its number. */

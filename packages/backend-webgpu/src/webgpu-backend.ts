@@ -1,6 +1,7 @@
 import { Backend, type OperationName } from '@moe-dispatch/core';
 import { checkUsable } from '@moe-dispatch/core/backend';
 import type { Executor } from './executor.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import { WebGpuContract } from './webgpu-contract.js';
 import type { WebGpuPrepared } from './webgpu-prepared.js';
 import type { WebGpuTensor } from './webgpu-tensor.js';
@@ -23,10 +24,11 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer> {
   /**
    * @param ownsDevice whether `dispose()` destroys the device.
    * @param gpu what the device came from, if it is known.
+   * @param arithmetic how far the device's float32 is trusted: what `findArithmetic` found.
    * @throws BackendUnavailableError if the device allows less than the kernels need.
    */
-  constructor(device: GPUDevice, ownsDevice: boolean, gpu?: GPU) {
-    const contract = new WebGpuContract(device, ownsDevice, gpu);
+  constructor(device: GPUDevice, ownsDevice: boolean, gpu?: GPU, arithmetic: Arithmetic = 'integers') {
+    const contract = new WebGpuContract(device, ownsDevice, gpu, arithmetic);
     super(contract);
     this.device = device;
     this.lost = device.lost;

@@ -10,6 +10,7 @@ import { describeDevice, makeContext } from './device-context.js';
 import { maxExperts, maxTensorBytes } from './device-limits.js';
 import { Executor } from './executor.js';
 import { faultOf } from './faults.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import { SCHEDULERS } from './operations/index.js';
 import { upload } from './upload.js';
 import { WebGpuPrepared } from './webgpu-prepared.js';
@@ -29,8 +30,8 @@ export class WebGpuContract implements BackendContract<WebGpuTensor, GPUBuffer> 
   private readonly ownsDevice: boolean;
 
   /** @throws BackendUnavailableError if the device allows less than the kernels need. */
-  constructor(device: GPUDevice, ownsDevice: boolean, gpu: GPU | undefined) {
-    const context = makeContext(device);
+  constructor(device: GPUDevice, ownsDevice: boolean, gpu: GPU | undefined, arithmetic: Arithmetic) {
+    const context = makeContext(device, arithmetic);
     const { limits, faults } = context;
     this.executor = new Executor(context);
     this.device = describeDevice(device);

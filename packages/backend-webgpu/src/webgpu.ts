@@ -2,6 +2,7 @@ import { type BackendFactory, isMoeDispatchError } from '@moe-dispatch/core';
 import { readOptions } from '@moe-dispatch/core/backend';
 import { LIMIT_NAMES } from './device-limits.js';
 import { checkMethods } from './duck-types.js';
+import { findArithmetic } from './find-arithmetic.js';
 import { findGpu, unavailable } from './find-gpu.js';
 import { WebGpuBackend } from './webgpu-backend.js';
 
@@ -33,9 +34,12 @@ export function webgpu(options: WebGpuOptions = {}): BackendFactory<WebGpuBacken
   return {
     name: 'webgpu',
     async create() {
-      if (device !== undefined) return new WebGpuBackend(device, false, given);
+      if (device !== undefined) {
+        return new WebGpuBackend(device, false, given, await findArithmetic(device));
+      }
       const gpu = given ?? (await findGpu());
-      return new WebGpuBackend(await requestDevice(gpu), true, gpu);
+      const own = await requestDevice(gpu);
+      return new WebGpuBackend(own, true, gpu, await findArithmetic(own));
     },
   };
 }

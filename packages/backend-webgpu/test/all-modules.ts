@@ -11,10 +11,11 @@ import {
   placeFew,
   placeFewAndCopy,
 } from '../src/kernels/place-pairs.wgsl.js';
-import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
+import { reduceRows, reduceRowsWithBias } from '../src/kernels/reduce-rows.wgsl.js';
 import { routeRank } from '../src/kernels/route-rank.wgsl.js';
 import { routeSelect, routeSelectCounted } from '../src/kernels/route-select.wgsl.js';
 import { scanTiles } from '../src/kernels/scan-tiles.wgsl.js';
+import { weighChoices } from '../src/kernels/weigh-choices.wgsl.js';
 
 export interface Module {
   readonly id: string;
@@ -23,6 +24,7 @@ export interface Module {
 }
 
 const FLAGS = [false, true];
+const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
 const UNITS = ['words', 'vectors'] as const;
 
 /**
@@ -34,6 +36,7 @@ export function allModules(workgroupSize: number): Module[] {
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
     ...reduceKernels(),
+    ...FLAGS.map((norm) => weighChoices(norm)),
     ...UNITS.map((unit) => moveRows(unit)),
     countExperts,
     scanTiles,
@@ -77,20 +80,19 @@ function placeKernels(workgroupSize: number): Kernel[] {
 function reduceKernels(): Kernel[] {
   const layouts = ['vectors', 'words', 'split'] as const;
   const dtypes: FloatDType[] = ['float32', 'float16', 'bfloat16'];
-  const gathers = [
-    { bias: false, gathered: false, gatheredBias: false },
-    { bias: false, gathered: true, gatheredBias: false },
-    ...FLAGS.flatMap((gathered) => FLAGS.map((gatheredBias) => ({ bias: true, gathered, gatheredBias }))),
-  ];
-  return dtypes.flatMap((dtype) =>
+  const options = dtypes.flatMap((dtype) =>
     layouts
       .filter((layout) => dtype !== 'float32' || layout !== 'split')
       .flatMap((layout) =>
-        gathers.flatMap((sources) =>
-          FLAGS.flatMap((norm) =>
-            [1, 4].map((unroll) => reduceRows({ dtype, layout, unroll, norm, ...sources })),
+        ARITHMETICS.flatMap((arithmetic) =>
+          FLAGS.flatMap((gathered) =>
+            [1, 4].map((unroll) => ({ arithmetic, dtype, layout, unroll, gathered })),
           ),
         ),
       ),
   );
+  return options.flatMap((each) => [
+    reduceRows(each),
+    ...FLAGS.map((gatheredBias) => reduceRowsWithBias({ ...each, gatheredBias })),
+  ]);
 }

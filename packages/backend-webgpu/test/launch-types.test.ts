@@ -11,7 +11,7 @@ import { Schedule } from '../src/schedule.js';
 import { type Segment, wholeView } from '../src/segments.js';
 
 const limits = { maxComputeWorkgroupsPerDimension: 100 } as DeviceLimits;
-const schedule = new Schedule({ limits, workgroupSize: 64, subgroupSize: 0 });
+const schedule = new Schedule({ limits, workgroupSize: 64, subgroupSize: 0, arithmetic: 'integers' });
 const segment: Segment = wholeView({ memory: 'x', byteOffset: 0, byteLength: 16 });
 const bindings = { permute_indices_per_token: segment, row_tokens: segment };
 const params = { tokens: 1, map_first: 2, map_count: 3, row_first: 4, row_count: 5 };

@@ -2,9 +2,9 @@ import type { OperationName } from '@moe-dispatch/core';
 import type { Call } from '@moe-dispatch/core/backend';
 import { type DeviceTraits, Schedule } from '../schedule.js';
 import type { View } from '../segments.js';
+import { moeReduce } from './moe-reduce.js';
 import { permuteRows } from './permute-rows.js';
 import { planAndPermute, planDispatch } from './plan-dispatch.js';
-import { moeReduce } from './reduce.js';
 import { routeTokens } from './route-tokens.js';
 import { fewPairs } from './tiles.js';
 
