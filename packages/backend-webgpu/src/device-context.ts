@@ -2,6 +2,7 @@ import { type BackendInfo, BackendUnavailableError, DTYPES, type DType } from '@
 import { BufferPool } from './buffer-pool.js';
 import { maxExperts, maxTensorBytes, readLimits } from './device-limits.js';
 import { Faults } from './faults.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import { Programs } from './programs.js';
 import type { Device } from './steps.js';
 import { Uniforms } from './uniforms.js';
@@ -19,7 +20,7 @@ export interface DeviceContext extends Device {
 }
 
 /** @throws BackendUnavailableError where the device allows less than the kernels need. */
-export function makeContext(device: GPUDevice): DeviceContext {
+export function makeContext(device: GPUDevice, arithmetic: Arithmetic): DeviceContext {
   const limits = readLimits(device.limits);
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX, maxComputeWorkgroupStorageSize } =
     limits;
@@ -37,6 +38,7 @@ export function makeContext(device: GPUDevice): DeviceContext {
     limits,
     workgroupSize,
     subgroupSize: subgroupSize(device),
+    arithmetic,
     programs: new Programs(device, faults, workgroupSize),
     uniforms: new Uniforms(device),
     faults,

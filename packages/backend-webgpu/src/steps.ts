@@ -2,6 +2,7 @@ import { ResourceError } from '@moe-dispatch/core';
 import type { DeviceLimits } from './device-limits.js';
 import type { Fault } from './faults.js';
 import { isOutput, type Kernel, wordsPerElement } from './kernel.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import type { Program, Programs } from './programs.js';
 import type { Scratch } from './scratch.js';
 import { bindSegment, type Segment, type SegmentBinding, type View } from './segments.js';
@@ -15,6 +16,8 @@ export interface Device {
   readonly workgroupSize: number;
   /** Lanes of every subgroup; 0 where there are no subgroups or their size varies. */
   readonly subgroupSize: number;
+  /** How far its float32 is trusted. */
+  readonly arithmetic: Arithmetic;
   readonly programs: Programs;
   readonly uniforms: Uniforms;
 }

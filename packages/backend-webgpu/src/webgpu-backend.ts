@@ -14,6 +14,7 @@ import {
 import { checkEncoder, checkEnded } from './check-recording.js';
 import { type DeviceContext, describeDevice, makeContext } from './device-context.js';
 import { faultOf, firstFault } from './faults.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import { dispatch, dispatchOutputs, planOutputs } from './operations/dispatch.js';
 import { permute } from './operations/permute.js';
 import { plan } from './operations/plan.js';
@@ -58,14 +59,15 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer, WrapOptions>
   /**
    * @param ownsDevice whether `dispose()` destroys the device.
    * @param gpu what the device came from, where it is known.
+   * @param arithmetic how far the device's float32 is trusted: what `findArithmetic` found.
    * @throws BackendUnavailableError where the device allows less than the kernels need.
    */
-  constructor(device: GPUDevice, ownsDevice: boolean, gpu?: GPU) {
+  constructor(device: GPUDevice, ownsDevice: boolean, gpu?: GPU, arithmetic: Arithmetic = 'integers') {
     super();
     this.device = device;
     this.gpu = gpu;
     this.ownsDevice = ownsDevice;
-    this.context = makeContext(device);
+    this.context = makeContext(device, arithmetic);
     this.info = describeDevice(device, this.context);
     this.lost = device.lost;
     this.lost.then((info) => {

@@ -1,5 +1,6 @@
 import type { BackendFactory } from '@moe-dispatch/core';
 import { LIMIT_NAMES } from './device-limits.js';
+import { findArithmetic } from './find-arithmetic.js';
 import { findGpu, unavailable } from './find-gpu.js';
 import { WebGpuBackend } from './webgpu-backend.js';
 
@@ -26,9 +27,10 @@ export function webgpu(options: WebGpuOptions = {}): BackendFactory<WebGpuBacken
   return {
     name: 'webgpu',
     async create() {
-      if (options.device !== undefined) return new WebGpuBackend(options.device, false, options.gpu);
-      const gpu = options.gpu ?? (await findGpu());
-      return new WebGpuBackend(await requestDevice(gpu), true, gpu);
+      const gpu = options.gpu ?? (options.device === undefined ? await findGpu() : undefined);
+      const device = options.device ?? (await requestDevice(gpu!));
+      const arithmetic = await findArithmetic(device);
+      return new WebGpuBackend(device, options.device === undefined, gpu, arithmetic);
     },
   };
 }

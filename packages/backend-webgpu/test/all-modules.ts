@@ -10,6 +10,7 @@ import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
 import { routeRank } from '../src/kernels/route-rank.wgsl.js';
 import { routeSelect } from '../src/kernels/route-select.wgsl.js';
 import { scanBlocks } from '../src/kernels/scan-blocks.wgsl.js';
+import { weighChoices } from '../src/kernels/weigh-choices.wgsl.js';
 
 export interface Module {
   readonly id: string;
@@ -18,6 +19,7 @@ export interface Module {
 }
 
 const FLAGS = [false, true];
+const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
 const UNITS = ['words', 'vectors'] as const;
 
 /**
@@ -29,6 +31,7 @@ export function allModules(workgroupSize: number): Module[] {
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
     ...reduceKernels(),
+    ...FLAGS.map((norm) => weighChoices(norm)),
     ...UNITS.map((unit) => permuteRows(unit)),
     countExperts,
     scanBlocks,
@@ -79,8 +82,8 @@ function reduceKernels(): Kernel[] {
       .filter((layout) => dtype !== 'float32' || layout !== 'split')
       .flatMap((layout) =>
         gathers.flatMap((sources) =>
-          FLAGS.flatMap((norm) =>
-            [1, 4].map((unroll) => reduceRows({ dtype, layout, unroll, norm, ...sources })),
+          ARITHMETICS.flatMap((arithmetic) =>
+            [1, 4].map((unroll) => reduceRows({ arithmetic, dtype, layout, unroll, ...sources })),
           ),
         ),
       ),

@@ -2,7 +2,8 @@ import { DTYPES, type FloatDType, type ReduceCall, ResourceError } from '@moe-di
 import type { DeviceLimits } from '../device-limits.js';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
 import { reduceRows } from '../kernels/reduce-rows.wgsl.js';
-import type { RowLayout } from '../kernels/row-elements.wgsl.js';
+import type { RowLayout } from '../kernels/row-units.wgsl.js';
+import { weighChoices } from '../kernels/weigh-choices.wgsl.js';
 import {
   fitsBinding,
   rowsOf,
@@ -31,7 +32,7 @@ interface Cut {
   readonly indicesToken: number;
 }
 
-/** Sums each token's rows, cut so that everything fits its binding. */
+/** Sums each token's weighted rows, cut so that everything fits its binding. */
 export function reduce(steps: Steps, call: Call): void {
   if (call.output.byteLength === 0) return;
   const { limits } = steps.device;
@@ -42,17 +43,43 @@ export function reduce(steps: Steps, call: Call): void {
   const scratchBytes = call.topK * Math.max(...outputs.map(({ count }) => count)) * 4;
   const scratch = gathered ? steps.workspace(scratchBytes) : null;
   const biasScratch = gatheredBias ? steps.workspace(scratchBytes) : null;
+  const weights = isWeighed(call) ? steps.workspace(call.expertScalesFloat.byteLength) : null;
   for (const output of outputs) {
     const cut = cutTokens(steps, call, output);
+    if (weights !== null) weigh(steps, call, cut, weights);
     const ffnOut = scratch ? gather(steps, call, cut, call.ffnOut, scratch) : wholeView(call.ffnOut);
     const { ffn2Bias } = call;
     const bias =
       ffn2Bias && (biasScratch ? gather(steps, call, cut, ffn2Bias, biasScratch) : wholeView(ffn2Bias));
-    dispatchCut(steps, call, cut, { ffnOut, bias, gathered, gatheredBias });
+    dispatchCut(steps, call, cut, {
+      ...{ ffnOut, bias, gathered, gatheredBias },
+      weights: weights ?? call.expertScalesFloat,
+    });
   }
 }
 
+/** Whether the weights are others than the scales. */
+function isWeighed({ normTopkProb, routedScalingFactor }: Call): boolean {
+  return normTopkProb || Math.fround(routedScalingFactor) !== 1;
+}
+
+/** Makes the weights of the cut's tokens. */
+function weigh(steps: Steps, call: Call, cut: Cut, weights: View): void {
+  const { topK, normTopkProb, routedScalingFactor, expertScalesFloat } = call;
+  const choices = (cut.endToken - cut.firstToken) * topK;
+  steps.dispatch(
+    weighChoices(normTopkProb),
+    { scales: tokenCut(expertScalesFloat, topK, cut), weights: tokenCut(weights, topK, cut) },
+    {
+      ...{ first_choice: cut.firstToken * topK, choices, topk_width: topK },
+      factor: floatBits(routedScalingFactor),
+    },
+    Math.ceil(choices / steps.device.workgroupSize),
+  );
+}
+
 interface Sources {
+  readonly weights: View;
   readonly ffnOut: Segment;
   readonly bias: Segment | null;
   readonly gathered: boolean;
@@ -60,13 +87,18 @@ interface Sources {
 }
 
 function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void {
-  const { workgroupSize } = steps.device;
-  const { tokens, topK, hidden, normTopkProb } = call;
+  const { workgroupSize, arithmetic } = steps.device;
+  const { tokens, topK, hidden } = call;
   const dtype = call.output.dtype as FloatDType;
   const layout = rowLayout(call, sources);
   const unitWords = layout === 'vectors' ? 4 : 1;
   const kernel = reduceRows({
-    ...{ dtype, layout, unroll: UNROLLS.find((n) => topK % n === 0)!, norm: normTopkProb },
+    ...{
+      arithmetic,
+      dtype,
+      layout,
+      unroll: arithmetic === 'integers' ? 1 : UNROLLS.find((n) => topK % n === 0)!,
+    },
     ...{ bias: sources.bias !== null, gathered: sources.gathered, gatheredBias: sources.gatheredBias },
   });
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
@@ -75,12 +107,12 @@ function dispatchCut(steps: Steps, call: Call, cut: Cut, sources: Sources): void
     kernel,
     {
       ...{ ffn_out: sources.ffnOut, indices: cut.indices, output: cut.output },
-      scales: tokenCut(call.expertScalesFloat, topK, cut),
+      weights: tokenCut(sources.weights, topK, cut),
       ...(sources.bias && { topk: tokenCut(call.topKIndices, topK, cut), bias: sources.bias }),
     },
     {
       ...{ row_elements, total_elements: row_elements * tokens, topk_width: topK, units },
-      ...{ total_rows: topK * tokens, experts: call.numExperts, factor: floatBits(call.routedScalingFactor) },
+      ...{ total_rows: topK * tokens, experts: call.numExperts, zero: 0 },
       ...{ first_unit: cut.output.first / unitWords, indices_stride: cut.indicesStride },
       indices_token: cut.indicesToken,
     },
