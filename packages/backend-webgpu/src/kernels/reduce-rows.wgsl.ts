@@ -92,7 +92,8 @@ ${arithmetic === 'integers' ? ALL_IN_INTEGERS : inFloats(options, bias)}
 
 /** `exact(i, number)`: a unit of the output, value by value. */
 function inIntegers({ gathered }: ReduceRowsOptions, bias: Bias): string {
-  return /* wgsl */ `${FLOAT32}
+  return /* wgsl */ `
+${FLOAT32}
 fn exact(i: u32, number: u32) -> Unit {
   var unit = Unit();
   for (var lane = 0u; lane < LANES; lane++) { unit |= lane_unit(exact_sum(i, number, lane), lane); }
@@ -123,7 +124,8 @@ function inFloats(options: ReduceRowsOptions, bias: Bias): string {
   const { arithmetic, dtype, layout, unroll, gathered } = options;
   const choices = Array.from({ length: unroll }, (_, j) => j);
   const checked = arithmetic === 'normal floats';
-  return /* wgsl */ `${rowFloats(dtype, layout)}
+  return /* wgsl */ `
+${rowFloats(dtype, layout)}
 ${checked ? floatChecks(dtype, layout) : ''}
 struct Term { live: bool, weight: f32, value: Floats }
 

@@ -29,18 +29,21 @@ fn fixed(value: Floats) -> Floats { return bitcast<Floats>(bitcast<${bits}>(valu
 }
 
 function single(floats: string, bits: string): string {
-  return /* wgsl */ `${fixed(floats, bits)}
+  return /* wgsl */ `
+${fixed(floats, bits)}
 fn unpack(unit: Unit) -> Floats { return bitcast<Floats>(unit); }
 fn pack(value: Floats) -> Unit { return bitcast<Unit>(value); }
 `;
 }
 
-const HALF = /* wgsl */ `${fixed('f32', 'u32')}
+const HALF = /* wgsl */ `
+${fixed('f32', 'u32')}
 fn unpack(unit: u32) -> f32 { return bitcast<f32>(widen(unit)); }
 fn pack(value: f32) -> u32 { return narrow(bitcast<u32>(value)); }
 `;
 
-const HALF_PAIR = /* wgsl */ `${fixed('vec2<f32>', 'vec2<u32>')}
+const HALF_PAIR = /* wgsl */ `
+${fixed('vec2<f32>', 'vec2<u32>')}
 fn unpack(unit: u32) -> Floats { return bitcast<Floats>(vec2(widen(unit & 0xffffu), widen(unit >> 16u))); }
 fn pack(value: Floats) -> u32 {
   let bits = bitcast<vec2<u32>>(value);
@@ -78,7 +81,8 @@ fn doubtful${suffix}(least: ${floats}, sum: ${floats}) -> bool {
 `;
 }
 
-const CHECKS_IN_TWO = /* wgsl */ `${checks('vec4<f32>', 'vec4<u32>', '4')}
+const CHECKS_IN_TWO = /* wgsl */ `
+${checks('vec4<f32>', 'vec4<u32>', '4')}
 const LARGE = Floats(LARGE4, LARGE4);
 fn smaller(least: Floats, value: Floats) -> Floats {
   return Floats(smaller4(least[0], value[0]), smaller4(least[1], value[1]));

@@ -23,7 +23,8 @@ export function rowUnits(dtype: FloatDType, layout: RowLayout, names: readonly s
   const bits = half ? `widen((${word} >> ${shift}) & 0xffffu)` : word;
   const value = half ? `(narrow(bits) << ${shift})` : 'bits';
   const place = `select(vec4(), vec4(${value}), vec4(0u, 1u, 2u, 3u) == vec4(lane / ${perWord}u))`;
-  return `${half ? halfFloats(dtype) : ''}
+  return /* wgsl */ `
+${half ? halfFloats(dtype) : ''}
 alias Unit = ${vectors ? 'vec4<u32>' : 'u32'};
 const PER_UNIT = ${split ? 2 : 1}u;
 const LANES = ${(vectors ? 4 : 1) * perWord}u;
