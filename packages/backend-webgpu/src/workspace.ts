@@ -2,14 +2,14 @@ import { type BufferPool, STORAGE_USAGE } from './buffer-pool.js';
 import type { Fault } from './faults.js';
 
 /** Gives the memory that an operation needs between its steps. */
-export interface Scratch {
+export interface Workspace {
   take(bytes: number): GPUBuffer;
   /** What may yet turn out wrong with it. */
   faults(): Fault[];
 }
 
-/** Scratch memory of an operation that is submitted at once; it then goes back to the pool. */
-export class PooledScratch implements Scratch {
+/** Workspace of an operation that is submitted at once; it then goes back to the pool. */
+export class PooledWorkspace implements Workspace {
   private readonly pool: BufferPool;
   protected readonly taken: GPUBuffer[] = [];
 
@@ -18,7 +18,7 @@ export class PooledScratch implements Scratch {
   }
 
   take(bytes: number): GPUBuffer {
-    const buffer = this.pool.acquire(bytes, 'scratch memory');
+    const buffer = this.pool.acquire(bytes, 'a workspace');
     this.taken.push(buffer);
     return buffer;
   }
@@ -33,8 +33,8 @@ export class PooledScratch implements Scratch {
   }
 }
 
-/** Scratch memory that belongs to nobody but the commands that use it. */
-export class OwnScratch implements Scratch {
+/** Workspace that belongs to nobody but the commands that use it. */
+export class OwnWorkspace implements Workspace {
   private readonly device: GPUDevice;
 
   constructor(device: GPUDevice) {
@@ -50,8 +50,8 @@ export class OwnScratch implements Scratch {
   }
 }
 
-/** Scratch memory kept from one recording to the next: the n-th request gets what the n-th got before. */
-export class KeptScratch extends PooledScratch {
+/** Workspace kept from one run to the next: the n-th request gets what the n-th got before. */
+export class KeptWorkspace extends PooledWorkspace {
   private next = 0;
 
   /** Bytes held. */
@@ -59,7 +59,7 @@ export class KeptScratch extends PooledScratch {
     return this.taken.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** To be called before a recording. */
+  /** To be called before a schedule is bound. */
   restart(): void {
     this.next = 0;
   }
@@ -71,7 +71,7 @@ export class KeptScratch extends PooledScratch {
       return kept;
     }
     const buffer = super.take(bytes);
-    // Where one before is too small, both are kept: recorded commands still use the small one.
+    // If the one before is too small, both are kept: recorded commands still use the small one.
     this.taken.splice(this.next, 0, this.taken.pop()!);
     this.next += 1;
     return buffer;
