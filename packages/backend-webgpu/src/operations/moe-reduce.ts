@@ -117,7 +117,7 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   };
   const params = {
     ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, units, total_rows: topK * tokens },
-    ...{ zero: 0, first_unit: cut.output.first / unitWords },
+    ...{ minus_zero: 0x80000000, first_unit: cut.output.first / unitWords },
     ...{ map_stride: cut.mapStride, map_token: cut.mapToken },
   };
   if (bias === null) schedule.launch(reduceRows(options), bindings, params, workgroups);
