@@ -78,7 +78,8 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   readonly skipped: readonly SkippedBackend[] = [];
   /** For types alone: the class of each prepared operation. */
   declare readonly preparedTypes?: { readonly [Op in OperationName]: Prepared<Op, T> };
-  readonly #contract: BackendContract<T, N>;
+  /** Typed without `T` and `N`, so that a backend of one tensor class is one of Tensor. */
+  readonly #contract: BackendContract<Tensor, unknown>;
   readonly #ledger = new Ledger();
   readonly #internals: Internals;
   #disposed = false;
@@ -89,9 +90,9 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const operations = implementedOperations(contract as never);
     const wrap = contract.adopt !== undefined;
     this.info = Object.freeze({ name, device, dtypes, limits, operations, wrap, exact });
-    this.#contract = contract;
+    this.#contract = contract as never;
     this.#internals = {
-      contract: contract as never,
+      contract: this.#contract,
       checkUsable: () => this.#checkUsable(),
       create: (...tensor) => this.#create(...tensor),
     };
@@ -117,7 +118,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.#checkUsable();
     const read = readTensorData(data, shape, dtype, this.info.dtypes);
     const tensor = this.#create(read.shape, read.dtype, false, (spec) => this.#contract.allocate(spec));
-    this.#contract.upload(tensor as T, read.elements);
+    this.#contract.upload(tensor, read.elements);
     return tensor;
   }
 

@@ -150,7 +150,7 @@ function cutOutput({ device }: Schedule, call: ReduceCall, gathered: boolean): S
   checkRoom(tokens, topK, limits);
   const forScales = Math.max(1, Math.floor((tokens - 1) * rowWords));
   const most = gathered ? Math.min(tokens, forScales) : forScales;
-  // Whole vectors, where there are any.
+  // Whole vectors, if there are any.
   const step = most < 4 ? most : most - (most % 4);
   const cuts: Segment[] = [];
   for (const whole of segments(output, limits)) {
