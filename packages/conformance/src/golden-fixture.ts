@@ -1,7 +1,7 @@
 import { type DType, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
+import { readSafetensors, type SafetensorsFile } from '@moe-dispatch/safetensors';
 import { elementCount, type HostTensor } from './host-tensor.js';
 import type { ReduceInput, RoutingMode } from './oracle.js';
-import { readSafetensors, type SafetensorsFile, shortenText } from './safetensors.js';
 
 /** One call of Paddle's moe_dispatch, its outputs, and calls of moe_reduce on the same routing (fixtures/README.md). */
 export interface GoldenFixture {
@@ -189,4 +189,9 @@ function generateX(reader: FixtureReader): HostTensor {
 /** Not String(value), which runs out of stack where arrays nest deeply. */
 function quote(value: unknown): string {
   return typeof value === 'string' ? `'${shortenText(value)}'` : `of type ${typeof value}`;
+}
+
+/** For messages: what a file holds may be long. */
+function shortenText(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }
