@@ -179,10 +179,18 @@ async function runInSession(run: ConformanceCase['run'], session: Session): Prom
 }
 
 function outcomeOf(id: string, ms: number, session: Session | undefined, ending: Ending): CaseOutcome {
-  const { differences = [], routing, errors = new UlpHistograms() } = session ?? {};
-  // Copied, because an abandoned case may go on adding to them.
-  const result = { id, ms, differences: [...differences], ...ending };
-  return { result: routing === undefined ? result : { ...result, routing }, errors };
+  const { differences = [], notJudged = [], routing, errors = new UlpHistograms() } = session ?? {};
+  const skipped = Array.from(notJudged, ([operation, reason]) => ({ operation, reason }));
+  const result = {
+    id,
+    ms,
+    // Copied, because an abandoned case may go on adding to them.
+    differences: [...differences],
+    ...(skipped.length === 0 ? {} : { notJudged: skipped }),
+    ...ending,
+    ...(routing === undefined ? {} : { routing }),
+  };
+  return { result, errors };
 }
 
 function disposeQuietly(disposable: { dispose(): void }): void {

@@ -3,9 +3,10 @@ import { checkSeed, type RandomCall, randomInputs } from './cases/random-call.js
 import type { Difference } from './compare.js';
 import { compareResults, computeResults } from './compare-results.js';
 import { describeMachine } from './machine.js';
+import { resolveManifest } from './manifest.js';
 import { pauses } from './pauses.js';
 import type { ErrorHistogram, ReportedBackend } from './report.js';
-import { NotClaimed } from './session.js';
+import { NotClaimed, Session } from './session.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
 /** Of the JSON that compareBackends gives. A reader refuses a number that it does not know. */
@@ -135,11 +136,14 @@ async function compareSeed(
 async function compareCall([a, b]: Pair, call: RandomCall, errors: UlpHistograms): Promise<Difference[]> {
   const dtypes = a.info.dtypes.filter((dtype) => b.info.dtypes.includes(dtype));
   const inputs = randomInputs(call, dtypes);
-  const compute = (backend: Backend, name: 'A' | 'B') =>
-    computeResults(backend, inputs).catch((error) => {
+  const compute = (backend: Backend, name: 'A' | 'B') => {
+    const claims = resolveManifest(backend, {}, false);
+    const session = new Session({ backend, factory: undefined, native: undefined, claims });
+    return computeResults(session, inputs).catch((error) => {
       throw error instanceof NotClaimed ? error : new BackendThrew(name, error);
     });
-  return compareResults(inputs, await compute(a, 'A'), await compute(b, 'B'), errors);
+  };
+  return compareResults(inputs, await compute(a, 'A'), await compute(b, 'B'), true, errors);
 }
 
 class Disagreement extends Error {

@@ -1,6 +1,7 @@
 import type { DType } from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
 import type { CapabilityManifest } from './manifest.js';
+import type { OperationName } from './operations/table.js';
 
 /** Of the JSON below. A reader refuses a number that it does not know; fields may be added without a new one. */
 export const REPORT_VERSION = 1;
@@ -67,6 +68,8 @@ export interface CaseResult {
   readonly ms: number;
   /** What was wrong in the results. */
   readonly differences: readonly Difference[];
+  /** Stages that could not be judged, because what the stage before gave them was not well-formed. */
+  readonly notJudged?: readonly NotJudged[];
   /** What was thrown. */
   readonly error?: { readonly name: string; readonly message: string; readonly code?: string };
   /** Why the case is not claimed, or is expected to fail. */
@@ -75,6 +78,12 @@ export interface CaseResult {
   readonly link?: string;
   /** The experts that the case's first dispatch chose, of a case small enough to draw. */
   readonly routing?: Routing;
+}
+
+/** A stage that could not be judged. */
+export interface NotJudged {
+  readonly operation: OperationName;
+  readonly reason: string;
 }
 
 /** For a picture of tokens × experts. */

@@ -10,6 +10,7 @@ import type { Difference } from './compare.js';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
 import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
+import type { OperationName } from './operations/table.js';
 import type { Routing } from './report.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
@@ -47,16 +48,26 @@ export class Session {
   readonly differences: Difference[] = [];
   /** How far the floats lay from the oracle. */
   readonly errors = new UlpHistograms();
+  /** Stages that could not be judged, and why: what they were given was wrong. */
+  readonly notJudged = new Map<OperationName, string>();
+  /** The backend under test, and further ones of this case. */
+  readonly backends: Backend[];
   private firstRouting: Routing | undefined;
   private readonly kept: { dispose(): void }[] = [];
   private readonly environment: Environment;
 
   constructor(environment: Environment) {
     this.environment = environment;
+    this.backends = [environment.backend];
   }
 
   get backend(): Backend {
-    return this.environment.backend;
+    return this.backends[0];
+  }
+
+  /** Whether its sums have to be exact. */
+  get isExact(): boolean {
+    return true;
   }
 
   get claims(): CapabilityManifest {
@@ -74,7 +85,9 @@ export class Session {
   async anotherBackend(): Promise<Backend> {
     const { factory } = this.environment;
     if (factory === undefined) throw new NotClaimed('needs a factory, to make a second backend');
-    return this.keep(await factory.create());
+    const backend = this.keep(await factory.create());
+    this.backends.push(backend);
+    return backend;
   }
 
   /** A tensor with this content, disposed with the session. */
@@ -116,15 +129,24 @@ export class Session {
     this.firstRouting = { numExperts, topKIndices: Array.from({ length: tokens }, (_, token) => row(token)) };
   }
 
-  /** A session of its own on the same backend, whose errors count only where `adopt` takes them. */
-  fork(): Session {
-    return new Session(this.environment);
+  /**
+   * A session of its own, whose errors count only if `adopt` takes them.
+   * @param backend which it is on; this session's by default
+   */
+  fork(backend = this.backend): Session {
+    return new Session({ ...this.environment, backend });
   }
 
   /** Takes over a fork's errors and picture. */
   adopt(fork: Session): void {
     this.errors.merge(fork.errors);
+    for (const [operation, reason] of fork.notJudged) this.skipJudging(operation, reason);
     this.firstRouting ??= fork.routing;
+  }
+
+  /** Notes, once for each stage, that it was not judged. */
+  skipJudging(operation: OperationName, reason: string): void {
+    if (!this.notJudged.has(operation)) this.notJudged.set(operation, reason);
   }
 
   /** Disposes it with the session. */
@@ -167,6 +189,11 @@ export class Session {
     if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
     this.requireTensor([numExperts], 'int64');
     this.requireTensor([topK * tokens, hidden], dtype);
+  }
+
+  /** Ends the case as not claimed unless the backend's sums are exact. */
+  requireExact(): void {
+    if (!this.isExact) throw new NotClaimed('exact sums');
   }
 
   requirePrepareDispatch(): void {

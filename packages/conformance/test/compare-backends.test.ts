@@ -36,7 +36,18 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, tensor: string, sm
     'expertScalesFloat',
     { tokens: 1, hidden: 0, topK: 1, perChoice: 1, extra: 0 },
   ],
-  ['no normalisation', { factor: () => 1 }, 'output', { tokens: 1, hidden: 1, normTopkProb: true }],
+  [
+    'no normalisation',
+    { weigh: (scales, _, factor) => STEPS.weigh(scales, false, factor) },
+    'output',
+    { tokens: 1, hidden: 1, normTopkProb: true },
+  ],
+  [
+    'multiplication and addition fused',
+    { addTerm: (sum, weight, value, bias) => Math.fround(sum + weight * Math.fround(value + bias)) },
+    'output',
+    { hidden: 1 },
+  ],
   [
     'results off by 1e-4',
     { roundResult: (values) => values.map((value) => value * (1 + 1e-4)) },

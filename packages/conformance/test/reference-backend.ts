@@ -94,7 +94,7 @@ class ReferenceBackend extends Backend<ReferenceTensor, ArrayOf<DType>> {
         const scale =
           routing === 'topk-only'
             ? steps.gatingScale(row[expert])
-            : softmaxes[Math.floor(expert / size)][expert % size];
+            : softmaxes[Math.floor(expert / size)]?.[expert % size];
         topKIndices.view('int32')[token * topK + k] = expert;
         expertScalesFloat.view('float32')[token * topK + k] = scale;
       });
@@ -106,12 +106,15 @@ class ReferenceBackend extends Backend<ReferenceTensor, ArrayOf<DType>> {
     const counts = new Array<number>(numExperts).fill(0);
     const pairs: Pair[] = [];
     topKIndices.view('int32').forEach((expert, i) => {
-      if (expert < 0 || expert >= numExperts) throw outOfRange('topKIndices', expert);
+      if (expert < 0 || expert >= numExperts) {
+        if (this.steps.unchecked) return;
+        throw outOfRange('topKIndices', expert);
+      }
       counts[expert] += 1;
       pairs.push({ expert, token: Math.floor(i / topK), choice: i % topK });
     });
     this.steps.order(pairs).forEach(({ token, choice }, row) => {
-      call.permuteIndicesPerToken.view('int32')[choice * tokens + token] = row;
+      call.permuteIndicesPerToken.view('int32')[choice * tokens + token] = this.steps.rowOf(row);
     });
     let sum = 0;
     call.expertOffsets.view('int32')[0] = 0;
@@ -139,11 +142,11 @@ class ReferenceBackend extends Backend<ReferenceTensor, ArrayOf<DType>> {
     const experts = call.topKIndices.view('int32');
     const ffn = ffnOut.floats();
     const bias = ffn2Bias?.floats();
+    const { weigh, addTerm, finish } = this.steps;
     const result = new Float32Array(tokens * hidden);
     for (let token = 0; token < tokens; token++) {
-      const weights = Array.from(scales.subarray(token * topK, (token + 1) * topK));
-      const total = this.steps.sumScales(weights);
-      const factor = this.steps.factor(call.normTopkProb, total) * call.routedScalingFactor;
+      const given = Array.from(scales.subarray(token * topK, (token + 1) * topK));
+      const weights = weigh(given, call.normTopkProb, call.routedScalingFactor);
       for (let d = 0; d < hidden; d++) {
         let sum = 0;
         for (let k = 0; k < topK; k++) {
@@ -151,10 +154,10 @@ class ReferenceBackend extends Backend<ReferenceTensor, ArrayOf<DType>> {
           const expert = experts[token * topK + k];
           if (row < 0 || row >= tokens * topK) throw outOfRange('permuteIndicesPerToken', row);
           if (bias && (expert < 0 || expert >= numExperts)) throw outOfRange('topKIndices', expert);
-          sum += weights[k] * (ffn[row * hidden + d] + (bias ? bias[expert * hidden + d] : 0));
+          const b = bias ? bias[expert * hidden + d] : 0;
+          sum = addTerm(sum, weights[k], ffn[row * hidden + d], b);
         }
-        const zero = call.normTopkProb && total === 0 && !this.steps.dividesByZero;
-        result[token * hidden + d] = zero ? 0 : sum * factor;
+        result[token * hidden + d] = finish(sum, given, call.normTopkProb);
       }
     }
     output.setFloats(this.steps.roundResult(result));

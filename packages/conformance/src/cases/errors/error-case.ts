@@ -69,7 +69,7 @@ async function nextCall(session: Session): Promise<void> {
   const random = new Random('the next call');
   await checkDispatchOf(session, 'the next call', {
     x: drawn('float32', [5, 3], () => random.normal()),
-    gating: drawn('float32', [5, 4], () => random.normal()),
+    gatingOutput: drawn('float32', [5, 4], () => random.normal()),
     moeTopk: 2,
   });
 }

@@ -1,7 +1,7 @@
-import { prepareDispatch } from '@moe-dispatch/core';
+import { type DispatchTensors, prepareDispatch, type Tensor } from '@moe-dispatch/core';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { mapOutputs, type Outputs, poisonedOutputs } from '../outputs.js';
+import { dispatchOut } from '../outputs.js';
 import { prepare } from '../prepare.js';
 import { type BadCall, disposed, errorCase, foreign, ones, zeros } from './error-case.js';
 import { badOptions } from './options.js';
@@ -52,8 +52,8 @@ function run(session: Session, replaced: { x?: unknown; gating?: unknown; out?: 
   prepare(session, { ...SIZES, moeTopk: 2 }).run(x as never, gating as never, out as never);
 }
 
-function outputs(session: Session, topK = 2): Outputs {
-  return mapOutputs(poisonedOutputs({ ...SIZES, topK }), (host) => session.upload(host));
+function outputs(session: Session, topK = 2): DispatchTensors<Tensor> {
+  return dispatchOut(session, { ...SIZES, topK });
 }
 
 function runCalls(): BadCall[] {

@@ -86,6 +86,12 @@ function optionCalls(): BadCall[] {
       'routedScalingFactor',
       () => ({ routedScalingFactor: -Infinity }),
     ],
+    [
+      'factor-beyond-float32',
+      'INVALID_ARGUMENT',
+      'routedScalingFactor',
+      () => ({ routedScalingFactor: 1e39 }),
+    ],
     ['factor-text', 'INVALID_ARGUMENT', 'routedScalingFactor', () => ({ routedScalingFactor: '2' })],
     ['bias-not-a-tensor', 'INVALID_ARGUMENT', 'ffn2Bias', () => ({ ffn2Bias: 0 })],
     ['bias-disposed', 'TENSOR_DISPOSED', 'ffn2Bias', (s) => ({ ffn2Bias: disposed(ones(s, 6, 3)) })],

@@ -1,10 +1,17 @@
-import { type DType, moeDispatch, type PreparedDispatch } from '@moe-dispatch/core';
-import { checkDispatch, optionsOf } from '../../checks.js';
-import { expectDispatch, type RoutingMode } from '../../oracle.js';
+import {
+  type DispatchTensors,
+  type DType,
+  moeDispatch,
+  type PreparedDispatch,
+  type Tensor,
+} from '@moe-dispatch/core';
+import { checkDispatch } from '../../checks.js';
+import { routingOptions } from '../../operations/host-call.js';
+import type { RoutingMode } from '../../oracle.js';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
 import { drawn, MODES, Random, randomRows } from '../data.js';
-import { mapOutputs, type Outputs, poisonedOutputs } from '../outputs.js';
+import { dispatchOut } from '../outputs.js';
 import { prepare } from '../prepare.js';
 
 interface Spec {
@@ -64,15 +71,11 @@ function interleaved(): ConformanceCase {
       const first = makeRunner(session, BASE);
       const second = makeRunner(session, { ...BASE, tokens: 64, numExperts: 30, mode: { moeTopk: 5 } });
       for (let run = 0; run < 3; run++) {
-        const { x, gating } = randomInput(random, BASE);
-        first.prepared.run(session.upload(x), session.upload(gating), first.out);
+        const { x, gatingOutput } = randomInput(random, BASE);
+        first.prepared.run(session.upload(x), session.upload(gatingOutput), first.out);
         await second.runAndCheck(`run ${run} of the second`, random);
-        await checkDispatch(
-          session,
-          `run ${run} of the first`,
-          first.out,
-          expectDispatch(x, gating, BASE.mode),
-        );
+        const input = { x, gatingOutput, ...BASE.mode };
+        await checkDispatch(session, `run ${run} of the first`, first.out, input);
       }
       second.prepared.dispose();
       await first.runAndCheck('after the second was disposed', random);
@@ -113,9 +116,9 @@ function threeDimensions(): ConformanceCase {
       const { prepared, out } = makeRunner(session, { ...BASE, tokens: 6 });
       const random = new Random(id);
       const x = randomRows(random, 'float32', [2, 3, BASE.hidden]);
-      const gating = drawn('float32', [3, 2, BASE.numExperts], () => random.normal());
-      prepared.run(session.upload(x), session.upload(gating), out);
-      await checkDispatch(session, 'x [2, 3, D]', out, expectDispatch(x, gating, BASE.mode));
+      const gatingOutput = drawn('float32', [3, 2, BASE.numExperts], () => random.normal());
+      prepared.run(session.upload(x), session.upload(gatingOutput), out);
+      await checkDispatch(session, 'x [2, 3, D]', out, { x, gatingOutput, ...BASE.mode });
     },
   };
 }
@@ -130,10 +133,10 @@ function withoutAllocation(): ConformanceCase {
       await prepared.ready;
       const host = randomInput(new Random(id), BASE);
       const x = session.upload(host.x);
-      const gating = session.upload(host.gating);
-      prepared.run(x, gating, out);
+      const gatingOutput = session.upload(host.gatingOutput);
+      prepared.run(x, gatingOutput, out);
       const before = session.backend.memory();
-      for (let run = 0; run < 5; run++) prepared.run(x, gating, out);
+      for (let run = 0; run < 5; run++) prepared.run(x, gatingOutput, out);
       const after = session.backend.memory();
       for (const count of ['liveTensors', 'liveBytes', 'pooledBytes'] as const) {
         session.expectValue(
@@ -145,7 +148,7 @@ function withoutAllocation(): ConformanceCase {
       const { workspaceBytes } = prepared;
       const place = { case: 'prepareDispatch', tensor: 'workspaceBytes is a number of bytes' };
       session.expectValue(place, Number.isSafeInteger(workspaceBytes) && workspaceBytes >= 0, true);
-      const whole = session.keep(moeDispatch(x, gating, optionsOf(BASE.mode)));
+      const whole = session.keep(moeDispatch(x, gatingOutput, routingOptions(BASE.mode)));
       const scales = Array.from(await out.expertScalesFloat.read(), Number).join();
       const expected = Array.from(await whole.expertScalesFloat.read(), Number).join();
       session.expectValue({ case: 'against moeDispatch', tensor: 'expertScalesFloat' }, scales, expected);
@@ -155,7 +158,7 @@ function withoutAllocation(): ConformanceCase {
 
 interface Runner {
   readonly prepared: PreparedDispatch;
-  readonly out: Outputs;
+  readonly out: DispatchTensors<Tensor>;
   runAndCheck(this: void, label: string, random: Random): Promise<void>;
 }
 
@@ -163,15 +166,14 @@ function makeRunner(session: Session, spec: Spec): Runner {
   const { mode, ...sizes } = spec;
   session.requireSizes({ ...sizes, topK: mode.moeTopk });
   const prepared: PreparedDispatch = prepare(session, { ...sizes, ...mode });
-  const hosts = poisonedOutputs({ ...sizes, topK: mode.moeTopk });
-  const out = mapOutputs(hosts, (host) => session.upload(host));
+  const out = dispatchOut(session, { ...sizes, topK: mode.moeTopk });
   return {
     prepared,
     out,
     async runAndCheck(label, random) {
-      const { x, gating } = randomInput(random, spec);
-      prepared.run(session.upload(x), session.upload(gating), out);
-      await checkDispatch(session, label, out, expectDispatch(x, gating, mode));
+      const { x, gatingOutput } = randomInput(random, spec);
+      prepared.run(session.upload(x), session.upload(gatingOutput), out);
+      await checkDispatch(session, label, out, { x, gatingOutput, ...mode });
     },
   };
 }
@@ -179,6 +181,6 @@ function makeRunner(session: Session, spec: Spec): Runner {
 function randomInput(random: Random, { tokens, hidden, numExperts, dtype }: Spec) {
   return {
     x: randomRows(random, dtype, [tokens, hidden]),
-    gating: drawn('float32', [tokens, numExperts], () => random.normal()),
+    gatingOutput: drawn('float32', [tokens, numExperts], () => random.normal()),
   };
 }

@@ -15,7 +15,7 @@ export function claimCases(): ConformanceCase[] {
     const random = new Random(id);
     await checkDispatchOf(session, `${numExperts} experts`, {
       x: randomRows(random, 'float32', [3, 1]),
-      gating: drawn('float32', [3, numExperts], () => random.normal()),
+      gatingOutput: drawn('float32', [3, numExperts], () => random.normal()),
       moeTopk: Math.min(maxTopK, numExperts, CHOICES),
     });
   };
