@@ -4,6 +4,8 @@ type Native = ArrayBufferView<ArrayBuffer>;
 type Shape = readonly number[];
 
 const MAX = 3.4028234663852886e38;
+/** Every operation of a sum is rounded to float32. */
+const f32 = Math.fround;
 /** A gating value as it takes part in the ranking. */
 const clean = (value: number) => (Number.isNaN(value) ? -MAX : Math.min(Math.max(value, -MAX), MAX));
 
@@ -123,14 +125,15 @@ class ToyBackend extends core.Backend<ToyTensor, Native> {
     const [rows, experts] = [call.permuteIndicesPerToken.ints, call.topKIndices.ints];
     output.setFloats(tokens * hidden, (i) => {
       const [t, d] = [Math.floor(i / hidden), i % hidden];
-      let [sum, norm] = [0, call.normTopkProb ? 0 : 1];
-      for (let k = 0; k < topK; k++) {
+      const given = scales.subarray(t * topK, (t + 1) * topK);
+      const norm = call.normTopkProb ? given.reduce((total, scale) => f32(total + scale)) : 1;
+      return given.reduce((sum, scale, k) => {
         const row = checkIndex('permuteIndicesPerToken', rows[k * tokens + t], topK * tokens);
         const expert = bias === undefined ? 0 : checkIndex('topKIndices', experts[t * topK + k], numExperts);
-        sum += scales[t * topK + k] * (ffnOut[row * hidden + d] + (bias?.[expert * hidden + d] ?? 0));
-        if (call.normTopkProb) norm = Math.fround(norm + scales[t * topK + k]);
-      }
-      return norm === 0 ? 0 : (call.routedScalingFactor * sum) / norm;
+        const weight = f32(norm === 0 ? 0 : f32(scale / norm) * f32(call.routedScalingFactor));
+        const value = f32(ffnOut[row * hidden + d] + (bias?.[expert * hidden + d] ?? 0));
+        return f32(sum + f32(weight * value));
+      }, 0);
     });
   }
 }

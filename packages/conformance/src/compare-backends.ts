@@ -55,8 +55,8 @@ export interface CompareOptions {
 const MAX_FAILURES = 10;
 
 /**
- * Gives random calls of every mode, dtype and shape to two backends. Indices, counts and rows must agree in every byte;
- * scales and sums as far as the contract binds both.
+ * Gives random calls of every mode, dtype and shape to two backends. Indices, counts, rows and sums must agree in every
+ * byte, scales as far as the contract binds both.
  * @param a a backend, which stays alive, or a factory, whose backend is disposed at the end
  * @throws what a factory throws
  */

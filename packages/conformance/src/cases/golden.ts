@@ -3,10 +3,12 @@ import {
   compareExact,
   compareGoldenReduce,
   compareGoldenScales,
+  compareReduce,
   type Difference,
   wholeDifference,
 } from '../compare.js';
 import type { FixtureSource } from '../fixtures.js';
+import { decode } from '../float-formats.js';
 import { type GoldenCall, parseGolden } from '../golden-fixture.js';
 import { bytesOf, type HostTensor } from '../host-tensor.js';
 import { type HostTensors, issue } from '../operations/host-call.js';
@@ -81,14 +83,12 @@ function compareOutput(
       scales.gaps,
     );
   }
-  if (place.tensor === 'output' && byPaddle) {
+  if (place.tensor === 'output') {
+    const sums = data as Uint16Array<ArrayBuffer>;
     const expected = expectReduce({ ...inputs, ...options } as ReduceInput);
-    return compareGoldenReduce(
-      place,
-      data as Uint16Array<ArrayBuffer>,
-      golden as HostTensor<FloatDType>,
-      expected,
-    );
+    if (byPaddle) return compareGoldenReduce(place, sums, golden as HostTensor<FloatDType>, expected);
+    const exact = decode(expected.dtype, golden.data as Uint16Array<ArrayBuffer>);
+    return compareReduce(place, sums, { ...expected, exact });
   }
   return compareExact(place, data, golden);
 }
