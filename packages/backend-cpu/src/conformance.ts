@@ -2,15 +2,6 @@ import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
 
 /* For the suite @moe-dispatch/conformance, which finds it as this package's export `./conformance`. */
 
-/** What the backend claims. The largest tensor is what the engine gives. */
-export const manifest = {
-  dtypes: Object.keys(DTYPES) as DType[],
-  maxExperts: 65536,
-  maxTopK: 65536,
-  wrap: true,
-  prepareDispatch: true,
-};
-
 /** The memory that `wrap` borrows: typed arrays, not from the start of their buffer, so aligned for no larger type. */
 export function nativeMemory() {
   return {

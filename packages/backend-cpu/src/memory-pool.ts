@@ -1,5 +1,5 @@
-import { Block } from './block.js';
-import { allocated } from './scratch.js';
+import { MemoryBlock } from './memory-block.js';
+import { allocated } from './workspace-array.js';
 
 /**
  * Keeps the memory of disposed tensors for the next ones: fresh memory costs several times the dispatch itself,
@@ -7,7 +7,7 @@ import { allocated } from './scratch.js';
  * and fro between two sizes.
  */
 export class MemoryPool {
-  private readonly free = new Map<number, Block[]>();
+  private readonly free = new Map<number, MemoryBlock[]>();
   private pooled = 0;
   private live = 0;
   private closed = false;
@@ -18,7 +18,7 @@ export class MemoryPool {
   }
 
   /** @throws ResourceError OUT_OF_MEMORY */
-  acquire(byteLength: number): Block {
+  acquire(byteLength: number): MemoryBlock {
     const capacity = blockSize(byteLength);
     let block = this.free.get(capacity)?.pop();
     if (block === undefined) {
@@ -32,7 +32,7 @@ export class MemoryPool {
     return block;
   }
 
-  release(block: Block): void {
+  release(block: MemoryBlock): void {
     const { capacity } = block;
     this.live -= capacity;
     if (this.closed) return;
@@ -53,7 +53,7 @@ export class MemoryPool {
     this.pooled = 0;
   }
 
-  private allocate(capacity: number): Block {
+  private allocate(capacity: number): MemoryBlock {
     try {
       return newBlock(capacity);
     } catch {
@@ -63,8 +63,8 @@ export class MemoryPool {
   }
 }
 
-function newBlock(capacity: number): Block {
-  return new Block(new ArrayBuffer(capacity), 0, capacity);
+function newBlock(capacity: number): MemoryBlock {
+  return new MemoryBlock(new ArrayBuffer(capacity), 0, capacity);
 }
 
 const SMALLEST = 64;

@@ -1,28 +1,30 @@
-import type { PlanCall } from '@moe-dispatch/core';
+import type { Call } from '@moe-dispatch/core/backend';
 import { checkIndices } from './check-indices.js';
 import type { CpuTensor } from './tensor.js';
-import type { Workspace } from './workspace.js';
+import type { ExpertWorkspace } from './workspace.js';
+
+type PlanCall = Call<'planDispatch', CpuTensor>;
 
 /** Counting sort of the (token, choice) pairs by expert, stable by token, then choice. */
-export function planDispatch(call: PlanCall<CpuTensor>, workspace: Workspace): void {
+export function planDispatch(call: PlanCall, workspace: ExpertWorkspace): void {
   const { tokens, topK, numExperts } = call;
-  const experts = call.topKIndices.array as Int32Array;
+  const experts = call.topKIndices.padded as Int32Array;
   checkIndices('topKIndices', experts, tokens * topK, numExperts);
   const { nextRow } = workspace;
   nextRow.fill(0);
   for (let i = 0; i < tokens * topK; i++) nextRow[experts[i]]++;
   scanCounts(call, nextRow);
-  const rows = call.permuteIndicesPerToken.array as Int32Array;
+  const rows = call.permuteIndicesPerToken.padded as Int32Array;
   for (let token = 0; token < tokens; token++) {
     for (let k = 0; k < topK; k++) rows[k * tokens + token] = nextRow[experts[token * topK + k]]++;
   }
 }
 
 /** Writes counts and offsets; leaves each expert's first row in `nextRow`. */
-function scanCounts(call: PlanCall<CpuTensor>, nextRow: Int32Array): void {
+function scanCounts(call: PlanCall, nextRow: Int32Array): void {
   // Counts fit in the lower half of an int64; whole BigInts would be garbage.
   const halves = call.tokenNumsPerExpert.block.view('int32') as Int32Array;
-  const offsets = call.expertOffsets.array as Int32Array;
+  const offsets = call.expertOffsets.padded as Int32Array;
   let row = 0;
   for (let expert = 0; expert < call.numExperts; expert++) {
     const count = nextRow[expert];

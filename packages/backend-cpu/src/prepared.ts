@@ -1,33 +1,40 @@
-import { type DispatchCall, DTYPES, type PrepareCall, PreparedDispatch } from '@moe-dispatch/core';
-import type { CpuBackend } from './backend.js';
-import { PermuteScratch, writesInOrder } from './permute.js';
+import { type Backend, type OperationName, Prepared } from '@moe-dispatch/core';
+import type { Call, Operations, Spec } from '@moe-dispatch/core/backend';
+import { cpuOperations } from './operations.js';
+import type { SimdRouter } from './simd-route.js';
 import type { CpuTensor } from './tensor.js';
-import type { Workspace } from './workspace.js';
+import { Workspace } from './workspace.js';
 
 /**
- * moeDispatch with scratch memory of its own. The first run with an x of long rows makes a view of each row, which
- * stays with x's memory; every later run with that memory allocates nothing.
+ * An operation with workspace of its own. The first run with an x of long rows makes a view of each row, which stays with
+ * x's memory; every later run with that memory allocates nothing.
  */
-export class CpuPreparedDispatch extends PreparedDispatch<CpuTensor> {
-  override readonly workspaceBytes: number;
-  private readonly cpu: CpuBackend;
-  private scratch: { workspace: Workspace; permute: PermuteScratch } | null;
+export class CpuPrepared<Op extends OperationName> extends Prepared<Op, CpuTensor> {
+  private readonly workspace: Workspace;
+  private operations: Operations<CpuTensor> | null;
 
-  constructor(backend: CpuBackend, call: PrepareCall, workspace: Workspace) {
-    super(backend, call);
-    this.cpu = backend;
-    const permute = new PermuteScratch();
-    if (writesInOrder(call, call.hidden * DTYPES[call.dtype].bytes)) permute.reserve(call.topK * call.tokens);
-    this.scratch = { workspace, permute };
-    this.workspaceBytes = workspace.byteLength + permute.byteLength;
+  constructor(
+    backend: Backend<CpuTensor, ArrayBufferView>,
+    operation: Op,
+    spec: Spec<Op>,
+    router: SimdRouter | null,
+  ) {
+    super(backend as never, operation, spec);
+    this.workspace = new Workspace(router === null);
+    this.workspace.reserve(operation, spec);
+    this.operations = cpuOperations(router, this.workspace);
   }
 
-  protected override execute(call: DispatchCall<CpuTensor>): void {
-    const { workspace, permute } = this.scratch!;
-    this.cpu.dispatchWith(call, workspace, permute);
+  override get workspaceBytes(): number {
+    return this.workspace.byteLength;
+  }
+
+  protected override execute(call: Call<Op, CpuTensor>): void {
+    const { operations, operation } = this;
+    if (operations !== null) (operations[operation] as (call: Call<Op, CpuTensor>) => void)(call);
   }
 
   protected override release(): void {
-    this.scratch = null;
+    this.operations = null;
   }
 }

@@ -1,94 +1,65 @@
-import {
-  bfloat16FromBits,
-  bfloat16ToFloat32,
-  type DType,
-  float16FromBits,
-  float16ToFloat32,
-  type ReduceCall,
-} from '@moe-dispatch/core';
+import { bfloat16ToFloat32, type DType, float16ToFloat32 } from '@moe-dispatch/core';
+import { bfloat16FromBits, type Call, float16FromBits } from '@moe-dispatch/core/backend';
 import { checkIndices } from './check-indices.js';
-import { scratchArray } from './scratch.js';
 import type { CpuTensor } from './tensor.js';
 import * as float32Rows from './weighted-sum.js';
 import * as wordRows from './weighted-sum-16.js';
+import type { ReduceWorkspace } from './workspace.js';
 
-/** Scratch of moeReduce for one size. */
-export class ReduceScratch {
-  readonly topK: number;
-  readonly hidden: number;
-  /** A token's weights, and where its rows start. */
-  readonly weights: Float32Array;
-  readonly starts: number[];
-  /** A token's sums, and the same rounded to 16 bits. */
-  readonly sums: Float32Array;
-  readonly sumBits: Int32Array;
-  readonly words: Uint16Array;
-
-  constructor(topK: number, hidden: number) {
-    this.topK = topK;
-    this.hidden = hidden;
-    this.weights = scratchArray(Float32Array, topK);
-    this.starts = new Array<number>(topK).fill(0);
-    this.sums = scratchArray(Float32Array, hidden);
-    this.sumBits = new Int32Array(this.sums.buffer);
-    this.words = scratchArray(Uint16Array, hidden);
-  }
-}
+type ReduceCall = Call<'moeReduce', CpuTensor>;
 
 /** Beyond this many elements an index is no int32, and compiled code several times as slow. */
 const INT32_ELEMENTS = 2 ** 31;
 
-/** The weighted sum of each token's rows (docs/semantics.md, "moe_reduce"). */
-export function reduceTokens(call: ReduceCall<CpuTensor>, scratch: ReduceScratch): void {
+/** The weighted sum of each token's rows (docs/semantics.md, "moeReduce"). */
+export function reduceTokens(call: ReduceCall, workspace: ReduceWorkspace): void {
   const { tokens, topK, hidden, output } = call;
-  const rows = call.permuteIndicesPerToken.array as Int32Array;
+  const rows = call.permuteIndicesPerToken.padded as Int32Array;
   checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens);
   if (call.ffn2Bias !== null) {
-    checkIndices('topKIndices', call.topKIndices.array as Int32Array, tokens * topK, call.numExperts);
+    checkIndices('topKIndices', call.topKIndices.padded as Int32Array, tokens * topK, call.numExperts);
   }
-  const target = output.array as Uint16Array;
+  const target = output.padded as Uint16Array;
   for (let token = 0; token < tokens; token++) {
-    scratch.sums.fill(0);
-    if (setWeights(call, token, scratch.weights)) {
-      for (let k = 0; k < topK; k++) scratch.starts[k] = rows[k * tokens + token] * hidden;
-      addTokenRows(call, token, scratch);
-    }
-    target.set(roundSums(output.dtype, scratch) as Uint16Array, token * hidden);
+    workspace.sums.fill(0);
+    setWeights(call, token, workspace.weights);
+    for (let k = 0; k < topK; k++) workspace.starts[k] = rows[k * tokens + token] * hidden;
+    addTokenRows(call, token, workspace);
+    target.set(roundSums(output.dtype, workspace) as Uint16Array, token * hidden);
   }
 }
 
-/**
- * One factor a choice: scale, normalisation and routedScalingFactor, rounded to float32 once.
- * @returns false where the token's scales are to be normalised but sum to 0.
- */
-function setWeights(call: ReduceCall<CpuTensor>, token: number, weights: Float32Array): boolean {
-  const scales = call.expertScalesFloat.array as Float32Array;
+/** The weight of each choice: scale, normalisation and routedScalingFactor, each step rounded to float32. */
+function setWeights(call: ReduceCall, token: number, weights: Float32Array): void {
+  const scales = call.expertScalesFloat.padded as Float32Array;
   const { topK, normTopkProb, routedScalingFactor } = call;
   const first = token * topK;
-  let norm = 0;
-  for (let k = 0; k < topK; k++) norm = Math.fround(norm + scales[first + k]);
-  if (!normTopkProb) norm = 1;
-  for (let k = 0; k < topK; k++) weights[k] = (scales[first + k] / norm) * routedScalingFactor;
-  return norm !== 0;
+  let sum = 0;
+  for (let k = 0; k < topK; k++) sum = Math.fround(sum + scales[first + k]);
+  for (let k = 0; k < topK; k++) {
+    const scale = scales[first + k];
+    const share = normTopkProb ? (sum === 0 ? 0 : Math.fround(scale / sum)) : scale;
+    weights[k] = share * routedScalingFactor;
+  }
 }
 
-function addTokenRows(call: ReduceCall<CpuTensor>, token: number, scratch: ReduceScratch): void {
+function addTokenRows(call: ReduceCall, token: number, workspace: ReduceWorkspace): void {
   const { hidden, topK, ffnOut } = call;
-  const { starts, weights, sums } = scratch;
+  const { starts, weights, sums } = workspace;
   const { addRows, addRow, addBiasedRow } = ffnOut.dtype === 'float32' ? float32Rows : wordRows;
   const values = tableOf(ffnOut.dtype);
   // Each of the two takes its own kind of array.
-  const source = ffnOut.array as never;
-  const bias = call.ffn2Bias?.array as never;
-  const far = ffnOut.array.length > INT32_ELEMENTS;
+  const source = ffnOut.padded as never;
+  const bias = call.ffn2Bias?.padded as never;
+  const far = ffnOut.padded.length > INT32_ELEMENTS;
   if (bias === undefined && !far) {
     addRows(sums, values, source, starts, weights);
     return;
   }
-  const experts = call.topKIndices.array as Int32Array;
+  const experts = call.topKIndices.padded as Int32Array;
   for (let k = 0; k < topK; k++) {
     const end = starts[k] + hidden;
-    const rows = far ? ((ffnOut.array as Uint16Array).subarray(starts[k], end) as never) : source;
+    const rows = far ? ((ffnOut.padded as Uint16Array).subarray(starts[k], end) as never) : source;
     const start = far ? 0 : starts[k];
     if (bias === undefined) addRow(sums, values, rows, start, weights[k]);
     else addBiasedRow(sums, values, rows, start, bias, experts[token * topK + k] * hidden, weights[k]);
@@ -96,8 +67,8 @@ function addTokenRows(call: ReduceCall<CpuTensor>, token: number, scratch: Reduc
 }
 
 /** The sums in the output's dtype, rounded once. */
-function roundSums(dtype: DType, scratch: ReduceScratch): Float32Array | Uint16Array {
-  const { sums, sumBits, words } = scratch;
+function roundSums(dtype: DType, workspace: ReduceWorkspace): Float32Array | Uint16Array {
+  const { sums, sumBits, words } = workspace;
   if (dtype === 'float32') return sums;
   if (dtype === 'float16') for (let i = 0; i < words.length; i++) words[i] = float16FromBits(sumBits[i]);
   else for (let i = 0; i < words.length; i++) words[i] = bfloat16FromBits(sumBits[i]);

@@ -1,10 +1,12 @@
-import type { RouteCall } from '@moe-dispatch/core';
+import type { Call } from '@moe-dispatch/core/backend';
 import { ROUTE_KERNEL } from './route-kernel.js';
-import { numberFromRow, rowsPerToken } from './routing-rows.js';
+import { numberFromRow, ROUTES, rowsPerToken } from './routing-rows.js';
 import type { CpuTensor } from './tensor.js';
 
+type RouteCall = Call<'routeTokens', CpuTensor>;
+
 type RouteKernel = (
-  gating: number,
+  gatingOutput: number,
   experts: number,
   scales: number,
   values: number,
@@ -34,7 +36,7 @@ export class SimdRouter {
     this.ints = new Int32Array(this.memory.buffer);
   }
 
-  /** null where the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
+  /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
   static async create(): Promise<SimdRouter | null> {
     try {
       const bytes = Uint8Array.from(atob(ROUTE_KERNEL), (char) => char.charCodeAt(0));
@@ -45,43 +47,37 @@ export class SimdRouter {
     }
   }
 
-  route(call: RouteCall<CpuTensor>): void {
+  route(call: RouteCall): void {
     const groups = rowsPerToken(call);
     const rows = call.tokens * groups;
     const columns = call.numExperts / groups;
     const picks = call.topK / groups;
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const size = chunk * columns;
-    // In the kernel's memory: its scratch at 0, then the chunk, then the results.
-    const gating = aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
-    const experts = gating + aligned(size);
+    // In the kernel's memory: its workspace at 0, then the chunk, then the results.
+    const gatingOutput = aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
+    const experts = gatingOutput + aligned(size);
     const scales = experts + aligned(chunk * picks);
     this.reserve(4 * (scales + aligned(chunk * picks)));
-    const softmax = call.routing !== 'topk-only';
-    const { array, block } = call.gating;
-    // Whole chunks, where a pooled block goes on behind the last row: the views serve any number of rows.
+    const { softmax, grouped } = ROUTES[call.router];
+    const { padded, block } = call.gatingOutput;
+    // Whole chunks, if a pooled block goes on behind the last row: the views serve any number of rows.
     const chunks = block.rows('float32', size) as Float32Array[];
     for (let first = 0; first < rows; first += chunk) {
       const count = Math.min(chunk, rows - first);
       const from = first * columns;
-      chunks[from / size] ??= (array as Float32Array).subarray(from, from + size);
-      this.floats.set(chunks[from / size], gating);
-      this.kernel(4 * gating, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
+      chunks[from / size] ??= (padded as Float32Array).subarray(from, from + size);
+      this.floats.set(chunks[from / size], gatingOutput);
+      this.kernel(4 * gatingOutput, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
       this.store(call, first * picks, count * picks, experts, scales);
     }
-    if (call.routing === 'group') numberFromRow(call, columns);
+    if (grouped) numberFromRow(call, columns);
   }
 
-  private store(
-    call: RouteCall<CpuTensor>,
-    at: number,
-    count: number,
-    experts: number,
-    scales: number,
-  ): void {
+  private store(call: RouteCall, at: number, count: number, experts: number, scales: number): void {
     const { ints, floats } = this;
-    const topKIndices = call.topKIndices.array as Int32Array;
-    const expertScales = call.expertScalesFloat.array as Float32Array;
+    const topKIndices = call.topKIndices.padded as Int32Array;
+    const expertScales = call.expertScalesFloat.padded as Float32Array;
     for (let i = 0; i < count; i++) {
       topKIndices[at + i] = ints[experts + i];
       expertScales[at + i] = floats[scales + i];

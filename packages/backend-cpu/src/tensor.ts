@@ -1,26 +1,24 @@
-import { type ArrayOf, checkTensor, type DType, Tensor } from '@moe-dispatch/core';
-import type { CpuBackend } from './backend.js';
-import type { Block } from './block.js';
+import { type ArrayOf, type DType, Tensor } from '@moe-dispatch/core';
+import { checkTensor, type TensorSpec } from '@moe-dispatch/core/backend';
+import type { MemoryBlock } from './memory-block.js';
+import type { MemoryPool } from './memory-pool.js';
 
 /** A tensor in JavaScript memory. */
 export class CpuTensor extends Tensor {
   declare readonly tensorClass?: CpuTensor;
-  /** The tensor's elements first, then perhaps spare room: a pooled block can be larger. For kernels. */
-  readonly array: ArrayOf<DType>;
-  readonly block: Block;
+  /** For kernels: the elements, then perhaps spare room, because a pooled block can be larger. */
+  readonly padded: ArrayOf<DType>;
+  /** For kernels: the memory, with other views on it. */
+  readonly block: MemoryBlock;
+  private readonly pool: MemoryPool | undefined;
   private exact: ArrayOf<DType> | null = null;
 
-  constructor(
-    backend: CpuBackend,
-    shape: readonly number[],
-    dtype: DType,
-    byteLength: number,
-    block: Block,
-    borrowed: boolean,
-  ) {
-    super(backend, shape, dtype, byteLength, borrowed);
+  /** @param pool takes the block back; none if it is the caller's */
+  constructor(spec: TensorSpec, block: MemoryBlock, pool?: MemoryPool) {
+    super(spec);
     this.block = block;
-    this.array = block.view(dtype);
+    this.padded = block.view(spec.dtype);
+    this.pool = pool;
   }
 
   /**
@@ -41,7 +39,11 @@ export class CpuTensor extends Tensor {
   }
 
   override get capacity(): number {
-    return this.array.byteLength;
+    return this.padded.byteLength;
+  }
+
+  override get [Symbol.toStringTag](): string {
+    return 'CpuTensor';
   }
 
   protected override async download(): Promise<ArrayBuffer> {
@@ -49,13 +51,13 @@ export class CpuTensor extends Tensor {
   }
 
   protected override release(): void {
-    if (!this.borrowed) (this.backend as CpuBackend).recycle(this.block);
+    this.pool?.release(this.block);
   }
 
   private elements(): ArrayOf<DType> {
     if (this.exact === null) {
-      const length = this.byteLength / this.array.BYTES_PER_ELEMENT;
-      this.exact = this.array.length === length ? this.array : this.array.subarray(0, length);
+      const length = this.byteLength / this.padded.BYTES_PER_ELEMENT;
+      this.exact = this.padded.length === length ? this.padded : this.padded.subarray(0, length);
     }
     return this.exact;
   }

@@ -1,4 +1,4 @@
-import type { Workspace } from './workspace.js';
+import type { ExpertWorkspace } from './workspace.js';
 
 const floatBits = new Float32Array(1);
 const intBits = new Int32Array(floatBits.buffer);
@@ -8,9 +8,9 @@ const KEY_EXPERTS = 2 ** 20;
 /**
  * Puts the best `topK` of `workspace.values` into topExperts: larger first, then lower index. Sorts numbers made of
  * the value's rank and the expert, both exact within a float64's 53 bits.
- * @param keys scratch, one for each expert
+ * @param keys workspace, one for each expert
  */
-export function selectTop(keys: Float64Array, topK: number, { values, topExperts }: Workspace): void {
+export function selectTop(keys: Float64Array, topK: number, { values, topExperts }: ExpertWorkspace): void {
   for (let i = 0; i < keys.length; i++) {
     floatBits[0] = values[i];
     const bits = intBits[0];

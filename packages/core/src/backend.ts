@@ -1,33 +1,26 @@
-import { checkShape, elementCount } from './checks/shape.js';
-import { type ArrayOf, checkArrayType, checkDType, DTYPES, type DType, type TensorData } from './dtypes.js';
-import { disposedError, hasBrand, invalid, ResourceError } from './errors.js';
-import type {
-  DispatchCall,
-  Kernels,
-  PermuteCall,
-  PlanCall,
-  PrepareCall,
-  ReduceCall,
-  RouteCall,
-} from './kernels.js';
-import type { PreparedDispatch } from './prepared-dispatch.js';
+import { checkLimit } from './checks/limit.js';
+import { readOptions } from './checks/options.js';
+import { byteLengthOf, checkShape } from './checks/shape.js';
+import type { BackendContract, BackendLimits } from './contract.js';
+import { checkDType, DTYPES, type DType } from './dtypes.js';
+import { describe, disposedError, hasBrand, invalid, unsupported } from './errors.js';
+import { Ledger, LedgerEntry } from './ledger.js';
+import { OPERATIONS, type OperationName, STAGES } from './operations/table.js';
+import type { Prepared } from './prepared.js';
 import type { SkippedBackend } from './select-backend.js';
-import { disposeSymbol, type Tensor, type WithDType } from './tensor.js';
+import { disposeSymbol, type Tensor, type TensorSpec, type WithDType } from './tensor.js';
+import {
+  type DataOf,
+  type DTypeOf,
+  type InferableArray,
+  type NumberArray,
+  readTensorData,
+} from './tensor-data.js';
 
 // A registered symbol, so that backends built on another copy of core are recognised too.
-const BACKEND_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.backend') as never;
+const INTERNALS: unique symbol = Symbol.for('@moe-dispatch/core.backend') as never;
 
-/** What a backend cannot exceed; a larger request throws LIMIT_EXCEEDED. */
-export interface BackendLimits {
-  /** Largest tensor in bytes. */
-  readonly maxTensorBytes: number;
-  /** Largest number of experts. */
-  readonly maxExperts: number;
-  /** Further limits of the device, by its own names. */
-  readonly [name: string]: number;
-}
-
-/** What a backend is and can do. */
+/** What a backend is and can do: all that it claims. */
 export interface BackendInfo {
   /** Short name of the backend, e.g. `cpu`. */
   readonly name: string;
@@ -37,6 +30,12 @@ export interface BackendInfo {
   readonly dtypes: readonly DType[];
   /** What it cannot exceed. */
   readonly limits: BackendLimits;
+  /** The operations that it implements. */
+  readonly operations: readonly OperationName[];
+  /** Whether `wrap` works. */
+  readonly wrap: boolean;
+  /** Whether every float is the one that docs/semantics.md defines, to the last bit. */
+  readonly exact: boolean;
 }
 
 /** The memory that a backend holds at this moment. */
@@ -49,70 +48,120 @@ export interface MemoryUsage {
   pooledBytes: number;
 }
 
+/** Where a wrapped tensor starts. */
+export interface WrapOptions {
+  /** Bytes into the memory, a multiple of the dtype's size. Default 0. */
+  byteOffset?: number | undefined;
+}
+
+/** The half of a backend that core and backends use, and users do not. */
+interface Internals {
+  readonly contract: BackendContract<Tensor, unknown>;
+  checkUsable(): void;
+  create(
+    shape: readonly number[],
+    dtype: DType,
+    borrowed: boolean,
+    make: (spec: TensorSpec) => Tensor,
+  ): Tensor;
+}
+
 /**
- * One device that can hold tensors and dispatch tokens.
+ * One device that can hold tensors and dispatch tokens. Pass its tensors to moeDispatch and the other operations.
  *
- * Users call `tensor`, `empty`, `wrap`, `memory` and `dispose`, and pass tensors to moeDispatch and the other
- * operations. A backend author derives from this class and supplies the abstract members, which core calls
- * only with arguments it has checked (docs/writing-a-backend.md).
- *
- * `T` is the backend's tensor class, `N` what its `wrap` borrows, `O` the options of that.
+ * `T` is the backend's tensor class, `N` what its `wrap` borrows.
  */
-export abstract class Backend<T extends Tensor = Tensor, N = never, O extends object = object>
-  implements Kernels<T>
-{
-  /** Name, device, dtypes and limits. */
-  abstract readonly info: BackendInfo;
+export class Backend<T extends Tensor = Tensor, N = never> {
+  /** Name, device, dtypes, operations and limits. */
+  readonly info: BackendInfo;
   /** The factories that selectBackend passed over before this one, and why. */
   readonly skipped: readonly SkippedBackend[] = [];
-  private liveTensors = 0;
-  private liveBytes = 0;
-  private isDisposed = false;
+  /** For types alone: the class of each prepared operation. */
+  declare readonly preparedTypes?: { readonly [Op in OperationName]: Prepared<Op, T> };
+  readonly #contract: BackendContract<T, N>;
+  readonly #ledger = new Ledger();
+  readonly #internals: Internals;
+  #disposed = false;
 
-  get [BACKEND_BRAND](): true {
-    return true;
+  /** @param contract what the backend's author wrote */
+  constructor(contract: BackendContract<T, N>) {
+    const { name, device, dtypes, limits, exact = true } = contract;
+    const operations = implementedOperations(contract as never);
+    const wrap = contract.adopt !== undefined;
+    this.info = Object.freeze({ name, device, dtypes, limits, operations, wrap, exact });
+    this.#contract = contract;
+    this.#internals = {
+      contract: contract as never,
+      checkUsable: () => this.#checkUsable(),
+      create: (...tensor) => this.#create(...tensor),
+    };
+  }
+
+  get [INTERNALS](): Internals {
+    return this.#internals;
   }
 
   /**
    * Copies `data` into a new tensor.
-   * @param data the dtype's own typed array (16-bit floats: `Uint16Array` of raw words, or `Float16Array`)
-   *   with exactly as many elements as `shape`.
+   * @param data a typed array of the dtype; plain numbers, nested or not; or a `Float32Array` to be rounded to float16
+   *   or bfloat16. As many elements as `shape` has. 16-bit floats travel as `Uint16Array` of raw words.
+   * @param shape sizes of the dimensions; for plain numbers, their nesting by default.
+   * @param dtype by default that of the typed array; float32 for plain numbers.
    * @throws InvalidArgumentError INVALID_ARGUMENT, INVALID_SHAPE, UNSUPPORTED_DTYPE; ResourceError
    *   LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
-  tensor<D extends DType>(data: TensorData, shape: readonly number[], dtype: D): WithDType<T, D> {
-    const sizes = this.checkNewTensor(shape, dtype);
-    const values = checkData(data, dtype, elementCount(sizes));
-    const tensor = this.allocate(sizes, dtype, byteLengthOf(sizes, dtype));
-    this.upload(tensor, values);
-    return tensor as never;
+  tensor(data: NumberArray, shape?: readonly number[]): WithDType<T, 'float32'>;
+  tensor<A extends InferableArray>(data: A, shape: readonly number[]): WithDType<T, DTypeOf<A>>;
+  tensor<D extends DType>(data: DataOf<D>, shape: readonly number[], dtype: D): WithDType<T, D>;
+  tensor(data: unknown, shape?: unknown, dtype?: unknown): Tensor {
+    this.#checkUsable();
+    const read = readTensorData(data, shape, dtype, this.info.dtypes);
+    const tensor = this.#create(read.shape, read.dtype, false, (spec) => this.#contract.allocate(spec));
+    this.#contract.upload(tensor as T, read.elements);
+    return tensor;
   }
 
   /** A new tensor of undefined content, to be an operation's `out`. Throws as `tensor` does. */
   empty<D extends DType>(shape: readonly number[], dtype: D): WithDType<T, D> {
-    const sizes = this.checkNewTensor(shape, dtype);
-    return this.allocate(sizes, dtype, byteLengthOf(sizes, dtype)) as never;
+    this.#checkUsable();
+    checkDType('dtype', dtype, this.info.dtypes);
+    return this.#create(checkShape('shape', shape), dtype, false, (spec) =>
+      this.#contract.allocate(spec),
+    ) as never;
   }
 
   /**
    * Makes a tensor of memory that the caller owns, without a copy; disposing the tensor never frees it.
-   * @throws as `tensor` does, and BUFFER_TOO_SMALL where `native` does not hold the shape.
+   * @throws as `tensor` does; BUFFER_TOO_SMALL if `native` does not hold the shape; UNSUPPORTED_OPERATION if the
+   *   backend cannot wrap.
    */
-  wrap<D extends DType>(native: N, shape: readonly number[], dtype: D, options?: O): WithDType<T, D> {
-    const sizes = this.checkNewTensor(shape, dtype);
-    return this.adopt(native, sizes, dtype, byteLengthOf(sizes, dtype), options) as never;
+  wrap<D extends DType>(
+    native: N,
+    shape: readonly number[],
+    dtype: D,
+    options: WrapOptions = {},
+  ): WithDType<T, D> {
+    const { byteOffset = 0 } = readOptions<WrapOptions>(options, ['byteOffset']);
+    this.#checkUsable();
+    const contract = this.#contract;
+    if (contract.adopt === undefined) throw unsupported(this.info, 'wrap');
+    checkDType('dtype', dtype, this.info.dtypes);
+    checkByteOffset(byteOffset, DTYPES[dtype].bytes);
+    const adopt = (spec: TensorSpec) => contract.adopt!(native, spec, byteOffset);
+    return this.#create(checkShape('shape', shape), dtype, true, adopt) as never;
   }
 
   /** Counts the tensors and bytes that are in use, and those kept for reuse. */
   memory(): MemoryUsage {
-    return { liveTensors: this.liveTensors, liveBytes: this.liveBytes, pooledBytes: this.pooledBytes() };
+    const { liveTensors, liveBytes } = this.#ledger;
+    return { liveTensors, liveBytes, pooledBytes: this.#contract.pooledBytes?.() ?? 0 };
   }
 
   /** Frees the memory that the backend keeps. Its tensors can no longer be used. Doing it twice is harmless. */
   dispose(): void {
-    if (this.isDisposed) return;
-    this.isDisposed = true;
-    this.shutdown();
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#contract.shutdown?.();
   }
 
   /** `dispose()`, at the end of a `using` block. */
@@ -120,106 +169,74 @@ export abstract class Backend<T extends Tensor = Tensor, N = never, O extends ob
     this.dispose();
   }
 
-  /** Throws BACKEND_DISPOSED after `dispose()`. A backend that can lose its device extends it. */
-  checkUsable(): void {
-    if (this.isDisposed) throw disposedError('BACKEND_DISPOSED', 'backend', `backend '${this.info.name}'`);
+  #checkUsable(): void {
+    if (this.#disposed) throw disposedError('BACKEND_DISPOSED', 'backend', `backend '${this.info.name}'`);
+    this.#contract.checkUsable?.();
   }
 
-  // ---- The contract with backend authors: core calls these, users do not. ----
-
-  /** A tensor of undefined content. Throws OUT_OF_MEMORY where there is none left. */
-  abstract allocate(shape: readonly number[], dtype: DType, byteLength: number): T;
-  /** Copies `data`, which has exactly the tensor's elements, into it before any later operation. */
-  abstract upload(tensor: T, data: ArrayOf<DType>): void;
-  /** `wrap` after its general checks; throws INVALID_ARGUMENT or BUFFER_TOO_SMALL for a `native` that will not do. */
-  abstract adopt(
-    native: N,
+  #create(
     shape: readonly number[],
     dtype: DType,
-    byteLength: number,
-    options: O | undefined,
-  ): T;
-  /** Bytes of disposed tensors that are kept for reuse. */
-  abstract pooledBytes(): number;
-  /** Frees everything; called once, by `dispose()`. */
-  abstract shutdown(): void;
-  /** Chooses the experts of each token: the first stage of a dispatch. */
-  abstract route(call: RouteCall<T>): void;
-  /** Counts the choices of each expert and gives each its row: the second stage. */
-  abstract plan(call: PlanCall<T>): void;
-  /** Copies rows of `x` to where the plan says: the third stage. */
-  abstract permute(call: PermuteCall<T>): void;
-  /** Sums each token's rows by their scales. */
-  abstract reduce(call: ReduceCall<T>): void;
-  /** Makes everything ahead for dispatches of one size. */
-  abstract prepare(call: PrepareCall): PreparedDispatch<T>;
-
-  /** The three stages in a row. A backend with something faster overrides it. */
-  dispatch(call: DispatchCall<T>): void {
-    this.route(call);
-    this.plan(call);
-    this.permute(call);
-  }
-
-  /** Book-keeping, called by the constructor of Tensor. */
-  tensorCreated(tensor: Tensor): void {
-    this.liveTensors += 1;
-    if (!tensor.borrowed) this.liveBytes += tensor.byteLength;
-  }
-
-  /** Book-keeping, called by Tensor.dispose. */
-  tensorDisposed(tensor: Tensor): void {
-    this.liveTensors -= 1;
-    if (!tensor.borrowed) this.liveBytes -= tensor.byteLength;
-  }
-
-  /** @returns a copy of the shape */
-  private checkNewTensor(shape: readonly number[], dtype: DType): number[] {
-    this.checkUsable();
-    checkDType('dtype', dtype, this.info.dtypes);
-    const sizes = checkShape('shape', shape);
-    checkLimit('shape', 'maxTensorBytes', byteLengthOf(sizes, dtype), this);
-    return sizes;
+    borrowed: boolean,
+    make: (spec: TensorSpec) => Tensor,
+  ): Tensor {
+    const byteLength = byteLengthOf(shape, dtype);
+    checkLimit('shape', 'maxTensorBytes', byteLength, this.info.limits);
+    const entry = new LedgerEntry(this.#ledger, borrowed ? 0 : byteLength);
+    const tensor = make({ backend: this as never, shape, dtype, byteLength, borrowed, entry });
+    // Only now: what threw is no tensor.
+    entry.open();
+    return tensor;
   }
 }
 
 /** Whether `value` is a backend, of this copy of core or any other in the process. */
 export function isBackend(value: unknown): value is Backend {
-  return hasBrand(value, BACKEND_BRAND);
+  return hasBrand(value, INTERNALS);
 }
 
-/** Throws LIMIT_EXCEEDED, naming the limit, the request and the maximum. */
-export function checkLimit(
-  argument: string,
-  limit: 'maxTensorBytes' | 'maxExperts',
-  request: number,
-  backend: Backend,
-): void {
-  const { limits } = backend.info;
-  const maximum = limit === 'maxTensorBytes' ? limits.maxTensorBytes : limits.maxExperts;
-  if (request > maximum) throw overLimit(argument, limit, request, maximum);
-}
-
-function overLimit(argument: string, limit: string, request: number, maximum: number): ResourceError {
-  return new ResourceError('LIMIT_EXCEEDED', {
-    argument,
-    found: `a request of ${request}`,
-    expected: `at most ${limit} = ${maximum}`,
-  });
-}
-
-function byteLengthOf(shape: readonly number[], dtype: DType): number {
-  return elementCount(shape) * DTYPES[dtype].bytes;
-}
-
-/** Checks `data` against dtype and element count; gives it as the dtype's own array, on the same memory. */
-function checkData(data: TensorData, dtype: DType, elements: number): ArrayOf<DType> {
-  checkArrayType('data', data, dtype);
-  const { ArrayType } = DTYPES[dtype];
-  const length = data.byteLength / DTYPES[dtype].bytes;
-  // An empty array can have lost its memory.
-  if (length === elements) {
-    return length === 0 ? new ArrayType(0) : new ArrayType(data.buffer, data.byteOffset, length);
+/** Throws INVALID_ARGUMENT unless `value` is a backend, and what keeps it from being used. */
+export function checkBackend(value: unknown): asserts value is Backend {
+  if (!isBackend(value)) {
+    throw invalid('INVALID_ARGUMENT', 'backend', describe(value), 'a backend, as selectBackend gives');
   }
-  throw invalid('INVALID_SHAPE', 'data', `${length} elements`, `${elements} elements, as the shape says`);
+  checkUsable(value);
+}
+
+/** Throws BACKEND_DISPOSED after `dispose()`, and what the backend itself has to say, e.g. DEVICE_LOST. */
+export function checkUsable(backend: Backend): void {
+  internalsOf(backend).checkUsable();
+}
+
+/** What the backend's author wrote. */
+export function contractOf(backend: Backend): BackendContract {
+  return internalsOf(backend).contract as BackendContract;
+}
+
+/** A tensor for a result, of undefined content. @throws ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY */
+export function newTensor(
+  backend: Backend,
+  argument: string,
+  shape: readonly number[],
+  dtype: DType,
+): Tensor {
+  checkLimit(argument, 'maxTensorBytes', byteLengthOf(shape, dtype), backend.info.limits);
+  const { contract, create } = internalsOf(backend);
+  return create(shape, dtype, false, (spec) => contract.allocate(spec));
+}
+
+function internalsOf(backend: Backend): Internals {
+  return (backend as unknown as { [INTERNALS]: Internals })[INTERNALS];
+}
+
+function implementedOperations({ operations }: BackendContract): OperationName[] {
+  const has = (name: OperationName) => operations[name] !== undefined;
+  const names = Object.keys(OPERATIONS) as OperationName[];
+  return names.filter((name) => has(name) || (name === 'moeDispatch' && STAGES.every(has)));
+}
+
+function checkByteOffset(byteOffset: unknown, size: number): void {
+  if (Number.isSafeInteger(byteOffset) && (byteOffset as number) >= 0 && (byteOffset as number) % size === 0)
+    return;
+  throw invalid('INVALID_ARGUMENT', 'byteOffset', describe(byteOffset), `a non-negative multiple of ${size}`);
 }

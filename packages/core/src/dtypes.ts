@@ -33,9 +33,6 @@ interface ArrayTypes {
 /** The typed array in which elements of a dtype are read and written. */
 export type ArrayOf<D extends DType> = ArrayTypes[D];
 
-/** What `backend.tensor` takes: the dtype's own typed array, or a `Float16Array` for float16. */
-export type TensorData = ArrayBufferView;
-
 type ArrayConstructor<A> = {
   readonly name: string;
   new (length: number): A;
@@ -63,30 +60,69 @@ export const DTYPES: { readonly [D in DType]: DTypeInfo<D> } = {
   float8_e5m2: { bytes: 1, ArrayType: Uint8Array },
 };
 
+/** The dtypes of {@link FloatDType}. */
 export const FLOAT_DTYPES: readonly FloatDType[] = ['float32', 'float16', 'bfloat16'];
 
 /** Throws UNSUPPORTED_DTYPE unless `dtype` is one of `supported`. */
-export function checkDType(argument: string, dtype: unknown, supported: readonly DType[]): void {
+export function checkDType(
+  argument: string,
+  dtype: unknown,
+  supported: readonly DType[],
+  note?: string,
+): asserts dtype is DType {
   if ((supported as readonly unknown[]).includes(dtype)) return;
-  throw invalid(
-    'UNSUPPORTED_DTYPE',
-    argument,
-    describe(dtype),
-    supported.length === 1 ? supported[0] : `one of ${supported.join(', ')}`,
-  );
+  const expected = supported.length === 1 ? supported[0] : `one of ${supported.join(', ')}`;
+  throw invalid('UNSUPPORTED_DTYPE', argument, describe(dtype), note ? `${expected}, ${note}` : expected);
 }
 
+const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
+
+/** The engine's own getter: subclasses and own properties cannot change what it says. */
+function getterOf<V>(prototype: object, name: PropertyKey): (this: unknown) => V {
+  return Object.getOwnPropertyDescriptor(prototype, name)!.get as (this: unknown) => V;
+}
+
+const getTag = getterOf<string | undefined>(typedArray, Symbol.toStringTag);
+const getBuffer = getterOf<ArrayBufferLike>(typedArray, 'buffer');
+const getByteOffset = getterOf<number>(typedArray, 'byteOffset');
+const getByteLength = getterOf<number>(typedArray, 'byteLength');
+
 /** The engine's own name for a typed array, of any realm; undefined for everything else. */
-const arrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)?.get as (this: unknown) => string | undefined;
+export function tagOf(value: unknown): string | undefined {
+  return getTag.call(value);
+}
+
+/** Where a typed array's elements are, whatever the object says of itself. */
+export function viewOf(array: ArrayBufferView): {
+  buffer: ArrayBufferLike;
+  byteOffset: number;
+  byteLength: number;
+} {
+  return {
+    buffer: getBuffer.call(array),
+    byteOffset: getByteOffset.call(array),
+    byteLength: getByteLength.call(array),
+  };
+}
 
 /** Throws INVALID_ARGUMENT unless `value` is the typed array of `dtype`, or a `Float16Array` for float16. */
-export function checkArrayType(argument: string, value: unknown, dtype: DType): void {
+export function checkArrayType(
+  argument: string,
+  value: unknown,
+  dtype: DType,
+): asserts value is ArrayBufferView {
   const { name } = DTYPES[dtype].ArrayType;
-  const kind = arrayTag.call(value);
+  const kind = tagOf(value);
   if (kind === name || (dtype === 'float16' && kind === 'Float16Array')) return;
   const words = name === 'Uint16Array' ? ' of raw words' : '';
   throw invalid('INVALID_ARGUMENT', argument, describe(value), `a ${name} for ${dtype}${words}`);
+}
+
+/** The dtype that a typed array tells, or undefined if it may be several, or none. */
+export function dtypeOfArray(value: unknown): DType | undefined {
+  const tag = tagOf(value);
+  if (tag === 'Float16Array') return 'float16';
+  // The first of those that share an array is the array's own; raw words tell nothing.
+  if (tag === 'Uint16Array') return undefined;
+  return (Object.keys(DTYPES) as DType[]).find((dtype) => DTYPES[dtype].ArrayType.name === tag);
 }

@@ -4,6 +4,7 @@ export type ErrorCode =
   | 'INVALID_SHAPE'
   | 'TOKEN_COUNT_MISMATCH'
   | 'UNSUPPORTED_DTYPE'
+  | 'UNSUPPORTED_OPERATION'
   | 'INVALID_TOP_K'
   | 'EXPERTS_NOT_DIVISIBLE'
   | 'TOO_MANY_ROWS'
@@ -29,7 +30,7 @@ export interface ErrorDetails {
   found: string;
   /** What it should have been, in words. */
   expected: string;
-  /** The error behind this one, where there is one. */
+  /** The error behind this one, if there is one. */
   cause?: unknown;
 }
 
@@ -78,7 +79,20 @@ export function invalid(
   return new InvalidArgumentError(code, { argument, found, expected });
 }
 
-/** A tensor, prepared dispatch or backend that was used after `dispose()`. */
+/** An operation that a backend does not implement. */
+export function unsupported(
+  { name, operations }: { name: string; operations: readonly string[] },
+  operation: string,
+): InvalidArgumentError {
+  return invalid(
+    'UNSUPPORTED_OPERATION',
+    'backend',
+    `'${name}', which implements ${operations.join(', ') || 'nothing'}`,
+    `a backend that implements ${operation}`,
+  );
+}
+
+/** A tensor, prepared operation or backend that was used after `dispose()`. */
 export class DisposedError extends MoeDispatchError {
   override readonly name: string = 'DisposedError';
 }
@@ -118,12 +132,12 @@ export function isMoeDispatchError(value: unknown): value is MoeDispatchError {
   return hasBrand(value, ERROR_BRAND);
 }
 
-/** Whether a prototype of `value` carries the brand. */
+/** Whether `value` carries the brand. */
 export function hasBrand(value: unknown, brand: symbol): boolean {
   try {
-    return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[brand] === true;
+    return typeof value === 'object' && value !== null && Boolean((value as Record<symbol, unknown>)[brand]);
   } catch {
-    return false; // a revoked proxy
+    return false; // a revoked proxy, or an object that only inherits from one of ours
   }
 }
 

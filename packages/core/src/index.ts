@@ -1,25 +1,11 @@
 /**
- * Tensors, operations, argument checks and errors of Mixture-of-Experts dispatch, and the contract with backends.
+ * Tensors, operations and errors of Mixture-of-Experts dispatch: what users call. `@moe-dispatch/core/backend` has what
+ * backend authors need.
  * @module @moe-dispatch/core
  */
-export {
-  Backend,
-  type BackendInfo,
-  type BackendLimits,
-  isBackend,
-  type MemoryUsage,
-} from './backend.js';
-export type { RoutingOptions } from './checks/routing.js';
-export { checkBoolean, checkObject } from './checks/values.js';
-export {
-  type ArrayOf,
-  checkArrayType,
-  DTYPES,
-  type DType,
-  type DTypeInfo,
-  type FloatDType,
-  type TensorData,
-} from './dtypes.js';
+export { Backend, type BackendInfo, isBackend, type MemoryUsage, type WrapOptions } from './backend.js';
+export type { BackendLimits } from './contract.js';
+export { type ArrayOf, DTYPES, type DType, type DTypeInfo, type FloatDType } from './dtypes.js';
 export {
   BackendUnavailableError,
   DeviceError,
@@ -27,39 +13,42 @@ export {
   type ErrorCode,
   type ErrorDetails,
   InvalidArgumentError,
-  invalid,
   isMoeDispatchError,
   MoeDispatchError,
   ResourceError,
 } from './errors.js';
 export {
-  bfloat16FromBits,
   bfloat16ToFloat32,
-  bitsFromFloat16,
-  float16FromBits,
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
 } from './float-conversion.js';
-export type {
-  DispatchCall,
-  Kernels,
-  PermuteCall,
-  PlanCall,
-  PrepareCall,
-  ReduceCall,
-  RouteCall,
-  Routing,
-} from './kernels.js';
-export { DispatchResult, type MoeDispatchOptions, moeDispatch } from './operations/moe-dispatch.js';
-export { type MoeReduceOptions, moeReduce } from './operations/moe-reduce.js';
-export type { DispatchPlan, DispatchTensors, Out, RoutingTensors } from './operations/outputs.js';
+export type { Outputs, RunArguments } from './operations/call.js';
+export { type MoeDispatchOptions, moeDispatch } from './operations/moe-dispatch.js';
+export { type Dispatched, type MoeReduceOptions, moeReduce } from './operations/moe-reduce.js';
+export type { Results } from './operations/perform.js';
+export { type PermuteRowsOptions, permuteRows } from './operations/permute-rows.js';
+export { type PlanDispatchOptions, planDispatch } from './operations/plan-dispatch.js';
 export {
   type PrepareDispatchOptions,
-  type Preparing,
+  type PreparedOf,
+  type PrepareOptions,
+  type PrepareReduceOptions,
+  prepare,
   prepareDispatch,
-} from './operations/prepare-dispatch.js';
-export { permuteRows, planDispatch, routeTokens } from './operations/stages.js';
-export { PreparedDispatch } from './prepared-dispatch.js';
-export { type BackendFactory, type SkippedBackend, selectBackend } from './select-backend.js';
-export { checkTensor, isTensor, Tensor, type TensorClass, type WithDType } from './tensor.js';
+} from './operations/prepare.js';
+export type {
+  DispatchPlan,
+  DispatchResult,
+  DispatchTensors,
+  PlanResult,
+  RoutingResult,
+  RoutingTensors,
+} from './operations/results.js';
+export { type RouteTokensOptions, routeTokens } from './operations/route-tokens.js';
+export type { OperationName } from './operations/table.js';
+export { Prepared, type PreparedOutputs } from './prepared.js';
+export type { RouterOptions } from './router.js';
+export { type AnyOf, type BackendFactory, type SkippedBackend, selectBackend } from './select-backend.js';
+export { isTensor, Tensor, type TensorClass, type WithDType } from './tensor.js';
+export type { DataOf, DTypeOf, InferableArray, NumberArray } from './tensor-data.js';

@@ -1,5 +1,7 @@
 import { type Backend, isBackend } from './backend.js';
+import { isArray } from './checks/values.js';
 import { BackendUnavailableError, describe, invalid } from './errors.js';
+import type { Tensor } from './tensor.js';
 
 /** Makes a backend when asked: what `cpu()`, `webgpu()` and `cuda()` return. */
 export interface BackendFactory<B = Backend> {
@@ -17,14 +19,23 @@ export interface SkippedBackend {
   readonly error: unknown;
 }
 
+type MadeBy<F> = F extends BackendFactory<infer B> ? B : never;
+type TensorOf<B> = B extends Backend<infer T, never> ? T : Tensor;
+type NativeOf<B> = B extends { wrap(native: infer N, ...rest: never): unknown } ? N : never;
+type IsUnion<B, Each = B> = Each extends unknown ? ([B] extends [Each] ? false : true) : never;
+
+/** One kind of backend as it is; of several, what they have in common. */
+export type AnyOf<B> = true extends IsUnion<B> ? Backend<TensorOf<B>, NativeOf<B>> : B;
+
 /**
  * Gives the first backend of the list that works here. Nothing outside the list is ever tried, and what was passed
  * over is in the result's `skipped`.
- * @throws BackendUnavailableError NO_BACKEND, with every cause, where none works; InvalidArgumentError.
+ * @returns of several kinds, a backend whose methods take what any of them takes; `instanceof` narrows it to one.
+ * @throws BackendUnavailableError NO_BACKEND, with every cause, if none works; InvalidArgumentError.
  */
 export async function selectBackend<const F extends readonly BackendFactory<unknown>[]>(
   factories: F,
-): Promise<F[number] extends BackendFactory<infer B> ? B : never> {
+): Promise<AnyOf<MadeBy<F[number]>>> {
   checkFactories(factories);
   const skipped: SkippedBackend[] = [];
   for (const factory of factories) {
@@ -50,12 +61,12 @@ export async function selectBackend<const F extends readonly BackendFactory<unkn
 }
 
 function checkFactories(factories: unknown): void {
-  if (!Array.isArray(factories) || factories.length === 0) {
-    const found = Array.isArray(factories) ? 'an empty array' : describe(factories);
+  if (!isArray(factories) || factories.length === 0) {
+    const found = isArray(factories) ? 'an empty array' : describe(factories);
     throw invalid('INVALID_ARGUMENT', 'factories', found, 'an array of backend factories, such as [cpu()]');
   }
   factories.forEach((factory, i) => {
-    if (typeof factory?.create === 'function' && typeof factory.name === 'string') return;
+    if (isFactory(factory)) return;
     throw invalid(
       'INVALID_ARGUMENT',
       `factories[${i}]`,
@@ -63,4 +74,13 @@ function checkFactories(factories: unknown): void {
       'a backend factory, such as cpu()',
     );
   });
+}
+
+function isFactory(value: unknown): boolean {
+  try {
+    const { create, name } = value as BackendFactory;
+    return typeof create === 'function' && typeof name === 'string';
+  } catch {
+    return false; // null, or a revoked proxy
+  }
 }

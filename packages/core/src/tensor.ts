@@ -1,9 +1,12 @@
-import type { Backend } from './backend.js';
+import { type Backend, checkUsable } from './backend.js';
 import { type ArrayOf, DTYPES, type DType } from './dtypes.js';
 import { describe, disposedError, hasBrand, type InvalidArgumentError, invalid } from './errors.js';
+import type { LedgerEntry } from './ledger.js';
+import { toNumbers } from './to-numbers.js';
 
 // Registered symbols, so that tensors made by another copy of core in the same process are recognised.
 const TENSOR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.tensor') as never;
+const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
 // Engines without explicit resource management lack Symbol.dispose; this is the key that helpers fall back to.
 export const disposeSymbol: typeof Symbol.dispose = (Symbol.dispose ??
@@ -14,6 +17,18 @@ export type TensorClass<T extends Tensor> = NonNullable<T['tensorClass']>;
 
 /** A tensor of `T`'s class and one dtype, so that `read()` is typed. */
 export type WithDType<T extends Tensor, D extends DType> = TensorClass<T> & { readonly dtype: D };
+
+/** What core knows of a tensor that a backend is to make. The backend hands it to the constructor of Tensor. */
+export interface TensorSpec {
+  readonly backend: Backend;
+  readonly shape: readonly number[];
+  readonly dtype: DType;
+  readonly byteLength: number;
+  /** Whether the memory is the caller's. */
+  readonly borrowed: boolean;
+  /** Counts the tensor as live until `dispose()`. If it is collected before, close the entry. */
+  readonly entry: LedgerEntry;
+}
 
 /**
  * A dense row-major array in a backend's memory.
@@ -34,25 +49,21 @@ export abstract class Tensor {
   readonly borrowed: boolean;
   /** For types alone, no value at run time: a backend's tensor class names itself here (TensorClass). */
   declare readonly tensorClass?: Tensor;
-  private isDisposed = false;
+  readonly #entry: LedgerEntry;
+  #disposed = false;
 
-  constructor(
-    backend: Backend,
-    shape: readonly number[],
-    dtype: DType,
-    byteLength: number,
-    borrowed: boolean,
-  ) {
-    this.backend = backend;
-    this.shape = Object.freeze(shape);
-    this.dtype = dtype;
-    this.byteLength = byteLength;
-    this.borrowed = borrowed;
-    backend.tensorCreated(this);
+  constructor(spec: TensorSpec) {
+    this.backend = spec.backend;
+    this.shape = Object.freeze(spec.shape);
+    this.dtype = spec.dtype;
+    this.byteLength = spec.byteLength;
+    this.borrowed = spec.borrowed;
+    this.#entry = spec.entry;
   }
 
-  get [TENSOR_BRAND](): true {
-    return true;
+  /** False for an object that only inherits from a tensor. */
+  get [TENSOR_BRAND](): boolean {
+    return #entry in this;
   }
 
   /** The memory object that holds the elements: two tensors of one backend can only overlap in the same one. */
@@ -63,18 +74,18 @@ export abstract class Tensor {
   abstract readonly capacity: number;
   /** Copies the elements as they are after all operations issued so far. */
   protected abstract download(): Promise<ArrayBuffer>;
-  /** Frees the memory, or lets go of it where it is borrowed. Called once. */
+  /** Frees the memory, or lets go of it if it is borrowed. Called once. */
   protected abstract release(): void;
 
   /** Whether `dispose()` was called. */
   get disposed(): boolean {
-    return this.isDisposed;
+    return !(#entry in this) || this.#disposed;
   }
 
   /**
    * Copies the elements out: the values after every operation issued before this call, whatever is issued or
    * disposed later. The array belongs to the caller.
-   * @throws DisposedError TENSOR_DISPOSED; DeviceError where the device fails before the copy is done.
+   * @throws DisposedError TENSOR_DISPOSED; DeviceError if the device fails before the copy is done.
    */
   async read(): Promise<ArrayOf<this['dtype']>> {
     checkTensor('tensor', this);
@@ -82,17 +93,49 @@ export abstract class Tensor {
     return new ArrayType(await this.download()) as ArrayOf<this['dtype']>;
   }
 
-  /** Gives the memory back. Doing it twice is harmless; using the tensor afterwards throws TENSOR_DISPOSED. */
+  /**
+   * `read()` as plain numbers, row by row, for programs that want to print or compare values. 16-bit and 8-bit floats
+   * are decoded; int64 values beyond 2^53 are rounded.
+   * @throws as `read`
+   */
+  async toNumbers(): Promise<number[]> {
+    return toNumbers(this.dtype, await this.read());
+  }
+
+  /**
+   * Gives the memory back. Doing it twice is harmless; using the tensor afterwards throws TENSOR_DISPOSED.
+   * @throws InvalidArgumentError INVALID_ARGUMENT if `this` only inherits from a tensor.
+   */
   dispose(): void {
-    if (this.isDisposed) return;
-    this.isDisposed = true;
-    this.backend.tensorDisposed(this);
+    if (!(#entry in this)) throw notATensor('this', this);
+    if (this.#disposed) return;
+    this.#disposed = true;
+    this.#entry.close();
     this.release();
   }
 
   /** `dispose()`, at the end of a `using` block. */
   [disposeSymbol](): void {
     this.dispose();
+  }
+
+  /** The name of the class, for people; minifiers leave it alone. */
+  get [Symbol.toStringTag](): string {
+    return 'Tensor';
+  }
+
+  /** Class, dtype and shape, e.g. `CpuTensor float32 [2, 2]`; so it is shown in a console, too. */
+  toString(): string {
+    return `${this[Symbol.toStringTag]} ${this.dtype} [${this.shape.join(', ')}]`;
+  }
+
+  /** As `toString()`: elements are read with `read()`. */
+  toJSON(): string {
+    return this.toString();
+  }
+
+  [INSPECT](): string {
+    return this.toString();
   }
 }
 
@@ -102,16 +145,14 @@ export function isTensor(value: unknown): value is Tensor {
 }
 
 /**
- * Throws unless `value` is a usable tensor, of `backend` where one is given.
+ * Throws unless `value` is a usable tensor, of `backend` if one is given.
  * Codes: INVALID_ARGUMENT, TENSOR_DISPOSED, BACKEND_DISPOSED, WRONG_BACKEND, BUFFER_TOO_SMALL.
  */
 export function checkTensor(argument: string, value: unknown, backend?: Backend): asserts value is Tensor {
-  if (!isTensor(value)) {
-    throw invalid('INVALID_ARGUMENT', argument, describe(value), 'a tensor, as backend.tensor() gives');
-  }
+  if (!isTensor(value)) throw notATensor(argument, value);
   if (value.disposed) throw disposedError('TENSOR_DISPOSED', argument, 'tensor');
   if (backend !== undefined && value.backend !== backend) throw wrongBackend(argument, value, backend);
-  value.backend.checkUsable();
+  checkUsable(value.backend);
   if (value.capacity < value.byteLength) {
     throw invalid(
       'BUFFER_TOO_SMALL',
@@ -120,6 +161,10 @@ export function checkTensor(argument: string, value: unknown, backend?: Backend)
       `at least ${value.byteLength} bytes for shape [${value.shape.join(', ')}] of ${value.dtype}`,
     );
   }
+}
+
+function notATensor(argument: string, value: unknown): InvalidArgumentError {
+  return invalid('INVALID_ARGUMENT', argument, describe(value), 'a tensor, as backend.tensor() gives');
 }
 
 function wrongBackend(argument: string, tensor: Tensor, backend: Backend): InvalidArgumentError {

@@ -2,24 +2,46 @@ import { invalid } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 
 /**
- * Throws BUFFER_OVERLAP where an output shares bytes with an input or with another output.
+ * Throws BUFFER_OVERLAP if an output shares bytes with an input or with another output.
  * @param outputs how many of `tensors`, from the first on, are outputs; the rest are inputs.
  */
 export function checkOverlap(names: readonly string[], tensors: readonly Tensor[], outputs: number): void {
   for (let i = 0; i < outputs; i++) {
     const output = tensors[i];
-    const { memory, byteOffset, byteLength } = output;
+    const { byteOffset, byteLength } = output;
     for (let j = i + 1; j < tensors.length; j++) {
       const other = tensors[j];
       if (
-        other.memory === memory &&
         other.byteOffset < byteOffset + byteLength &&
         byteOffset < other.byteOffset + other.byteLength &&
         byteLength > 0 &&
-        other.byteLength > 0
+        other.byteLength > 0 &&
+        shareMemory(output, other)
       ) {
         throw invalid('BUFFER_OVERLAP', names[i], `bytes that ${names[j]} uses too`, 'memory of its own');
       }
     }
   }
+}
+
+function shareMemory({ memory, byteOffset }: Tensor, { memory: other }: Tensor): boolean {
+  if (memory === other) return true;
+  if (typeof SharedArrayBuffer === 'undefined') return false;
+  if (!(memory instanceof SharedArrayBuffer && other instanceof SharedArrayBuffer)) return false;
+  return memory.byteLength === other.byteLength && isSameMemory(memory, other, byteOffset);
+}
+
+/**
+ * Two SharedArrayBuffers can be one memory, after a `structuredClone`, and nothing but a write shows it. It goes to a
+ * byte of the output, which is about to be overwritten.
+ */
+function isSameMemory(output: SharedArrayBuffer, other: SharedArrayBuffer, byteOffset: number): boolean {
+  const bytes = new Uint8Array(output, byteOffset, 1);
+  const seen = new Uint8Array(other, byteOffset, 1);
+  const before = bytes[0];
+  const followed = [before ^ 255, before].map((value) => {
+    bytes[0] = value;
+    return seen[0] === value;
+  });
+  return followed.every(Boolean);
 }

@@ -1,3 +1,4 @@
+import { DTYPES, type DType } from '../dtypes.js';
 import { describe, type InvalidArgumentError, invalid } from '../errors.js';
 import type { Tensor } from '../tensor.js';
 
@@ -8,15 +9,17 @@ export function elementCount(shape: readonly number[]): number {
   return count;
 }
 
+/** Bytes of a tensor of this shape. */
+export function byteLengthOf(shape: readonly number[], dtype: DType): number {
+  return elementCount(shape) * DTYPES[dtype].bytes;
+}
+
 /**
  * Throws INVALID_SHAPE unless `shape` is an array of 1 to 4 non-negative integers with a countable product.
  * @returns a copy, which alone is safe to use: the caller's array may change
  */
-export function checkShape(argument: string, value: unknown): number[] {
-  // Array.from fills holes, and adding 0 makes −0 an ordinary 0.
-  const shape = Array.isArray(value)
-    ? Array.from(value, (size) => (typeof size === 'number' ? size + 0 : -1))
-    : [];
+export function checkShape(argument: string, value: unknown, note?: string): number[] {
+  const shape = copyShape(value);
   const countable = shape.reduce((product, size) => product * Math.max(size, 1), 1) < 2 ** 50;
   if (
     shape.length >= 1 &&
@@ -26,20 +29,34 @@ export function checkShape(argument: string, value: unknown): number[] {
   ) {
     return shape;
   }
-  const found = Array.isArray(value) ? `[${Array.from(value, describe).join(', ')}]` : describe(value);
-  throw invalid('INVALID_SHAPE', argument, found, 'an array of 1 to 4 non-negative integers');
+  const found =
+    shape.length > 0 ? `[${Array.from(value as unknown[], describe).join(', ')}]` : describe(value);
+  const expected = 'an array of 1 to 4 non-negative integers';
+  throw invalid('INVALID_SHAPE', argument, found, note ? `${expected}, ${note}` : expected);
+}
+
+/** The sizes, −1 for what is none; empty if `value` is no array. */
+function copyShape(value: unknown): number[] {
+  try {
+    // Array.from fills holes, and adding 0 makes −0 an ordinary 0.
+    return Array.isArray(value)
+      ? Array.from(value, (size) => (typeof size === 'number' ? size + 0 : -1))
+      : [];
+  } catch {
+    return []; // a revoked proxy
+  }
 }
 
 export function invalidShape(argument: string, tensor: Tensor, expected: string): InvalidArgumentError {
   return invalid('INVALID_SHAPE', argument, `shape [${tensor.shape.join(', ')}]`, expected);
 }
 
-/** Throws INVALID_SHAPE unless the tensor's shape is [rows, columns], or [rows] where `columns` is undefined. */
-export function checkExactShape(argument: string, tensor: Tensor, rows: number, columns?: number): void {
+/** Throws INVALID_SHAPE unless the tensor has just this shape. */
+export function checkExactShape(argument: string, tensor: Tensor, expected: readonly number[]): void {
   const { shape } = tensor;
-  const rank = columns === undefined ? 1 : 2;
-  if (shape.length === rank && shape[0] === rows && (columns === undefined || shape[1] === columns)) return;
-  throw invalidShape(argument, tensor, columns === undefined ? `[${rows}]` : `[${rows}, ${columns}]`);
+  let same = shape.length === expected.length;
+  for (let i = 0; i < expected.length; i++) same &&= shape[i] === expected[i];
+  if (!same) throw invalidShape(argument, tensor, `[${expected.join(', ')}]`);
 }
 
 /** Tokens in a [T, width] or [B, S, width] tensor; throws INVALID_SHAPE for another rank. */
@@ -47,7 +64,7 @@ export function tokenCount(argument: string, tensor: Tensor): number {
   const { shape } = tensor;
   if (shape.length === 2) return shape[0];
   if (shape.length === 3) return shape[0] * shape[1];
-  throw invalidShape(argument, tensor, 'rank 2 [tokens, width] or rank 3 [batch, sequence, width]');
+  throw invalidShape(argument, tensor, '[tokens, width] or [batch, sequence, width]');
 }
 
 /** The size of a tensor's last dimension. */

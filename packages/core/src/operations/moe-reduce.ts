@@ -1,141 +1,82 @@
-import { checkOutput, newOutput } from '../checks/output.js';
-import { checkOverlap } from '../checks/overlap.js';
-import { checkRows } from '../checks/routing.js';
-import { checkExactShape, invalidShape } from '../checks/shape.js';
-import { checkBoolean, checkObject } from '../checks/values.js';
-import { checkDType, FLOAT_DTYPES } from '../dtypes.js';
-import { describe, invalid } from '../errors.js';
-import type { ReduceCall } from '../kernels.js';
-import { checkTensor, type Tensor, type TensorClass, type WithDType } from '../tensor.js';
-import { freeOnFailure, unset } from './outputs.js';
+import { readOptions, readProperties } from '../checks/options.js';
+import { checkBoolean, checkFloat } from '../checks/values.js';
+import { checkTensor, isTensor, type Tensor } from '../tensor.js';
+import type { AnyCall } from './call.js';
+import { type ArgumentNames, CHECK_INPUTS } from './inputs.js';
+import { perform } from './perform.js';
 
 /** How moeReduce weighs and sums. */
-export interface MoeReduceOptions<T extends Tensor> {
+export interface MoeReduceOptions {
   /** [E, D] or [E, 1, D] of ffnOut's dtype: added to each expert's rows. Default none. */
-  ffn2Bias?: TensorClass<T> | null;
-  /** Divide by the sum of the token's scales; a token whose scales sum to 0 gives 0. Default false. */
-  normTopkProb?: boolean;
-  /** Factor on the whole result, finite. Default 1. */
-  routedScalingFactor?: number;
-  /** [T, D] of ffnOut's dtype: a tensor to write the result into, instead of a new one. No input may overlap it. */
-  out?: TensorClass<T>;
+  ffn2Bias?: Tensor | null | undefined;
+  /** Divide by the sum of the token's scales; a token whose scales sum to 0 has weights of 0. Default false. */
+  normTopkProb?: boolean | undefined;
+  /** Factor on every weight, taken as float32, where it must be finite. Default 1. */
+  routedScalingFactor?: number | undefined;
+  /** [T, D] of ffnOut's dtype: a tensor to write the result into, instead of a new one. It may overlap no input. */
+  out?: Tensor | undefined;
 }
+
+/** What moeReduce needs of the results of moeDispatch. */
+export interface Dispatched {
+  /** [T, K] float32 */
+  readonly expertScalesFloat: Tensor;
+  /** [K, T] int32 */
+  readonly permuteIndicesPerToken: Tensor;
+  /** [T, K] int32 */
+  readonly topKIndices: Tensor;
+}
+
+const OPTIONS = ['ffn2Bias', 'normTopkProb', 'routedScalingFactor', 'out'] as const;
+const ROUTING = ['expertScalesFloat', 'permuteIndicesPerToken', 'topKIndices'] as const;
 
 /**
  * Gathers each token's rows back from its experts and sums them by their scales: Paddle's
- * `paddle.incubate.nn.functional.moe_reduce`, exact as docs/semantics.md says. Sums run over the choices in order,
- * in float32, and are rounded to the dtype once.
+ * `paddle.incubate.nn.functional.moe_reduce`, exact to the last bit as docs/semantics.md says. Sums run over the choices in
+ * order, in float32, and are rounded to the dtype once.
  *
  * @param ffnOut [K·T, D], float32, float16 or bfloat16: the experts' results for moeDispatch's permuteInput.
- * @param expertScalesFloat [T, K] float32, from moeDispatch.
- * @param permuteIndicesPerToken [K, T] int32, from moeDispatch.
- * @param topKIndices [T, K] int32, from moeDispatch.
+ * @param dispatched what moeDispatch gave; or its three tensors, one after the other: expertScalesFloat [T, K] float32,
+ *   permuteIndicesPerToken [K, T] int32, topKIndices [T, K] int32.
  * @returns [T, D] of ffnOut's dtype.
  * @throws InvalidArgumentError (INDEX_OUT_OF_RANGE only on backends that read the indices on the host; elsewhere
- *   such a row counts as 0), DisposedError, ResourceError.
+ *   such a choice adds nothing), DisposedError, ResourceError.
  */
+export function moeReduce<T extends Tensor>(ffnOut: T, dispatched: Dispatched, options?: MoeReduceOptions): T;
 export function moeReduce<T extends Tensor>(
   ffnOut: T,
-  expertScalesFloat: TensorClass<T>,
-  permuteIndicesPerToken: TensorClass<T>,
-  topKIndices: TensorClass<T>,
-  options: MoeReduceOptions<T> = {},
-): WithDType<T, T['dtype']> {
-  checkObject('options', options);
-  const call = checkRoutingInputs(ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices);
-  const { backend } = ffnOut;
-  const { ffn2Bias = null, normTopkProb = false, routedScalingFactor = 1, out } = options;
-  checkBoolean('normTopkProb', normTopkProb);
-  checkFactor(routedScalingFactor);
-  call.normTopkProb = normTopkProb;
-  call.routedScalingFactor = routedScalingFactor;
-  if (ffn2Bias !== null) {
-    call.numExperts = checkBias(ffn2Bias, call);
-    call.ffn2Bias = ffn2Bias;
-  }
-  const { tokens, hidden } = call;
-  freeOnFailure(call, ['output'], out, () => {
-    if (out === undefined) {
-      call.output = newOutput(backend, 'ffnOut', ffnOut.dtype, tokens, hidden);
-    } else {
-      call.output = checkOutput(backend, 'out', out, ffnOut.dtype, tokens, hidden);
-      checkReduceOverlap(call);
-    }
-    // An empty result needs no kernel, whatever size the choices have.
-    if (tokens * hidden > 0) backend.reduce(call);
-  });
-  return call.output as WithDType<T, T['dtype']>;
-}
-
-function checkRoutingInputs(
-  ffnOut: Tensor,
   expertScalesFloat: Tensor,
   permuteIndicesPerToken: Tensor,
   topKIndices: Tensor,
-): ReduceCall {
+  options?: MoeReduceOptions,
+): T;
+export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
+  const whole = !isTensor(rest[0]) && rest.length <= 2;
+  const routing = whole
+    ? readDispatched(rest[0])
+    : Object.fromEntries(ROUTING.map((name, i) => [name, rest[i]]));
+  const { [whole ? 1 : ROUTING.length]: options = {} } = rest;
+  const given = readOptions<MoeReduceOptions>(options, OPTIONS);
+  const { ffn2Bias = null, normTopkProb = false, routedScalingFactor = 1, out } = given;
   checkTensor('ffnOut', ffnOut);
-  checkTensor('expertScalesFloat', expertScalesFloat, ffnOut.backend);
-  checkTensor('permuteIndicesPerToken', permuteIndicesPerToken, ffnOut.backend);
-  checkTensor('topKIndices', topKIndices, ffnOut.backend);
-  checkDType('ffnOut', ffnOut.dtype, FLOAT_DTYPES);
-  checkDType('expertScalesFloat', expertScalesFloat.dtype, ['float32']);
-  checkDType('permuteIndicesPerToken', permuteIndicesPerToken.dtype, ['int32']);
-  checkDType('topKIndices', topKIndices.dtype, ['int32']);
-  if (expertScalesFloat.shape.length !== 2 || expertScalesFloat.shape[1] < 1) {
-    throw invalidShape('expertScalesFloat', expertScalesFloat, 'rank 2 [tokens, topK]');
-  }
-  const [tokens, topK] = expertScalesFloat.shape;
-  checkRows('expertScalesFloat', topK, tokens);
-  checkExactShape('permuteIndicesPerToken', permuteIndicesPerToken, topK, tokens);
-  checkExactShape('topKIndices', topKIndices, tokens, topK);
-  if (ffnOut.shape.length !== 2 || ffnOut.shape[0] !== topK * tokens) {
-    throw invalidShape('ffnOut', ffnOut, `[${topK * tokens}, hidden], a row for each token and choice`);
-  }
-  return {
-    tokens,
-    topK,
-    hidden: ffnOut.shape[1],
-    numExperts: 0,
-    normTopkProb: false,
-    routedScalingFactor: 1,
+  checkBoolean('normTopkProb', normTopkProb);
+  const factor = checkFloat('routedScalingFactor', routedScalingFactor);
+  const call = {
+    normTopkProb,
+    routedScalingFactor: factor,
     ffnOut,
-    expertScalesFloat,
-    permuteIndicesPerToken,
-    topKIndices,
-    ffn2Bias: null,
-    output: unset,
+    ffn2Bias,
+    ...routing,
+  } as unknown as AnyCall;
+  const nameOf: ArgumentNames = (name) => {
+    if (name === 'output') return 'out';
+    return whole && name in routing ? `dispatched.${name}` : name;
   };
+  CHECK_INPUTS.moeReduce(call, ffnOut.backend, nameOf);
+  perform('moeReduce', ffnOut.backend, call, out && { output: out }, nameOf);
+  return call.output as Tensor;
 }
 
-function checkFactor(value: unknown): void {
-  if (typeof value === 'number' && Number.isFinite(value)) return;
-  throw invalid('INVALID_ARGUMENT', 'routedScalingFactor', describe(value), 'a finite number');
-}
-
-/** Checks the bias [E, D] or [E, 1, D] and returns E. */
-function checkBias(bias: Tensor, call: ReduceCall): number {
-  checkTensor('ffn2Bias', bias, call.ffnOut.backend);
-  checkDType('ffn2Bias', bias.dtype, [call.ffnOut.dtype]);
-  const { shape } = bias;
-  const rows = shape.length === 2 || (shape.length === 3 && shape[1] === 1);
-  if (!rows || shape[0] < 1 || shape[shape.length - 1] !== call.hidden) {
-    throw invalidShape('ffn2Bias', bias, `[experts, ${call.hidden}] or [experts, 1, ${call.hidden}]`);
-  }
-  return shape[0];
-}
-
-const OVERLAP_NAMES = [
-  'out',
-  'ffnOut',
-  'expertScalesFloat',
-  'permuteIndicesPerToken',
-  'topKIndices',
-  'ffn2Bias',
-];
-
-function checkReduceOverlap(call: ReduceCall): void {
-  const { output, ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices, ffn2Bias } = call;
-  const tensors = [output, ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
-  if (ffn2Bias !== null) tensors.push(ffn2Bias);
-  checkOverlap(OVERLAP_NAMES, tensors, 1);
+function readDispatched(value: unknown): object {
+  return readProperties('dispatched', value as Dispatched, ROUTING, 'what moeDispatch gave, or a tensor');
 }

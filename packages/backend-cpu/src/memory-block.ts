@@ -1,7 +1,7 @@
 import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
 
 /** A stretch of memory, with the views on it that kernels want, made once. */
-export class Block {
+export class MemoryBlock {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
   readonly capacity: number;
@@ -16,7 +16,7 @@ export class Block {
     this.capacity = capacity;
   }
 
-  /** The whole block, as far as it holds whole elements, as a dtype's array. */
+  /** All of it, as far as it holds whole elements, as a dtype's array. */
   view(dtype: DType): ArrayOf<DType> {
     return this.views[dtype] ?? this.makeView(dtype);
   }

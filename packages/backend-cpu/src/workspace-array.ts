@@ -1,6 +1,6 @@
 import { ResourceError } from '@moe-dispatch/core';
 
-/** What `make` makes. @throws ResourceError OUT_OF_MEMORY where the engine cannot */
+/** What `make` makes. @throws ResourceError OUT_OF_MEMORY if the engine cannot */
 export function allocated<A>(size: string, make: () => A): A {
   try {
     return make();
@@ -14,7 +14,7 @@ export function allocated<A>(size: string, make: () => A): A {
   }
 }
 
-/** A new array for scratch data. @throws ResourceError OUT_OF_MEMORY */
-export function scratchArray<A>(ArrayType: new (length: number) => A, length: number): A {
+/** A new array for a workspace. @throws ResourceError OUT_OF_MEMORY */
+export function workspaceArray<A>(ArrayType: new (length: number) => A, length: number): A {
   return allocated(`${length} elements`, () => new ArrayType(length));
 }

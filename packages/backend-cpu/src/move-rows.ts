@@ -1,48 +1,41 @@
-import type { PermuteCall } from '@moe-dispatch/core';
-import { scratchArray } from './scratch.js';
+import type { Call } from '@moe-dispatch/core/backend';
 import type { CpuTensor } from './tensor.js';
+import type { Workspace } from './workspace.js';
+
+type PermuteCall = Call<'permuteRows', CpuTensor>;
 
 /** Up to this many bytes, a loop over words is quicker than a call that copies the row. */
 const SHORT_ROW = 1024;
-/** Where x stays in the cache and the result does not, writing the result in order is quicker: measured limits. */
+/** If x stays in the cache and the result does not, writing the result in order is quicker: measured limits. */
 const CACHED_SOURCE = 8 * 2 ** 20;
 const CACHED_RESULT = 12 * 2 ** 20;
 
-/** Scratch of permuteRows: a number for each row of the result. */
-export class PermuteScratch {
-  private numbers = new Int32Array(0);
-
-  reserve(rows: number): Int32Array {
-    if (this.numbers.length < rows) this.numbers = scratchArray(Int32Array, rows);
-    return this.numbers;
-  }
-
-  get byteLength(): number {
-    return this.numbers.byteLength;
-  }
-}
-
 /** Copies each token's row to its K places; permuteIndicesPerToken must be a permutation. */
-export function permuteRows(call: PermuteCall<CpuTensor>, scratch: PermuteScratch): void {
+export function moveRows(call: PermuteCall, workspace: Workspace): void {
   const { x, tokens, topK, hidden } = call;
-  const rows = call.permuteIndicesPerToken.array as Int32Array;
-  const rowBytes = hidden * x.array.BYTES_PER_ELEMENT;
+  const rows = call.permuteIndicesPerToken.padded as Int32Array;
+  const rowBytes = hidden * x.padded.BYTES_PER_ELEMENT;
   if (rowBytes === 0) return;
   if (rowBytes <= SHORT_ROW) copyShortRows(call, rows, rowBytes);
-  else if (writesInOrder(call, rowBytes)) gatherRows(call, rows, scratch.reserve(topK * tokens));
+  else if (writesInOrder(rowBytes) && gathers(call, rowBytes))
+    gatherRows(call, rows, workspace.forRows(topK * tokens));
   else scatterRows(call, rows);
 }
 
-/** Whether a call with rows of this many bytes gathers, and so needs tokenOfRow. */
-export function writesInOrder({ tokens, topK }: { tokens: number; topK: number }, rowBytes: number): boolean {
+/** Whether calls with rows of this many bytes may gather, and so need `workspace.forRows`. */
+export function writesInOrder(rowBytes: number): boolean {
+  return rowBytes > SHORT_ROW;
+}
+
+function gathers({ tokens, topK }: PermuteCall, rowBytes: number): boolean {
   const bytes = tokens * rowBytes;
-  return rowBytes > SHORT_ROW && bytes <= CACHED_SOURCE && bytes * topK > CACHED_RESULT;
+  return bytes <= CACHED_SOURCE && bytes * topK > CACHED_RESULT;
 }
 
 /** Reads each row once and writes it K times, while it is in the cache. */
-function scatterRows(call: PermuteCall<CpuTensor>, rows: Int32Array): void {
+function scatterRows(call: PermuteCall, rows: Int32Array): void {
   const { x, tokens, topK, hidden } = call;
-  const target = call.permuteInput.array as Int32Array;
+  const target = call.permuteInput.padded as Int32Array;
   const views = rowViews(x, tokens, hidden);
   for (let token = 0; token < tokens; token++) {
     const row = views[token];
@@ -51,9 +44,9 @@ function scatterRows(call: PermuteCall<CpuTensor>, rows: Int32Array): void {
 }
 
 /** Writes the result from its first row to its last. */
-function gatherRows(call: PermuteCall<CpuTensor>, rows: Int32Array, tokenOfRow: Int32Array): void {
+function gatherRows(call: PermuteCall, rows: Int32Array, tokenOfRow: Int32Array): void {
   const { x, tokens, topK, hidden } = call;
-  const target = call.permuteInput.array as Int32Array;
+  const target = call.permuteInput.padded as Int32Array;
   const views = rowViews(x, tokens, hidden);
   const count = topK * tokens;
   for (let i = 0; i < count; i++) tokenOfRow[rows[i]] = i % tokens;
@@ -63,13 +56,13 @@ function gatherRows(call: PermuteCall<CpuTensor>, rows: Int32Array, tokenOfRow: 
 function rowViews(x: CpuTensor, tokens: number, hidden: number): Int32Array[] {
   const views = x.block.rows(x.dtype, hidden) as Int32Array[];
   for (let token = views.length; token < tokens; token++) {
-    views.push((x.array as Int32Array).subarray(token * hidden, (token + 1) * hidden));
+    views.push((x.padded as Int32Array).subarray(token * hidden, (token + 1) * hidden));
   }
   return views;
 }
 
 /** Copies word by word, four places at a time: one read serves four writes. */
-function copyShortRows(call: PermuteCall<CpuTensor>, rows: Int32Array, rowBytes: number): void {
+function copyShortRows(call: PermuteCall, rows: Int32Array, rowBytes: number): void {
   const { x, permuteInput, tokens, topK } = call;
   const wordType = (rowBytes | x.byteOffset | permuteInput.byteOffset) % 4 === 0 ? 'int32' : x.dtype;
   const source = x.block.view(wordType) as Int32Array;

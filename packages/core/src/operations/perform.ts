@@ -1,0 +1,143 @@
+import { type Backend, contractOf, newTensor } from '../backend.js';
+import { readProperties } from '../checks/options.js';
+import { checkOverlap } from '../checks/overlap.js';
+import { checkExactShape } from '../checks/shape.js';
+import { checkDType, type DType } from '../dtypes.js';
+import { unsupported } from '../errors.js';
+import { checkTensor, disposeSymbol, type Tensor } from '../tensor.js';
+import type { AnyCall, Call } from './call.js';
+import type { ArgumentNames } from './inputs.js';
+import {
+  OPERATIONS,
+  type OperationEntry,
+  type OperationName,
+  type Sizes,
+  STAGES,
+  TENSORS,
+  type TensorName,
+} from './table.js';
+
+/** The caller's tensors for results, each read once; undefined for a name that is not there. */
+export type Out = { readonly [Name in TensorName]?: unknown };
+
+/** Reads the caller's `out`, so that none of its getters runs after the checks. */
+export function readOut(operation: OperationName, out: unknown): Out | undefined {
+  if (out === undefined) return undefined;
+  return readProperties(
+    'out',
+    out as Out,
+    OPERATIONS[operation].outputs,
+    'an object of tensors, named as in the result',
+  );
+}
+
+/** The results of an operation, by name. */
+export class Results {
+  /** Disposes every tensor in it. Doing it twice is harmless. */
+  dispose(): void {
+    for (const tensor of Object.values(this)) (tensor as Tensor).dispose();
+  }
+
+  /** `dispose()`, at the end of a `using` block. */
+  [disposeSymbol](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * Runs a call whose inputs and sizes are checked: finds its outputs, the caller's or new ones, and hands it to the
+ * backend. Should that throw, new outputs are freed again.
+ * @param vector whether the rows are single elements: x is [T] then, and the permuted rows [K·T].
+ */
+export function perform<Op extends OperationName>(
+  operation: Op,
+  backend: Backend,
+  call: AnyCall,
+  out: Out | undefined,
+  nameOf: ArgumentNames = (name) => name,
+  vector = false,
+): Results {
+  const run = implementationOf(operation, backend);
+  const results = new Results() as Results & Record<string, Tensor>;
+  const shapeOf = (name: TensorName) => tensorShape(name, call).slice(0, vector ? 1 : undefined);
+  try {
+    for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
+      const dtype = tensorDType(name, call);
+      const tensor =
+        out === undefined
+          ? newTensor(backend, name, shapeOf(name), dtype)
+          : checkOutput(nameOf(name), out[name], backend, dtype, shapeOf(name));
+      results[name] = tensor;
+      call[name] = tensor;
+    }
+    if (out !== undefined) checkCallOverlap(operation, call, nameOf);
+    // An empty result needs no kernel, whatever size the inputs have.
+    if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as Call<Op>);
+    return results;
+  } catch (error) {
+    if (out === undefined) results.dispose();
+    throw error;
+  }
+}
+
+/**
+ * What the backend does for an operation.
+ * @throws InvalidArgumentError UNSUPPORTED_OPERATION
+ */
+export function implementationOf<Op extends OperationName>(
+  operation: Op,
+  backend: Backend,
+): (call: Call<Op>) => void {
+  const { operations } = contractOf(backend);
+  const implemented: readonly OperationName[] = backend.info.operations;
+  if (!implemented.includes(operation)) throw unsupported(backend.info, operation);
+  if (operations[operation] !== undefined)
+    return (call) => (operations[operation] as (call: Call<Op>) => void)(call);
+  return (call) => {
+    for (const stage of STAGES) (operations[stage] as (call: unknown) => void)(call);
+  };
+}
+
+/** The tensor that the caller gave for a result, after its checks. */
+export function checkOutput(
+  argument: string,
+  tensor: unknown,
+  backend: Backend,
+  dtype: DType,
+  shape: readonly number[],
+): Tensor {
+  checkTensor(argument, tensor, backend);
+  if (tensor.dtype !== dtype) checkDType(argument, tensor.dtype, [dtype]);
+  checkExactShape(argument, tensor, shape);
+  return tensor;
+}
+
+export function tensorShape(name: TensorName, sizes: Sizes): number[] {
+  return TENSORS[name].shape(sizes);
+}
+
+export function tensorDType(name: TensorName, { dtype: rows }: { dtype: DType }): DType {
+  const { dtype } = TENSORS[name];
+  return dtype === 'rows' ? rows : dtype;
+}
+
+/** An operation's tensors, outputs first. */
+export function tensorNames(operation: OperationName): TensorName[] {
+  const { outputs, inputs, optional }: OperationEntry = OPERATIONS[operation];
+  return [...outputs, ...inputs, ...optional];
+}
+
+function checkCallOverlap(operation: OperationName, call: AnyCall, nameOf: ArgumentNames): void {
+  const names = tensorNames(operation).filter((name) => call[name]);
+  checkOverlap(
+    names.map(nameOf),
+    names.map((name) => call[name] as Tensor),
+    OPERATIONS[operation].outputs.length,
+  );
+}
+
+/** How errors name tensors of a call whose outputs are in `out`. */
+export function outNames(operation: OperationName, nameOf: ArgumentNames = (name) => name): ArgumentNames {
+  const outputs: readonly TensorName[] = OPERATIONS[operation].outputs;
+  return (name) => (outputs.includes(name) ? `out.${name}` : nameOf(name));
+}

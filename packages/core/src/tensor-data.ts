@@ -1,0 +1,135 @@
+import { checkShape, elementCount } from './checks/shape.js';
+import { isArray } from './checks/values.js';
+import {
+  type ArrayOf,
+  checkArrayType,
+  checkDType,
+  DTYPES,
+  type DType,
+  dtypeOfArray,
+  tagOf,
+  viewOf,
+} from './dtypes.js';
+import { describe, invalid } from './errors.js';
+import { float32ToBfloat16, float32ToFloat16 } from './float-conversion.js';
+
+/** Numbers, nested as deeply as the tensor has dimensions, or flat. */
+export type NumberArray = readonly number[] | readonly NumberArray[];
+
+/** A `Float16Array`, where the engine has it. */
+type HalfArray = ArrayBufferView & { readonly [Symbol.toStringTag]: 'Float16Array' };
+
+interface ArrayInputs {
+  float32: Float32Array;
+  float16: Uint16Array | HalfArray | Float32Array;
+  bfloat16: Uint16Array | Float32Array;
+  int32: Int32Array;
+  int64: BigInt64Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  float8_e4m3fn: Uint8Array;
+  float8_e5m2: Uint8Array;
+}
+
+/** What `backend.tensor` takes for a dtype. */
+export type DataOf<D extends DType> = ArrayInputs[D] | NumberArray;
+
+/** The typed arrays that tell their dtype. A `Uint16Array` may hold float16 or bfloat16. */
+export type InferableArray = Float32Array | HalfArray | Int32Array | BigInt64Array | Int8Array | Uint8Array;
+
+/** The dtype that a typed array tells. */
+export type DTypeOf<A extends InferableArray> = A extends Float32Array
+  ? 'float32'
+  : A extends HalfArray
+    ? 'float16'
+    : A extends Int32Array
+      ? 'int32'
+      : A extends BigInt64Array
+        ? 'int64'
+        : A extends Int8Array
+          ? 'int8'
+          : 'uint8';
+
+const SIGNATURE = 'as in tensor(data, shape, dtype)';
+
+/** The arguments of `backend.tensor`, checked, with the data as the dtype's own array. */
+export function readTensorData(
+  data: unknown,
+  shape: unknown,
+  dtype: unknown,
+  supported: readonly DType[],
+): { shape: number[]; dtype: DType; elements: ArrayOf<DType> } {
+  const nested = isArray(data) ? readNumbers(data) : undefined;
+  const type = dtype ?? (nested ? 'float32' : dtypeOfArray(data));
+  checkDType('dtype', type, supported, SIGNATURE);
+  const sizes = checkShape('shape', shape ?? nested?.shape, SIGNATURE);
+  const elements = nested ? fromNumbers(nested.numbers, type) : fromTypedArray(data, type);
+  const expected = elementCount(sizes);
+  if (elements.length === expected) return { shape: sizes, dtype: type, elements };
+  throw invalid(
+    'INVALID_SHAPE',
+    'data',
+    `${elements.length} elements`,
+    `${expected} elements, as the shape says`,
+  );
+}
+
+/** The same memory; float32 values are rounded if the dtype has 16 bits. */
+function fromTypedArray(data: unknown, dtype: DType): ArrayOf<DType> {
+  if (tagOf(data) === 'Float32Array') {
+    if (dtype === 'float16') return float32ToFloat16(data as Float32Array) as ArrayOf<DType>;
+    if (dtype === 'bfloat16') return float32ToBfloat16(data as Float32Array) as ArrayOf<DType>;
+  }
+  checkArrayType('data', data, dtype);
+  const { ArrayType, bytes } = DTYPES[dtype];
+  const { buffer, byteOffset, byteLength } = viewOf(data as ArrayBufferView);
+  // An empty array can have lost its memory.
+  return byteLength === 0 ? new ArrayType(0) : new ArrayType(buffer, byteOffset, byteLength / bytes);
+}
+
+/** The numbers of nested arrays in order, and the shape of the nesting. */
+function readNumbers(data: unknown[]): { numbers: number[]; shape: number[] } {
+  const shape: number[] = [];
+  let level: unknown[] = Array.from(data);
+  shape.push(level.length);
+  while (level.length > 0 && level.every(isArray)) {
+    const inner = (level as unknown[][]).map((row) => Array.from(row));
+    const size = inner[0].length;
+    const odd = inner.find(({ length }) => length !== size);
+    if (odd) {
+      throw invalid(
+        'INVALID_ARGUMENT',
+        'data',
+        `rows of ${size} and of ${odd.length} elements`,
+        'rows of one length',
+      );
+    }
+    shape.push(size);
+    level = inner.flat();
+  }
+  const wrong = level.find((value) => typeof value !== 'number');
+  if (wrong === undefined && !level.includes(undefined)) return { numbers: level as number[], shape };
+  throw invalid(
+    'INVALID_ARGUMENT',
+    'data',
+    `${describe(wrong)} in an array`,
+    'numbers, or arrays of numbers',
+  );
+}
+
+/** Rounds to floats; refuses what an integer type does not hold. */
+function fromNumbers(numbers: readonly number[], dtype: DType): ArrayOf<DType> {
+  if (dtype === 'float32') return Float32Array.from(numbers);
+  if (dtype === 'float16' || dtype === 'bfloat16') return fromTypedArray(Float32Array.from(numbers), dtype);
+  const { ArrayType, bytes } = DTYPES[dtype];
+  if (dtype.startsWith('float8')) checkArrayType('data', numbers, dtype);
+  const unsigned = dtype === 'uint8';
+  const limit = bytes === 8 ? Number.MAX_SAFE_INTEGER + 1 : 2 ** (8 * bytes - (unsigned ? 0 : 1));
+  const wrong = numbers.find((n) => !Number.isInteger(n) || n >= limit || n < (unsigned ? 0 : -limit));
+  if (wrong !== undefined) throw invalid('INVALID_ARGUMENT', 'data', describe(wrong), `integers of ${dtype}`);
+  const elements = new ArrayType(numbers.length) as Int32Array<ArrayBuffer>;
+  numbers.forEach((value, i) => {
+    elements[i] = (bytes === 8 ? BigInt(value) : value) as number;
+  });
+  return elements;
+}
