@@ -3,9 +3,8 @@ import { checkSeed, type RandomCall, randomInputs } from './cases/random-call.js
 import type { Difference } from './compare.js';
 import { compareResults, computeResults } from './compare-results.js';
 import { describeMachine } from './machine.js';
-import { resolveManifest } from './manifest.js';
 import { pauses } from './pauses.js';
-import type { ErrorHistogram, ReportedBackend } from './report.js';
+import { type ErrorHistogram, type ReportedBackend, reportedBackend } from './report.js';
 import { NotClaimed, Session } from './session.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
@@ -101,7 +100,7 @@ async function compareOpen(pair: Pair, options: CompareOptions): Promise<Compari
   const failed = failures.length;
   return {
     version: COMPARISON_VERSION,
-    backends: [reported(pair[0]), reported(pair[1])],
+    backends: [reportedBackend(pair[0]), reportedBackend(pair[1])],
     machine: describeMachine(),
     started,
     complete: done === cases,
@@ -137,13 +136,18 @@ async function compareCall([a, b]: Pair, call: RandomCall, errors: UlpHistograms
   const dtypes = a.info.dtypes.filter((dtype) => b.info.dtypes.includes(dtype));
   const inputs = randomInputs(call, dtypes);
   const compute = (backend: Backend, name: 'A' | 'B') => {
-    const claims = resolveManifest(backend, {}, false);
-    const session = new Session({ backend, factory: undefined, native: undefined, claims });
+    const session = new Session({ backend, factory: undefined, native: undefined });
     return computeResults(session, inputs).catch((error) => {
       throw error instanceof NotClaimed ? error : new BackendThrew(name, error);
     });
   };
-  return compareResults(inputs, await compute(a, 'A'), await compute(b, 'B'), true, errors);
+  return compareResults(
+    inputs,
+    await compute(a, 'A'),
+    await compute(b, 'B'),
+    a.info.exact && b.info.exact,
+    errors,
+  );
 }
 
 class Disagreement extends Error {
@@ -162,9 +166,4 @@ class BackendThrew extends Error {
     super(String(cause), { cause });
     this.backend = backend;
   }
-}
-
-function reported({ info }: Backend): ReportedBackend {
-  const { name, device, dtypes, limits } = info;
-  return { name, device, dtypes: [...dtypes], limits: { ...limits } };
 }

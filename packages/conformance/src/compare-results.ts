@@ -1,4 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
+import { STAGES, type TensorName } from '@moe-dispatch/core/backend';
 import type { RandomInputs } from './cases/random-call.js';
 import { dispatchCall, reduceCall } from './checks.js';
 import {
@@ -13,8 +14,7 @@ import {
 import { decode } from './float-formats.js';
 import { type HostTensor, readHost } from './host-tensor.js';
 import { type HostCall, type HostTensors, issue } from './operations/host-call.js';
-import { STAGES } from './operations/judge.js';
-import { OPERATIONS, type TensorName } from './operations/table.js';
+import { outputsOf } from './operations/judge.js';
 import { expectReduce } from './oracle-reduce.js';
 import type { Session } from './session.js';
 import type { UlpHistograms } from './ulp-histogram.js';
@@ -52,7 +52,7 @@ export function compareResults(
 ): Difference[] {
   const differences: Difference[] = [];
   for (const operation of STAGES) {
-    for (const tensor of OPERATIONS[operation].outputs) {
+    for (const tensor of outputsOf(operation)) {
       const place = { case: 'moeDispatch', tensor, operation };
       differences.push(...compareTensors(inputs, place, a[tensor]!, b[tensor]!, errors));
     }

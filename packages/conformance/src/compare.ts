@@ -1,4 +1,5 @@
 import { type ArrayOf, DTYPES, type DType, type FloatDType } from '@moe-dispatch/core';
+import type { OperationName } from '@moe-dispatch/core/backend';
 import {
   clampToRange,
   decode,
@@ -9,7 +10,6 @@ import {
   unitRoundoff,
 } from './float-formats.js';
 import { bytesOf, type HostTensor } from './host-tensor.js';
-import type { OperationName } from './operations/table.js';
 import type { ExpectedScales } from './oracle.js';
 import type { ExpectedReduce } from './oracle-reduce.js';
 

@@ -1,7 +1,7 @@
 import { type DType, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
+import { OPERATIONS, type OperationName, TENSORS, type TensorName } from '@moe-dispatch/core/backend';
 import { elementCount, type HostTensor } from './host-tensor.js';
 import type { CallOptions, HostCall, HostTensors } from './operations/host-call.js';
-import { OPERATIONS, type OperationName, TENSORS, type TensorName } from './operations/table.js';
 import { readSafetensors, type SafetensorsFile, shortenText } from './safetensors.js';
 
 /** A call whose outputs are known. */

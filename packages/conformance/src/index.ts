@@ -17,7 +17,6 @@ export { type FixtureSource, packageFixtures } from './fixtures.js';
 export { type GoldenCall, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';
 export type { ConformanceKit } from './kit.js';
-export type { CapabilityManifest } from './manifest.js';
 export { type NativeMemory, typedArrayMemory } from './native-memory.js';
 export {
   type CaseResult,

@@ -1,7 +1,6 @@
-import type { DType } from '@moe-dispatch/core';
+import type { Backend, BackendInfo, DType } from '@moe-dispatch/core';
+import type { OperationName } from '@moe-dispatch/core/backend';
 import type { Difference } from './compare.js';
-import type { CapabilityManifest } from './manifest.js';
-import type { OperationName } from './operations/table.js';
 
 /** Of the JSON below. A reader refuses a number that it does not know; fields may be added without a new one. */
 export const REPORT_VERSION = 1;
@@ -29,16 +28,32 @@ export interface ConformanceReport {
   readonly errors: readonly ErrorHistogram[];
 }
 
-/** The backend that was tested, as its `info` says. */
+/** The backend that was tested: its `info`, which is what the run held it to. */
 export interface ReportedBackend {
   readonly name: string;
   readonly device: string;
   readonly dtypes: readonly DType[];
   readonly limits: { readonly [name: string]: number };
-  /** What the run held it to: the claims of its manifest, the rest from the two lines above. */
-  readonly manifest?: CapabilityManifest;
+  /** The operations that it implements. */
+  readonly operations?: BackendInfo['operations'];
+  readonly wrap?: boolean;
+  /** Whether its sums have to agree in every bit. */
+  readonly exact?: boolean;
   /** The driver behind the device and its version, where known. */
   readonly driver?: string;
+}
+
+export function reportedBackend({ info }: Backend): ReportedBackend {
+  const { name, device, dtypes, limits, operations, wrap, exact } = info;
+  return {
+    name,
+    device,
+    dtypes: [...dtypes],
+    limits: { ...limits },
+    operations: [...operations],
+    wrap,
+    exact,
+  };
 }
 
 /** How many cases came to which end. */

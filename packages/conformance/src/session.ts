@@ -2,23 +2,21 @@ import {
   type ArrayOf,
   type Backend,
   type BackendFactory,
+  type BackendInfo,
   DTYPES,
   type DType,
+  type OperationName,
   type Tensor,
 } from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
-import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
-import type { OperationName } from './operations/table.js';
 import type { Routing } from './report.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
 /** What a run gives to every case. */
 export interface Environment {
   readonly backend: Backend;
-  /** What the backend claims: a case that needs more is not claimed. */
-  readonly claims: CapabilityManifest;
   /** Makes further backends, for cases that dispose one. */
   readonly factory: BackendFactory | undefined;
   /** Makes memory that `backend.wrap` takes. */
@@ -67,18 +65,19 @@ export class Session {
 
   /** Whether its sums have to be exact. */
   get isExact(): boolean {
-    return true;
+    return this.claims.exact;
   }
 
-  get claims(): CapabilityManifest {
-    return this.environment.claims;
+  /** What the backend claims: a case that needs more is not claimed. */
+  get claims(): BackendInfo {
+    return this.backend.info;
   }
 
   get native(): NativeMemory {
     const { native } = this.environment;
     if (!this.claims.wrap) throw new NotClaimed('wrap');
     if (native !== undefined) return native;
-    throw new Error('the manifest claims wrap, but there is no nativeMemory, and wrap takes no typed array');
+    throw new NotClaimed('wrap, of memory that only a nativeMemory of its kit could make');
   }
 
   /** Another backend of the same kind, disposed with the session. */
@@ -98,18 +97,23 @@ export class Session {
 
   /**
    * A tensor of memory outside the backend, disposed with the session, and that memory.
-   * @param more elements that the memory has behind the tensor's, with bytes of 0xa5
+   * @param before elements that the memory has before the tensor's, with bytes of 0xa5
+   * @param behind elements that it has behind them
    */
-  async wrap(host: HostTensor, more = 0): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
+  async wrap(
+    host: HostTensor,
+    { before = 0, behind = 0 } = {},
+  ): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
     const { native } = this;
-    const elements = host.data.length + more;
+    const elements = before + host.data.length + behind;
     this.requireTensor([elements], host.dtype);
     const { data } = hostTensor(host.dtype, [elements]);
     bytesOf(data).fill(0xa5);
-    (data as Uint8Array).set(host.data as Uint8Array);
+    (data as Uint8Array).set(host.data as Uint8Array, before);
     const memory = await native.make(data, host.dtype);
-    const backend = this.backend as Backend<Tensor, unknown>;
-    const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype));
+    const backend = this.backend as unknown as Backend<Tensor, unknown>;
+    const options = before === 0 ? {} : { byteOffset: before * DTYPES[host.dtype].bytes };
+    const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype, options));
     return { tensor, read: async () => native.read(memory, host.dtype, elements) };
   }
 
@@ -176,7 +180,7 @@ export class Session {
   requireTensor(shape: readonly number[], dtype: DType): void {
     this.require(dtype);
     const bytes = elementCount(shape) * DTYPES[dtype].bytes;
-    const { maxTensorBytes } = this.claims;
+    const { maxTensorBytes } = this.claims.limits;
     if (bytes > maxTensorBytes) {
       throw new NotClaimed(`a tensor of ${bytes} bytes; maxTensorBytes is ${maxTensorBytes}`);
     }
@@ -184,7 +188,7 @@ export class Session {
 
   /** Ends the case as not claimed unless the backend claims so many experts and choices, and tensors as large. */
   requireSizes({ numExperts, topK, tokens = 0, hidden = 0, dtype = 'float32' }: Sizes): void {
-    const { maxExperts, maxTopK } = this.claims;
+    const { maxExperts, maxTopK = maxExperts } = this.claims.limits;
     if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
     if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
     this.requireTensor([numExperts], 'int64');
@@ -196,8 +200,11 @@ export class Session {
     if (!this.isExact) throw new NotClaimed('exact sums');
   }
 
-  requirePrepareDispatch(): void {
-    if (!this.claims.prepareDispatch) throw new NotClaimed('prepareDispatch');
+  /** Ends the case as not claimed unless the backend claims these operations. */
+  requireOperations(...operations: readonly OperationName[]): void {
+    for (const operation of operations) {
+      if (!this.claims.operations.includes(operation)) throw new NotClaimed(operation);
+    }
   }
 
   /** Disposes everything, also where some of it throws. @throws the first error of those */

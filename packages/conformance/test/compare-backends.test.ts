@@ -1,3 +1,4 @@
+import { checkUsable } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { type CompareOptions, compareBackends } from '../src/index.js';
 import { reference } from './reference-backend.js';
@@ -140,7 +141,7 @@ describe('compareBackends', () => {
     };
     const report = await compareBackends(own, reference(), { cases: 50, signal: stop.signal, onCase });
     expect(report).toMatchObject({ complete: false, totals: { agreed: 3, failed: 0, notClaimed: 0 } });
-    expect(() => own.checkUsable()).not.toThrow();
+    expect(() => checkUsable(own)).not.toThrow();
     expect(own.memory().liveTensors).toBe(0);
   });
 });

@@ -1,4 +1,4 @@
-import { bfloat16FromBits } from '@moe-dispatch/core';
+import { bfloat16FromBits } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { runConformance } from '../src/index.js';
 import { reference } from './reference-backend.js';

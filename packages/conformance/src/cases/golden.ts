@@ -1,4 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
+import { type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
 import {
   compareExact,
   compareGoldenReduce,
@@ -12,9 +13,8 @@ import { decode } from '../float-formats.js';
 import { type GoldenCall, parseGolden } from '../golden-fixture.js';
 import { bytesOf, type HostTensor } from '../host-tensor.js';
 import { type HostTensors, issue } from '../operations/host-call.js';
-import { judge, STAGES, stageOf } from '../operations/judge.js';
+import { judge, stageOf } from '../operations/judge.js';
 import { readOutputs } from '../operations/read.js';
-import type { OperationName, TensorName } from '../operations/table.js';
 import { expectRouting, type RoutingMode } from '../oracle.js';
 import { expectReduce, type ReduceInput } from '../oracle-reduce.js';
 import type { Session } from '../session.js';

@@ -1,7 +1,8 @@
-import type { DispatchTensors, DType, Tensor } from '@moe-dispatch/core';
+import type { DispatchTensors, DType, OperationName, Tensor } from '@moe-dispatch/core';
+import type { Sizes } from '@moe-dispatch/core/backend';
 import { bytesOf, type HostTensor, hostTensor } from '../host-tensor.js';
-import { kindsOf } from '../operations/host-call.js';
-import { OPERATIONS, type OperationName, type Sizes } from '../operations/table.js';
+import { type DeviceTensors, type HostTensors, kindsOf, mapTensors } from '../operations/host-call.js';
+import { outputsOf } from '../operations/judge.js';
 import type { Session } from '../session.js';
 
 export interface OutputSizes extends Sizes {
@@ -17,16 +18,17 @@ export function poisoned<D extends DType>(dtype: D, shape: readonly number[]): H
 }
 
 /** Poisoned tensors for all outputs of an operation, by their names. */
-export function poisonedOutputs(
-  operation: OperationName,
-  { dtype, ...sizes }: OutputSizes,
-): Record<string, HostTensor> {
-  const kinds = Object.entries(kindsOf(OPERATIONS[operation].outputs, sizes, dtype));
-  return Object.fromEntries(kinds.map(([name, kind]) => [name, poisoned(kind.dtype, kind.shape)]));
+export function poisonedOutputs(operation: OperationName, sizes: OutputSizes): HostTensors {
+  const kinds = Object.entries(kindsOf(outputsOf(operation), sizes));
+  return Object.fromEntries(kinds.map(([name, { dtype, shape }]) => [name, poisoned(dtype, shape)]));
 }
 
-/** The caller's tensors for all results of moeDispatch, poisoned. */
+/** The caller's tensors for all results of an operation, poisoned. */
+export function uploadOut(session: Session, operation: OperationName, sizes: OutputSizes): DeviceTensors {
+  return mapTensors(poisonedOutputs(operation, sizes), (host) => session.upload(host));
+}
+
+/** Those of moeDispatch. */
 export function dispatchOut(session: Session, sizes: OutputSizes): DispatchTensors<Tensor> {
-  const hosts = Object.entries(poisonedOutputs('moeDispatch', sizes));
-  return Object.fromEntries(hosts.map(([name, host]) => [name, session.upload(host)])) as never;
+  return uploadOut(session, 'moeDispatch', sizes) as DispatchTensors<Tensor>;
 }

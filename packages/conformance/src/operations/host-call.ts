@@ -8,11 +8,18 @@ import {
   routeTokens,
   type Tensor,
 } from '@moe-dispatch/core';
+import {
+  OPERATIONS,
+  type OperationName,
+  type Sizes,
+  type TensorName,
+  tensorDType,
+  tensorShape,
+} from '@moe-dispatch/core/backend';
 import { elementCount, type HostTensor } from '../host-tensor.js';
 import type { RoutingMode } from '../oracle.js';
 import type { ReduceOptions } from '../oracle-reduce.js';
 import type { Session } from '../session.js';
-import { OPERATIONS, type OperationName, type Sizes, TENSORS, type TensorName } from './table.js';
 
 export type HostTensors = { readonly [Name in TensorName]?: HostTensor };
 export type DeviceTensors = { readonly [Name in TensorName]?: Tensor };
@@ -60,10 +67,14 @@ export function issue(
   call: HostCall,
   tensors = uploadInputs(session, call),
 ): DeviceTensors {
-  requireCall(session, call);
-  const found = CALLS[call.operation](tensors as Inputs, call.options);
+  const found = callWith(tensors, call);
   for (const name of OPERATIONS[call.operation].outputs) session.keep(found[name] as Tensor);
   return found;
+}
+
+/** The call alone: its results are the caller's to dispose. */
+export function callWith(tensors: DeviceTensors, { operation, options }: HostCall): DeviceTensors {
+  return CALLS[operation](tensors as Inputs, options);
 }
 
 export function uploadInputs(session: Session, call: HostCall): DeviceTensors {
@@ -71,8 +82,9 @@ export function uploadInputs(session: Session, call: HostCall): DeviceTensors {
   return mapTensors(call.inputs, (host) => session.upload(host));
 }
 
-/** Ends the case as not claimed unless the backend claims the sizes of this call and its tensors. */
+/** Ends the case as not claimed unless the backend claims this operation, its sizes and its tensors. */
 export function requireCall(session: Session, call: HostCall): void {
+  session.requireOperations(call.operation);
   session.requireSizes(sizesOf(call));
   for (const { shape, dtype } of Object.values(outputKinds(call))) session.requireTensor(shape, dtype);
 }
@@ -92,7 +104,7 @@ export function routingOptions({ moeTopk, groupMoe, topkOnlyMode }: CallOptions)
   return { ...defined({ groupMoe, topkOnlyMode }), moeTopk: moeTopk as number };
 }
 
-export function reduceOptions({ normTopkProb, routedScalingFactor }: CallOptions): MoeReduceOptions<Tensor> {
+export function reduceOptions({ normTopkProb, routedScalingFactor }: CallOptions): MoeReduceOptions {
   return defined({ normTopkProb, routedScalingFactor });
 }
 
@@ -105,7 +117,7 @@ function defined<O extends object>(options: O): Partial<O> {
 export function outputKinds(call: HostCall): { [Name in TensorName]?: Kind } {
   const { x, ffnOut } = call.inputs;
   const rows = (x ?? ffnOut)?.dtype as DType;
-  const kinds = kindsOf(OPERATIONS[call.operation].outputs, sizesOf(call), rows);
+  const kinds = kindsOf<TensorName>(OPERATIONS[call.operation].outputs, { ...sizesOf(call), dtype: rows });
   // Rows of x [T] are single elements.
   if (x?.shape.length !== 1) return kinds;
   return {
@@ -114,16 +126,15 @@ export function outputKinds(call: HostCall): { [Name in TensorName]?: Kind } {
   };
 }
 
-/** @param rows the dtype of rows */
+/** What tensors of a call of these sizes are; `dtype` is that of its rows. */
 export function kindsOf<Name extends TensorName>(
   names: readonly Name[],
-  sizes: Sizes,
-  rows: DType,
+  sizes: Sizes & { readonly dtype: DType },
 ): { [N in Name]: Kind } {
-  const kinds = names.map((name) => {
-    const { dtype, shape } = TENSORS[name];
-    return [name, { dtype: dtype === 'rows' ? rows : dtype, shape: shape(sizes) }];
-  });
+  const kinds = names.map((name) => [
+    name,
+    { dtype: tensorDType(name, sizes), shape: tensorShape(name, sizes) },
+  ]);
   return Object.fromEntries(kinds);
 }
 

@@ -1,4 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
+import { OPERATIONS, type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
 import { compareExact, compareReduce, compareScales } from '../compare.js';
 import { decode } from '../float-formats.js';
 import type { HostTensor } from '../host-tensor.js';
@@ -6,20 +7,22 @@ import { type ExpectedScales, expectPlan, expectRouting, expectRows, type Routin
 import { expectReduce, type ReduceInput } from '../oracle-reduce.js';
 import type { Session } from '../session.js';
 import type { HostCall, HostTensors } from './host-call.js';
-import { OPERATIONS, type OperationName, type TensorName } from './table.js';
 
 /*
  * Each stage is judged on what it was given: the plan on the choices that were found, the rows on the map that was found.
  * So a fault shows in its own stage alone.
  */
 
-/** The stages of moeDispatch, in their order. */
-export const STAGES = ['routeTokens', 'planDispatch', 'permuteRows'] as const;
 type Stage = (typeof STAGES)[number];
+
+/** The names of an operation's results. */
+export function outputsOf(operation: OperationName): readonly TensorName[] {
+  return OPERATIONS[operation].outputs;
+}
 
 /** The stage that gives this result. */
 export function stageOf(tensor: TensorName): OperationName | undefined {
-  return STAGES.find((stage) => OPERATIONS[stage].outputs.includes(tensor));
+  return STAGES.find((stage) => outputsOf(stage).includes(tensor));
 }
 
 /** @param found what could be read of the results */

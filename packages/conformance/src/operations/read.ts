@@ -1,10 +1,10 @@
 import type { Tensor } from '@moe-dispatch/core';
+import type { TensorName } from '@moe-dispatch/core/backend';
 import { compareArray, type Place, wholeDifference } from '../compare.js';
 import { elementCount, type HostTensor } from '../host-tensor.js';
 import type { Session } from '../session.js';
 import { type DeviceTensors, type HostCall, type HostTensors, type Kind, outputKinds } from './host-call.js';
 import { stageOf } from './judge.js';
-import type { TensorName } from './table.js';
 
 /**
  * The outputs of a call, without those whose dtype, shape or array is wrong, which is reported. All reads are begun before

@@ -8,6 +8,7 @@ import {
   routeTokens,
   type Tensor,
 } from '@moe-dispatch/core';
+import { STAGES } from '@moe-dispatch/core/backend';
 import { checkDispatch, checkExact, checkReduce } from '../../checks.js';
 import { compareExact } from '../../compare.js';
 import { readHost } from '../../host-tensor.js';
@@ -23,18 +24,24 @@ const MODE = { moeTopk: SIZES.topK };
 /** Results into the caller's tensors (`out`), and tensors of the caller's memory (`wrap`). */
 export function callerMemoryCases(): ConformanceCase[] {
   const dtypes: DType[] = ['float32', 'float16', 'bfloat16', 'uint8', 'int64'];
-  return needing(SIZES, [
+  const dispatches = [
     ...dtypes.map(outDispatchCase),
     outModesCase(),
-    outStagesCase(),
-    ...FLOAT_DTYPES.map(outReduceCase),
     wrapInputsCase(),
     wrapWholeWordsCase(),
     wrapOutputsCase(),
     wrapLargerMemoryCase(),
-    ...FLOAT_DTYPES.map(wrapReduceCase),
+    wrapOffsetCase(),
+  ];
+  return [
+    ...needing({ ...SIZES, operations: ['moeDispatch'] }, dispatches),
+    ...needing({ ...SIZES, operations: STAGES }, [outStagesCase()]),
+    ...needing({ ...SIZES, operations: ['moeReduce'] }, [
+      ...FLOAT_DTYPES.map(outReduceCase),
+      ...FLOAT_DTYPES.map(wrapReduceCase),
+    ]),
     wrapBooksCase(),
-  ]);
+  ];
 }
 
 /** Three runs into the same tensors, poisoned at first: each element is written, and by each run. */
@@ -184,8 +191,8 @@ function wrapLargerMemoryCase(): ConformanceCase {
       const random = new Random(id);
       for (const dtype of ['float32', 'float16', 'uint8'] as const) {
         const { x, gatingOutput } = randomInput(random, dtype);
-        const { permuteInput } = poisonedOutputs('moeDispatch', { ...SIZES, dtype });
-        const { tensor, read } = await session.wrap(permuteInput, 7);
+        const permuteInput = poisoned(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden]);
+        const { tensor, read } = await session.wrap(permuteInput, { behind: 7 });
         const out = { ...dispatchOut(session, { ...SIZES, dtype }), permuteInput: tensor };
         const options = { ...MODE, out } as unknown as Parameters<typeof moeDispatch>[2];
         const found = moeDispatch(session.upload(x), session.upload(gatingOutput), options);
@@ -193,6 +200,32 @@ function wrapLargerMemoryCase(): ConformanceCase {
         const whole = poisoned(dtype, [permuteInput.data.length + 7]);
         (whole.data as Uint8Array).set((await tensor.read()) as Uint8Array);
         const place = { case: `${dtype}, 7 elements behind the tensor`, tensor: "the caller's memory" };
+        session.report(compareExact(place, await read(), whole));
+      }
+    },
+  };
+}
+
+/** Tensors that begin somewhere within the caller's memory, whose other bytes stay as they are. */
+function wrapOffsetCase(): ConformanceCase {
+  const id = 'generated/wrap/byte-offset';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      const room = { before: 64, behind: 5 };
+      for (const dtype of ['float32', 'int64'] as const) {
+        const { x, gatingOutput } = randomInput(random, dtype);
+        const result = poisoned(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden]);
+        const { tensor, read } = await session.wrap(result, room);
+        const out = { ...dispatchOut(session, { ...SIZES, dtype }), permuteInput: tensor };
+        const inputs = [await session.wrap(x, room), await session.wrap(gatingOutput, room)];
+        const options = { ...MODE, out } as unknown as Parameters<typeof moeDispatch>[2];
+        const found = moeDispatch(inputs[0].tensor, inputs[1].tensor, options);
+        await checkDispatch(session, dtype, found, { x, gatingOutput, ...MODE });
+        const whole = poisoned(dtype, [room.before + result.data.length + room.behind]);
+        (whole.data as unknown as Uint8Array).set((await tensor.read()) as Uint8Array, room.before);
+        const place = { case: `${dtype}, around the result`, tensor: "the caller's memory" };
         session.report(compareExact(place, await read(), whole));
       }
     },

@@ -10,7 +10,7 @@ const CHOICES = 8;
 export function claimCases(): ConformanceCase[] {
   const id = 'generated/claims/most-experts';
   const run: ConformanceCase['run'] = async (session) => {
-    const { maxExperts, maxTopK } = session.claims;
+    const { maxExperts, maxTopK = maxExperts } = session.claims.limits;
     const numExperts = Math.min(maxExperts, MOST_EXPERTS);
     const random = new Random(id);
     await checkDispatchOf(session, `${numExperts} experts`, {

@@ -1,8 +1,8 @@
 import type { Tensor } from '@moe-dispatch/core';
+import type { TensorName } from '@moe-dispatch/core/backend';
 import { checkExact, dispatchCall, reduceCall } from '../../checks.js';
 import type { HostTensor } from '../../host-tensor.js';
 import { type HostCall, issue, uploadInputs } from '../../operations/host-call.js';
-import type { TensorName } from '../../operations/table.js';
 import { expectPlan, expectRouting } from '../../oracle.js';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';

@@ -1,4 +1,11 @@
-import { moeDispatch, moeReduce, permuteRows } from '@moe-dispatch/core';
+import {
+  moeDispatch,
+  moeReduce,
+  type OperationName,
+  permuteRows,
+  planDispatch,
+  routeTokens,
+} from '@moe-dispatch/core';
 import {
   checkDispatch,
   checkExact,
@@ -19,23 +26,26 @@ const MODE = { moeTopk: 3 };
 
 /** When memory is read, written again, recycled and counted. */
 export function lifetimeCases(): ConformanceCase[] {
-  return needing(SIZES, [
+  return [
     lifetimeCase('tensor-copies', tensorCopies),
-    lifetimeCase('read-outlives-dispose', readOutlivesDispose),
-    lifetimeCase('read-before-overwrite', readBeforeOverwrite),
-    lifetimeCase('chain-without-awaiting', chainWithoutAwaiting),
-    lifetimeCase('results-at-the-same-time', resultsAtTheSameTime),
+    lifetimeCase('read-outlives-dispose', readOutlivesDispose, 'moeDispatch'),
+    lifetimeCase('read-before-overwrite', readBeforeOverwrite, 'moeDispatch'),
+    lifetimeCase('chain-without-awaiting', chainWithoutAwaiting, 'moeDispatch', 'permuteRows', 'moeReduce'),
+    lifetimeCase('results-at-the-same-time', resultsAtTheSameTime, 'moeDispatch'),
+    lifetimeCase('results-of-stages', resultsOfStages, 'routeTokens', 'planDispatch'),
     lifetimeCase('memory-counts', memoryCounts),
-    lifetimeCase('memory-of-a-loop', memoryOfALoop),
-  ]);
+    lifetimeCase('memory-of-a-loop', memoryOfALoop, 'moeDispatch', 'moeReduce'),
+  ];
 }
 
 function lifetimeCase(
   name: string,
   check: (session: Session, random: Random) => Promise<void>,
+  ...operations: readonly OperationName[]
 ): ConformanceCase {
   const id = `generated/lifetime/${name}`;
-  return { id, run: (session) => check(session, new Random(id)) };
+  const run = (session: Session) => check(session, new Random(id));
+  return needing({ ...SIZES, operations }, [{ id, run }])[0];
 }
 
 /** tensor() and read() copy: neither side sees what is done to the other's array. */
@@ -113,6 +123,23 @@ async function resultsAtTheSameTime(session: Session, random: Random): Promise<v
   });
   for (const [i, input] of inputs.entries()) {
     await checkDispatch(session, `result ${i}`, results[i], input);
+  }
+}
+
+/** What a stage gives is disposed as a whole. */
+async function resultsOfStages(session: Session, random: Random): Promise<void> {
+  const gatingOutput = session.upload(randomInput(random).gatingOutput);
+  const before = session.backend.memory().liveTensors;
+  const routing = session.keep(routeTokens(gatingOutput, MODE));
+  const plan = session.keep(planDispatch(routing.topKIndices, SIZES.numExperts));
+  for (const [label, result, left] of [
+    ['planDispatch', plan, 2],
+    ['routeTokens', routing, 0],
+  ] as const) {
+    result.dispose();
+    result.dispose();
+    const place = { case: `the result of ${label} was disposed`, tensor: 'memory().liveTensors' };
+    session.expectValue(place, session.backend.memory().liveTensors, before + left);
   }
 }
 

@@ -1,47 +1,56 @@
+import { moeDispatch, type OperationName, type Prepared } from '@moe-dispatch/core';
+import { OPERATIONS, type OperationEntry, tensorNames } from '@moe-dispatch/core/backend';
+import { checkDispatch, checkOutputs } from '../../checks.js';
 import {
-  type DispatchTensors,
-  type DType,
-  moeDispatch,
-  type PreparedDispatch,
-  type Tensor,
-} from '@moe-dispatch/core';
-import { checkDispatch } from '../../checks.js';
-import { routingOptions } from '../../operations/host-call.js';
-import type { RoutingMode } from '../../oracle.js';
+  type DeviceTensors,
+  type HostCall,
+  outputKinds,
+  requireCall,
+  routingOptions,
+  uploadInputs,
+} from '../../operations/host-call.js';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
 import { drawn, MODES, Random, randomRows } from '../data.js';
-import { dispatchOut } from '../outputs.js';
-import { prepare } from '../prepare.js';
+import { type ExampleSpec, exampleCall, prepareOptions } from '../example-call.js';
+import { uploadOut } from '../outputs.js';
+import { prepareWith } from '../prepare.js';
 
-interface Spec {
-  readonly tokens: number;
-  readonly hidden: number;
-  readonly numExperts: number;
-  readonly dtype: DType;
-  readonly mode: RoutingMode;
-}
+const BASE: ExampleSpec = { tokens: 29, hidden: 7, numExperts: 12, topK: 3, dtype: 'float32' };
 
-const BASE: Spec = { tokens: 29, hidden: 7, numExperts: 12, dtype: 'float32', mode: { moeTopk: 3 } };
-
-/** prepareDispatch: many runs of one object, several objects, failing runs, no allocation. */
+/** Prepared operations: many runs of one object, fewer tokens, several objects, failing runs, no allocation. */
 export function preparedCases(): ConformanceCase[] {
-  const specs: { name: string; spec: Spec }[] = [
-    ...MODES.map(({ name, mode }) => ({ name, spec: { ...BASE, mode: { ...mode, moeTopk: 3 } } })),
-    ...(['float16', 'bfloat16', 'int8', 'int64'] as const).map((dtype) => ({
-      name: `dtype=${dtype}`,
-      spec: { ...BASE, dtype },
-    })),
-    { name: 't=0', spec: { ...BASE, tokens: 0 } },
-    { name: 'd=0', spec: { ...BASE, hidden: 0 } },
-    { name: 't=1', spec: { ...BASE, tokens: 1 } },
-    { name: 'e=1', spec: { ...BASE, numExperts: 1, mode: { moeTopk: 1 } } },
-    { name: 'e=8192', spec: { ...BASE, tokens: 3, numExperts: 8192, mode: { moeTopk: 8 } } },
-    { name: 't=66000', spec: { ...BASE, tokens: 66_000, hidden: 2, numExperts: 4, mode: { moeTopk: 2 } } },
-    { name: 't=2050', spec: { ...BASE, tokens: 2050, numExperts: 64, mode: { moeTopk: 6 } } },
+  const dispatches: [name: string, spec: Partial<ExampleSpec>][] = [
+    ...MODES.map(({ name, mode }) => [name, { options: mode }] as [string, Partial<ExampleSpec>]),
+    ...(['float16', 'bfloat16', 'int8', 'int64'] as const).map(
+      (dtype) => [`dtype=${dtype}`, { dtype }] as [string, Partial<ExampleSpec>],
+    ),
+    ['t=0', { tokens: 0 }],
+    ['d=0', { hidden: 0 }],
+    ['t=1', { tokens: 1 }],
+    ['e=1', { numExperts: 1, topK: 1 }],
+    ['e=8192', { tokens: 3, numExperts: 8192, topK: 8 }],
+    ['t=66000', { tokens: 66_000, hidden: 2, numExperts: 4, topK: 2 }],
+    ['t=2050', { tokens: 2050, numExperts: 64, topK: 6 }],
+  ];
+  const reduces: [name: string, spec: Partial<ExampleSpec>][] = [
+    ['moeReduce,bias,norm', { bias: true, options: { normTopkProb: true, routedScalingFactor: 2.5 } }],
+    ['moeReduce,dtype=float16', { dtype: 'float16' }],
+    ['moeReduce,dtype=bfloat16,bias', { dtype: 'bfloat16', bias: true }],
   ];
   return [
-    ...specs.map(({ name, spec }) => repeatedRuns(name, spec)),
+    ...dispatches.map(([name, spec]) => runsCase(name, 'moeDispatch', { ...BASE, ...spec })),
+    ...(Object.keys(OPERATIONS) as OperationName[]).flatMap((operation) => [
+      runsCase(operation, operation, BASE),
+      fewerTokensCase(`${operation},up-to-t=29`, operation, BASE),
+      fewerTokensCase(`${operation},up-to-t=2050`, operation, {
+        ...BASE,
+        tokens: 2050,
+        numExperts: 16,
+        topK: 2,
+      }),
+    ]),
+    ...reduces.map(([name, spec]) => fewerTokensCase(name, 'moeReduce', { ...BASE, ...spec })),
     interleaved(),
     afterFailingRun(),
     threeDimensions(),
@@ -50,14 +59,41 @@ export function preparedCases(): ConformanceCase[] {
 }
 
 /** Different data in each run, into the same tensors. */
-function repeatedRuns(name: string, spec: Spec): ConformanceCase {
+function runsCase(name: string, operation: OperationName, spec: ExampleSpec): ConformanceCase {
   const id = `generated/prepared/${name}`;
   return {
     id,
     run: async (session) => {
       const random = new Random(id);
-      const runner = makeRunner(session, spec);
-      for (let run = 0; run < 3; run++) await runner.runAndCheck(`run ${run}`, random);
+      const call = () => exampleCall(operation, spec, random);
+      const first = call();
+      const prepared = prepareFor(session, first, spec);
+      const out = uploadOut(session, operation, spec);
+      await runAndCheck(session, 'run 0', prepared, first, out);
+      for (let run = 1; run < 3; run++) await runAndCheck(session, `run ${run}`, prepared, call(), out);
+    },
+  };
+}
+
+/** One object takes any number of tokens up to the one that it was prepared for, in tensors that it makes. */
+function fewerTokensCase(name: string, operation: OperationName, spec: ExampleSpec): ConformanceCase {
+  const id = `generated/prepared/${name}`;
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      const most = spec.tokens;
+      const prepared = prepareFor(session, exampleCall(operation, spec, random), spec);
+      for (const tokens of [most, 0, 1, most, Math.floor(most / 2), most - 1, most]) {
+        const call = exampleCall(operation, { ...spec, tokens }, random);
+        const out = session.keep(prepared.outputs(...(tokens === most ? [] : [tokens])));
+        await runAndCheck(session, `${tokens} tokens`, prepared, call, out as unknown as DeviceTensors);
+        const before = session.backend.memory().liveTensors;
+        out.dispose();
+        const place = { case: 'outputs().dispose()', tensor: 'memory().liveTensors' };
+        const count = Object.keys(outputKinds(call)).length;
+        session.expectValue(place, session.backend.memory().liveTensors, before - count);
+      }
     },
   };
 }
@@ -68,17 +104,21 @@ function interleaved(): ConformanceCase {
     id,
     run: async (session) => {
       const random = new Random(id);
-      const first = makeRunner(session, BASE);
-      const second = makeRunner(session, { ...BASE, tokens: 64, numExperts: 30, mode: { moeTopk: 5 } });
+      const other = { ...BASE, tokens: 64, numExperts: 30, topK: 5 };
+      const calls = (spec: ExampleSpec) => () => exampleCall('moeDispatch', spec, random);
+      const [firstCall, secondCall] = [calls(BASE), calls(other)];
+      const first = prepareFor(session, firstCall(), BASE);
+      const second = prepareFor(session, secondCall(), other);
+      const firstOut = uploadOut(session, 'moeDispatch', BASE);
+      const secondOut = uploadOut(session, 'moeDispatch', other);
       for (let run = 0; run < 3; run++) {
-        const { x, gatingOutput } = randomInput(random, BASE);
-        first.prepared.run(session.upload(x), session.upload(gatingOutput), first.out);
-        await second.runAndCheck(`run ${run} of the second`, random);
-        const input = { x, gatingOutput, ...BASE.mode };
-        await checkDispatch(session, `run ${run} of the first`, first.out, input);
+        const call = firstCall();
+        issueRun(session, first, call, firstOut);
+        await runAndCheck(session, `run ${run} of the second`, second, secondCall(), secondOut);
+        await checkOutputs(session, `run ${run} of the first`, call, firstOut);
       }
-      second.prepared.dispose();
-      await first.runAndCheck('after the second was disposed', random);
+      second.dispose();
+      await runAndCheck(session, 'after the second was disposed', first, firstCall(), firstOut);
     },
   };
 }
@@ -89,21 +129,21 @@ function afterFailingRun(): ConformanceCase {
     id,
     run: async (session) => {
       const random = new Random(id);
-      const { prepared, out, runAndCheck } = makeRunner(session, BASE);
-      await runAndCheck('before', random);
-      const x = session.upload(randomInput(random, BASE).x);
+      const call = () => exampleCall('moeDispatch', BASE, random);
+      const first = call();
+      const prepared = prepareFor(session, first, BASE);
+      const out = uploadOut(session, 'moeDispatch', BASE);
+      await runAndCheck(session, 'before', prepared, first, out);
+      const x = session.upload(first.inputs.x!);
       let thrown: unknown;
       try {
-        prepared.run(x, x, out);
+        prepared.run(x, x, out as never);
       } catch (error) {
         thrown = error;
       }
-      session.expectValue(
-        { case: 'x as gating', tensor: 'an error is thrown' },
-        thrown instanceof Error,
-        true,
-      );
-      await runAndCheck('after', random);
+      const place = { case: 'x as gatingOutput', tensor: 'an error is thrown' };
+      session.expectValue(place, thrown instanceof Error, true);
+      await runAndCheck(session, 'after', prepared, call(), out);
     },
   };
 }
@@ -113,12 +153,14 @@ function threeDimensions(): ConformanceCase {
   return {
     id,
     run: async (session) => {
-      const { prepared, out } = makeRunner(session, { ...BASE, tokens: 6 });
       const random = new Random(id);
+      const spec = { ...BASE, tokens: 6 };
+      const prepared = prepareFor(session, exampleCall('moeDispatch', spec, random), spec);
+      const out = uploadOut(session, 'moeDispatch', spec);
       const x = randomRows(random, 'float32', [2, 3, BASE.hidden]);
       const gatingOutput = drawn('float32', [3, 2, BASE.numExperts], () => random.normal());
-      prepared.run(session.upload(x), session.upload(gatingOutput), out);
-      await checkDispatch(session, 'x [2, 3, D]', out, { x, gatingOutput, ...BASE.mode });
+      prepared.run(session.upload(x), session.upload(gatingOutput), out as never);
+      await checkDispatch(session, 'x [2, 3, D]', out, { x, gatingOutput, moeTopk: BASE.topK });
     },
   };
 }
@@ -129,14 +171,15 @@ function withoutAllocation(): ConformanceCase {
   return {
     id,
     run: async (session) => {
-      const { prepared, out } = makeRunner(session, BASE);
+      const call = exampleCall('moeDispatch', BASE, new Random(id));
+      const prepared = prepareFor(session, call, BASE);
+      const out = uploadOut(session, 'moeDispatch', BASE);
       await prepared.ready;
-      const host = randomInput(new Random(id), BASE);
-      const x = session.upload(host.x);
-      const gatingOutput = session.upload(host.gatingOutput);
-      prepared.run(x, gatingOutput, out);
+      const { x, gatingOutput } = uploadInputs(session, call);
+      const run = () => prepared.run(x!, gatingOutput!, out as never);
+      run();
       const before = session.backend.memory();
-      for (let run = 0; run < 5; run++) prepared.run(x, gatingOutput, out);
+      for (let i = 0; i < 5; i++) run();
       const after = session.backend.memory();
       for (const count of ['liveTensors', 'liveBytes', 'pooledBytes'] as const) {
         session.expectValue(
@@ -148,39 +191,39 @@ function withoutAllocation(): ConformanceCase {
       const { workspaceBytes } = prepared;
       const place = { case: 'prepareDispatch', tensor: 'workspaceBytes is a number of bytes' };
       session.expectValue(place, Number.isSafeInteger(workspaceBytes) && workspaceBytes >= 0, true);
-      const whole = session.keep(moeDispatch(x, gatingOutput, routingOptions(BASE.mode)));
-      const scales = Array.from(await out.expertScalesFloat.read(), Number).join();
+      const whole = session.keep(moeDispatch(x!, gatingOutput!, routingOptions(call.options)));
+      const scales = Array.from(await out.expertScalesFloat!.read(), Number).join();
       const expected = Array.from(await whole.expertScalesFloat.read(), Number).join();
       session.expectValue({ case: 'against moeDispatch', tensor: 'expertScalesFloat' }, scales, expected);
     },
   };
 }
 
-interface Runner {
-  readonly prepared: PreparedDispatch;
-  readonly out: DispatchTensors<Tensor>;
-  runAndCheck(this: void, label: string, random: Random): Promise<void>;
+/** @param call one of those that are to be run */
+function prepareFor<Op extends OperationName>(
+  session: Session,
+  call: HostCall & { readonly operation: Op },
+  spec: ExampleSpec,
+): Prepared<Op> {
+  requireCall(session, call);
+  return prepareWith(session, call.operation, prepareOptions(call.operation, spec));
 }
 
-function makeRunner(session: Session, spec: Spec): Runner {
-  const { mode, ...sizes } = spec;
-  session.requireSizes({ ...sizes, topK: mode.moeTopk });
-  const prepared: PreparedDispatch = prepare(session, { ...sizes, ...mode });
-  const out = dispatchOut(session, { ...sizes, topK: mode.moeTopk });
-  return {
-    prepared,
-    out,
-    async runAndCheck(label, random) {
-      const { x, gatingOutput } = randomInput(random, spec);
-      prepared.run(session.upload(x), session.upload(gatingOutput), out);
-      await checkDispatch(session, label, out, { x, gatingOutput, ...mode });
-    },
-  };
+async function runAndCheck(
+  session: Session,
+  label: string,
+  prepared: Prepared,
+  call: HostCall,
+  out: DeviceTensors,
+): Promise<void> {
+  issueRun(session, prepared, call, out);
+  await checkOutputs(session, label, call, out);
 }
 
-function randomInput(random: Random, { tokens, hidden, numExperts, dtype }: Spec) {
-  return {
-    x: randomRows(random, dtype, [tokens, hidden]),
-    gatingOutput: drawn('float32', [tokens, numExperts], () => random.normal()),
-  };
+function issueRun(session: Session, prepared: Prepared, call: HostCall, out: DeviceTensors): void {
+  const tensors = uploadInputs(session, call);
+  const { outputs }: OperationEntry = OPERATIONS[call.operation];
+  const inputs = tensorNames(call.operation).slice(outputs.length);
+  const run = prepared.run as (...inputsAndOut: unknown[]) => void;
+  run(...inputs.map((name) => tensors[name] ?? null), out);
 }

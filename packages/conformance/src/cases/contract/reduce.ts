@@ -240,6 +240,7 @@ function roundTripCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireOperations('moeDispatch', 'moeReduce');
       session.requireSizes({ numExperts: 10, topK: 4, tokens: 40, hidden: 6 });
       const random = new Random(id);
       const x = drawn('float32', [40, 6], () => random.normal());
@@ -250,8 +251,11 @@ function roundTripCase(): ConformanceCase {
       const back = session.keep(
         moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, options),
       );
+      const whole = session.keep(moeReduce(permuteInput, sent, options));
       await checkDispatch(session, 'moeDispatch', sent, { x, gatingOutput, moeTopk: 4 });
-      await checkReduce(session, 'moeReduce', back, { ...(await reduceInputOf(sent)), ...options });
+      const input = { ...(await reduceInputOf(sent)), ...options };
+      await checkReduce(session, 'moeReduce', back, input);
+      await checkReduce(session, 'moeReduce of the whole result', whole, input);
     },
   };
 }

@@ -117,6 +117,7 @@ function largeTwiceCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireOperations('moeDispatch');
       session.requireSizes({ numExperts: 8, topK: 7, tokens: 512, hidden: 1024 });
       const random = new Random(id);
       const x = drawn('float32', [512, 1024], (i) => i);

@@ -1,4 +1,5 @@
 import { DTYPES, type DType, moeDispatch, permuteRows, planDispatch, routeTokens } from '@moe-dispatch/core';
+import { STAGES } from '@moe-dispatch/core/backend';
 import { checkCall, checkDispatch, requireDispatch } from '../../checks.js';
 import { compareByStage } from '../../compare-by-stage.js';
 import { type HostTensor, hostTensor } from '../../host-tensor.js';
@@ -33,6 +34,7 @@ function stagesAgainstWhole({ name, mode }: (typeof MODES)[number]): Conformance
         ...mode,
       };
       requireDispatch(session, input);
+      session.requireOperations(...STAGES);
       const [x, gatingOutput] = [session.upload(input.x), session.upload(input.gatingOutput)];
       const options = routingOptions(input);
       const whole = session.keep(moeDispatch(x, gatingOutput, options));
@@ -135,6 +137,7 @@ function determinismCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireOperations('moeDispatch');
       session.requireSizes({ numExperts: 40, topK: 5, tokens: 300, hidden: 9, dtype: 'float16' });
       const random = new Random(id);
       const x = session.upload(randomRows(random, 'float16', [300, 9]));

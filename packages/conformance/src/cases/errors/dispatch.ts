@@ -28,7 +28,7 @@ export function dispatchErrors(): ConformanceCase[] {
     ...overlaps(),
   ];
   const options = badOptions((session, options) => dispatch(session, { options }));
-  return [...calls, ...options].map((call) => errorCase('moeDispatch', call));
+  return [...calls, ...options].map((call) => errorCase('moeDispatch', call, 'moeDispatch'));
 }
 
 function inputs(argument: 'x' | 'gatingOutput', width: number): BadCall[] {
