@@ -178,6 +178,34 @@ describe('hostile values', () => {
     const { backend } = await tensors();
     const view = new DataView(new ArrayBuffer(4));
     Object.defineProperty(view, Symbol.toStringTag, { value: 'Float32Array' });
-    expect(() => backend.tensor(view, [1], 'float32')).toThrow(code('INVALID_ARGUMENT', 'data'));
+    expect(() => backend.tensor(view as never, [1], 'float32')).toThrow(code('INVALID_ARGUMENT', 'data'));
+  });
+
+  it('that lie about their size are measured, and not counted when refused', async () => {
+    const { backend } = await tensors();
+    class Liar extends Float32Array {
+      override get byteLength(): number {
+        return 1000;
+      }
+    }
+    const before = backend.memory();
+    expect(() => backend.wrap(new Liar(2), [250], 'float32')).toThrow(code('BUFFER_TOO_SMALL', 'native'));
+    expect(backend.memory()).toEqual(before);
+    expect(await backend.tensor(new Liar(2), [2], 'float32').toNumbers()).toEqual([0, 0]);
+  });
+
+  it('in two SharedArrayBuffers of one memory overlap', async () => {
+    const { backend } = await tensors();
+    const shared = new SharedArrayBuffer(64);
+    new Float32Array(shared).set([1, 2, 3, 4, 5, 6, 7, 8]);
+    const wrap = (memory: SharedArrayBuffer) => backend.wrap(new Float32Array(memory), [4, 2], 'float32');
+    const permuteIndicesPerToken = backend.tensor(Int32Array.of(3, 2, 1, 0), [1, 4]);
+    const move = (permuteInput: ReturnType<typeof wrap>) => () =>
+      permuteRows(wrap(shared), { permuteIndicesPerToken }, { out: { permuteInput } });
+    expect(move(wrap(structuredClone(shared)))).toThrow(code('BUFFER_OVERLAP', 'out.permuteInput'));
+    expect([...new Float32Array(shared, 0, 8)]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    const other = wrap(new SharedArrayBuffer(64));
+    move(other)();
+    expect(await other.toNumbers()).toEqual([7, 8, 5, 6, 3, 4, 1, 2]);
   });
 });

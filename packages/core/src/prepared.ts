@@ -61,7 +61,10 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     this.#outputs = OPERATIONS[operation].outputs;
     this.#names = tensorNames(operation);
     this.#inputs = this.#names.slice(this.#outputs.length);
-    this.#nameOf = outNames(operation);
+    // Looked up, because putting a name together would be garbage in every run.
+    const nameOf = outNames(operation);
+    const names = Object.fromEntries(this.#names.map((name) => [name, nameOf(name)]));
+    this.#nameOf = (name) => names[name];
     this.#implementation = implementationOf(operation, this.#backend) as never;
     this.run = this.#run.bind(this) as never;
   }
@@ -177,12 +180,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   #checkOutputs(): void {
     const call = this.#call;
-    const { tokens } = call;
-    let shapes = this.#shapes.get(tokens);
-    if (shapes === undefined) {
-      shapes = this.#outputs.map((name) => tensorShape(name, call));
-      this.#shapes.set(tokens, shapes);
-    }
+    const shapes = this.#shapes.get(call.tokens) ?? this.#outputShapes();
     for (let i = 0; i < this.#outputs.length; i++) {
       const name = this.#outputs[i];
       const dtype = tensorDType(name, call);
@@ -197,6 +195,14 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     }
     this.#tensors.length = count;
     checkOverlap(this.#overlapNames, this.#tensors as Tensor[], this.#outputs.length);
+  }
+
+  // Not where they are used: a function with a closure in it makes garbage at every call.
+  #outputShapes(): readonly number[][] {
+    const call = this.#call;
+    const shapes = this.#outputs.map((name) => tensorShape(name, call));
+    this.#shapes.set(call.tokens, shapes);
+    return shapes;
   }
 
   #wrongSize(size: keyof Sizes, expected: string): Error {

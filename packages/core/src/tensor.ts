@@ -16,7 +16,7 @@ export const disposeSymbol: typeof Symbol.dispose = (Symbol.dispose ??
 export type TensorClass<T extends Tensor> = NonNullable<T['tensorClass']>;
 
 /** A tensor of `T`'s class and one dtype, so that `read()` is typed. */
-export type WithDType<T extends Tensor, D extends DType> = TensorClass<T> & { readonly dtype: D };
+export type WithDType<T extends Tensor, D extends DType> = Tensor & TensorClass<T> & { readonly dtype: D };
 
 /** What core knows of a tensor that a backend is to make. The backend hands it to the constructor of Tensor. */
 export interface TensorSpec {

@@ -1,4 +1,11 @@
-import { Backend, type BackendInfo, DTYPES, type DType, PreparedDispatch, Tensor } from '../src/index.js';
+import {
+  type BackendContract,
+  type Call,
+  OPERATIONS,
+  type OperationName,
+  type TensorSpec,
+} from '../src/backend-authors.js';
+import { Backend, DTYPES, type DType, Tensor } from '../src/index.js';
 
 /** Memory that only has a name and a range. */
 export class StubTensor extends Tensor {
@@ -17,68 +24,56 @@ export class StubTensor extends Tensor {
   }
 }
 
-class StubPrepared extends PreparedDispatch<StubTensor> {
-  override readonly workspaceBytes = 0;
-  protected override execute(): void {}
-  protected override release(): void {}
-}
-
-/** A backend that records which kernels core calls, and fails on request: for tests of core alone. */
-export class StubBackend extends Backend<StubTensor> {
-  override readonly info: BackendInfo = {
-    name: 'stub',
-    device: 'none',
-    dtypes: Object.keys(DTYPES) as DType[],
-    limits: { maxTensorBytes: 2 ** 40, maxExperts: 64 },
-  };
-  readonly calls: string[] = [];
+/** Records which operations core calls, and fails on request. */
+class StubContract implements BackendContract<StubTensor, object> {
+  readonly name = 'stub';
+  readonly device = 'none';
+  readonly dtypes = Object.keys(DTYPES) as DType[];
+  readonly limits = { maxTensorBytes: 2 ** 40, maxExperts: 64 };
+  readonly calls: OperationName[] = [];
+  readonly seen: Call[] = [];
   readonly made: StubTensor[] = [];
   /** Throws at the allocation with this number, from 1. */
   failAtAllocation = 0;
-  /** Thrown by the kernel of this name. */
-  failingKernel = '';
+  /** Thrown by the operation of this name. */
+  failing = '';
+  readonly operations: BackendContract<StubTensor>['operations'];
 
-  override allocate(shape: readonly number[], dtype: DType, byteLength: number): StubTensor {
+  constructor(implemented: readonly OperationName[]) {
+    const record = (name: OperationName) => (call: unknown) => {
+      if (name === this.failing) throw new Error(`${name} failed`);
+      this.calls.push(name);
+      this.seen.push({ ...(call as Call) });
+    };
+    this.operations = Object.fromEntries(implemented.map((name) => [name, record(name)]));
+  }
+
+  allocate(spec: TensorSpec): StubTensor {
     if (this.made.length + 1 === this.failAtAllocation) throw new Error('no memory');
-    const tensor = new StubTensor(this, shape, dtype, byteLength, false);
+    const tensor = new StubTensor(spec);
     this.made.push(tensor);
     return tensor;
   }
 
-  override upload(): void {}
+  upload(): void {}
 
-  override adopt(_native: never, shape: readonly number[], dtype: DType, byteLength: number): StubTensor {
-    return new StubTensor(this, shape, dtype, byteLength, true);
+  adopt(native: object, spec: TensorSpec): StubTensor {
+    if ('broken' in native) throw new Error('will not do');
+    return new StubTensor(spec);
   }
+}
 
-  override pooledBytes(): number {
-    return 0;
-  }
+/** A backend for tests of core alone. By default its moeDispatch is the three stages in a row. */
+export class StubBackend extends Backend<StubTensor, object> {
+  readonly stub: StubContract;
 
-  override shutdown(): void {}
-
-  override route(): void {
-    this.record('route');
-  }
-
-  override plan(): void {
-    this.record('plan');
-  }
-
-  override permute(): void {
-    this.record('permute');
-  }
-
-  override reduce(): void {
-    this.record('reduce');
-  }
-
-  override prepare(call: ConstructorParameters<typeof StubPrepared>[1]): StubPrepared {
-    return new StubPrepared(this, call);
-  }
-
-  private record(kernel: string): void {
-    if (kernel === this.failingKernel) throw new Error(`${kernel} failed`);
-    this.calls.push(kernel);
+  constructor(
+    implemented: readonly OperationName[] = (Object.keys(OPERATIONS) as OperationName[]).filter(
+      (name) => name !== 'moeDispatch',
+    ),
+  ) {
+    const stub = new StubContract(implemented);
+    super(stub);
+    this.stub = stub;
   }
 }
