@@ -47,7 +47,7 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, tensor: string, sm
     'multiplication and addition fused',
     { addTerm: (sum, weight, value, bias) => Math.fround(sum + weight * Math.fround(value + bias)) },
     'output',
-    { hidden: 1 },
+    { bias: 'none' },
   ],
   [
     'results off by 1e-4',
@@ -79,11 +79,12 @@ describe('compareBackends', () => {
     }
   });
 
-  it('takes scales and sums that differ as far as the contract binds both', async () => {
-    const close = reference({
-      softmax: (row) => STEPS.softmax(row).map((p) => p * (1 + 1.5e-6)),
-      roundResult: (values) => values.map((value) => value * (1 + 2 ** -24)),
-    });
+  it('takes scales within the bound, and sums of a backend that is not exact', async () => {
+    const steps = {
+      softmax: (row: readonly number[]) => STEPS.softmax([...row]).map((p) => p * (1 + 1.5e-6)),
+      roundResult: (values: Float32Array<ArrayBuffer>) => values.map((value) => value * (1 + 2 ** -24)),
+    };
+    const close = reference(steps, { exact: false });
     const { totals, errors } = await compareBackends(reference(), close, { cases: 60 });
     expect(totals.failed).toBe(0);
     expect(errors[0].largest).toBeGreaterThan(10);
@@ -97,7 +98,7 @@ describe('compareBackends', () => {
     expect(totals.failed).toBe(1);
     const [{ seed, call, differences }] = failures;
     expect(call).toMatchObject(smallest);
-    expect(differences[0].tensor).toBe(tensor);
+    expect(differences.map((difference) => difference.tensor)).toContain(tensor);
     const again = await compareBackends(reference(), reference(steps), { cases: 1, seed });
     expect(again.failures).toEqual([{ seed, call, differences }]);
   });

@@ -172,14 +172,6 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
     'generated/reduce/zero-scales,norm,dtype=float32',
   ],
   [
-    'a factor of float64',
-    {
-      weigh: (scales, norm, factor) =>
-        STEPS.weigh(scales, norm, 1).map((weight) => Math.fround(weight * factor)),
-    },
-    'generated/reduce/factor-between-two-of-float32,norm,dtype=float32',
-  ],
-  [
     'multiplication and addition fused',
     { addTerm: (sum, weight, value, bias) => Math.fround(sum + weight * Math.fround(value + bias)) },
     'generated/reduce/dtype=float32,bias=none,norm=false',

@@ -50,13 +50,13 @@ describe('the kit of a package', () => {
     ['a path inside it and an export', './node_modules/backend-boxes/index.js#boxes'],
   ])('is found by %s', async (_, backend) => {
     const { code, stdout } = await place.run('run', '--backend', backend, '--filter', 'wrap');
-    expect(stdout).toContain('12 passed, 0 failed');
+    expect(stdout).toContain('18 passed, 0 failed');
     expect(code).toBe(0);
   });
 
   it('is not there for a module outside of packages: wrap is not claimed', async () => {
     const { code, stdout } = await place.run('run', '--backend', './boxes.mjs#boxes', '--filter', 'wrap');
-    expect(stdout).toContain('0 passed, 0 failed, 12 not claimed');
+    expect(stdout).toContain('0 passed, 0 failed, 18 not claimed');
     expect(code).toBe(1);
   });
 

@@ -28,6 +28,11 @@ export function badOptions(call: (session: Session, options: unknown) => unknown
     name,
     code,
     argument,
-    call: (session) => call(session, options),
+    call: (session) => {
+      const { moeTopk } = (options ?? {}) as { moeTopk?: unknown };
+      // More than the backend takes would be refused for that.
+      if (typeof moeTopk === 'number' && moeTopk <= 6) session.requireSizes({ numExperts: 6, topK: moeTopk });
+      return call(session, options);
+    },
   }));
 }

@@ -24,11 +24,11 @@ function prepareDispatchWith(session: Session, options: unknown) {
 function reduceCalls(): BadCall[] {
   const valid = { tokens: 4, hidden: 3, moeTopk: 2, dtype: 'float32' };
   const bad: [string, BadCall['code'], string, object][] = [
-    ['moeReduce,topk-zero', 'INVALID_TOP_K', 'moeTopk', { moeTopk: 0 }],
-    ['moeReduce,dtype-not-float', 'UNSUPPORTED_DTYPE', 'dtype', { dtype: 'int32' }],
-    ['moeReduce,snake-case', 'INVALID_ARGUMENT', 'options.norm_topk_prob', { norm_topk_prob: true }],
-    ['moeReduce,option-of-moeDispatch', 'INVALID_ARGUMENT', 'options.groupMoe', { groupMoe: true }],
-    ['moeReduce,factor', 'INVALID_ARGUMENT', 'routedScalingFactor', { routedScalingFactor: 1e39 }],
+    ['moeReduce-topk-zero', 'INVALID_TOP_K', 'moeTopk', { moeTopk: 0 }],
+    ['moeReduce-dtype-not-float', 'UNSUPPORTED_DTYPE', 'dtype', { dtype: 'int32' }],
+    ['moeReduce-snake-case', 'INVALID_ARGUMENT', 'options.norm_topk_prob', { norm_topk_prob: true }],
+    ['moeReduce-option-of-moeDispatch', 'INVALID_ARGUMENT', 'options.groupMoe', { groupMoe: true }],
+    ['moeReduce-factor', 'INVALID_ARGUMENT', 'routedScalingFactor', { routedScalingFactor: 1e39 }],
   ];
   return [
     ...bad.map(([name, code, argument, options]) => ({

@@ -48,6 +48,7 @@ function routeErrors(): BadCall[] {
       code: 'BUFFER_OVERLAP',
       argument: 'out.expertScalesFloat',
       call: (session) => {
+        session.requireSizes({ numExperts: 6, topK: 6 });
         const gating = ones(session, 4, 6);
         const out = { expertScalesFloat: gating, topKIndices: zeros(session, 'int32', 4, 6) };
         route(session, gating, { moeTopk: 6, out });
