@@ -1,6 +1,6 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
-import { cudaProjects } from './vitest.cuda.config.ts';
+import { cudaProjects, SOURCE } from './vitest.cuda.config.ts';
 
 /** Chromium gives WebGPU to those who ask, and needs no sandbox, network or first steps. */
 const CHROMIUM_ARGS = [
@@ -18,16 +18,27 @@ const CHROMIUM = process.env.CHROMIUM ?? '/usr/bin/chromium';
 
 // One project for each part that scripts/test-parts.mjs names: what a machine cannot run is left out as a whole.
 export default defineConfig({
+  ssr: { resolve: { conditions: [SOURCE] } },
   test: {
     // GPU objects live in one process; worker threads would share it.
     pool: 'forks',
     projects: [
       {
         extends: true,
+        // They change nothing outside of a test, and starting a process for each file takes most of their time.
+        test: {
+          name: 'core',
+          include: ['packages/{core,safetensors}/test/*.test.ts'],
+          pool: 'threads',
+          isolate: false,
+        },
+      },
+      {
+        extends: true,
         test: {
           name: 'cpu',
           include: [
-            'packages/{core,backend-cpu,conformance}/test/**/*.test.ts',
+            'packages/{backend-cpu,conformance}/test/**/*.test.ts',
             'packages/backend-cuda/test/artefact.test.ts',
             'apps/*/test/**/*.test.ts',
             'examples/*/*.test.ts',
@@ -64,6 +75,7 @@ export default defineConfig({
       },
       {
         extends: true,
+        resolve: { conditions: [SOURCE, 'module', 'browser', 'development|production'] },
         test: {
           name: 'browser',
           include: ['packages/backend-webgpu/test/browser/**/*.test.ts'],

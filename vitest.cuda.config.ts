@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Packages are imported as their sources, by a condition in their exports: most tests need no build. */
+export const SOURCE = '@moe-dispatch/source';
+
 /** One file at a time: the tests share a GPU, and one takes all of its memory. Compiling and long runs take their time. */
 const cudaProject = (name: string, ...include: string[]) => ({
   extends: true as const,
@@ -13,4 +16,7 @@ export const cudaProjects = [
 ];
 
 // What `pnpm gpu:bundle` takes along: it needs vitest alone, no browser and no playwright.
-export default defineConfig({ test: { pool: 'forks', projects: cudaProjects } });
+export default defineConfig({
+  ssr: { resolve: { conditions: [SOURCE] } },
+  test: { pool: 'forks', projects: cudaProjects },
+});

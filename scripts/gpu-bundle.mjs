@@ -19,8 +19,15 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const LIMIT = 60e6;
-const PACKAGES = ['core', 'backend-cpu', 'backend-cuda', 'backend-cuda-linux-x64', 'conformance'];
-const FILES = ['package.json', 'tsconfig.base.json', 'scripts'];
+const PACKAGES = [
+  'core',
+  'backend-cpu',
+  'backend-cuda',
+  'backend-cuda-linux-x64',
+  'safetensors',
+  'conformance',
+];
+const FILES = ['package.json', 'tsconfig.base.json', 'scripts', 'benchmarks/package.json', 'benchmarks/dist'];
 /** The programs of the documents that need a GPU, and the links by which they find the packages. */
 const DOCUMENTS = ['README.md', 'docs', 'tests/package.json', 'tests/tsconfig.json', 'tests/docs'];
 const LINKS_OF_TESTS = 'tests/node_modules/@moe-dispatch';

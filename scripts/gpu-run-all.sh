@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
 # Runs every test of the CUDA backend on this host's first GPU and writes a report into a folder (default: gpu-report).
 # Part of the bundle that `pnpm gpu:bundle` makes. MOE_SOAK_SECONDS (600), MOE_RANDOM_CASES (20000) and
-# MOE_SANITIZER_FILTER (all of the suite) shorten it.
+# MOE_SANITIZER_FILTER (all of the suite) shorten it. MOE_BEFORE: the folder of an older bundle, whose benchmark runs before
+# and after this one's, so that the two commits can be compared.
 set -uo pipefail
 mkdir -p "${1:-gpu-report}"
 report=$(realpath "${1:-gpu-report}")
+before=${MOE_BEFORE:+$(realpath "$MOE_BEFORE")}
 cd "$(dirname "$0")"
 export PATH="$PWD:$PATH" CI=true NO_COLOR=1
 soak=${MOE_SOAK_SECONDS:-600}
@@ -32,14 +34,20 @@ conformance() { node packages/conformance/bin/moe-conformance.js run --timeout 1
   echo '```'
 } >"$summary"
 
-node packages/backend-cuda/bench/table.mjs >"$report/bench.md" 2>&1
-note 'Benchmark' $? "$report/bench.md" 14
+# benchmark FOLDER TITLE LOG
+benchmark() {
+  (cd "$1" && PATH="$PWD:$PATH" node packages/backend-cuda/bench/table.mjs) >"$report/$3" 2>&1
+  note "$2" $? "$report/$3" 14
+}
+[ -z "$before" ] || benchmark "$before" "Benchmark of commit $(cat "$before/commit"), first" bench-before-1.md
+benchmark . 'Benchmark' bench.md
+[ -z "$before" ] || benchmark "$before" "Benchmark of commit $(cat "$before/commit"), again" bench-before-2.md
 
-MOE_SOAK_SECONDS=5 MOE_REQUIRE=cuda node scripts/test.mjs --project cuda --reporter=verbose >"$report/tests.txt" 2>&1
+MOE_SOAK_SECONDS=5 MOE_REQUIRE=cuda node scripts/test.mjs --no-build --project cuda --reporter=verbose >"$report/tests.txt" 2>&1
 note 'Tests: conformance suite, streams, capture, memory, Workers' $? "$report/tests.txt" 14
 
 # The long soak runs beside all that follows; the tests before it include one that takes all of the device's memory.
-MOE_SOAK_SECONDS=$soak node scripts/test.mjs --project cuda memory.test -t 'memory stays flat' >"$report/soak.txt" 2>&1 &
+MOE_SOAK_SECONDS=$soak node scripts/test.mjs --no-build --project cuda memory.test -t 'memory stays flat' >"$report/soak.txt" 2>&1 &
 soaking=$!
 
 conformance --json "$report/conformance.json" --random 2000 >"$report/conformance.txt" 2>&1
@@ -50,7 +58,7 @@ jobs=$(($(nproc) < 12 ? $(nproc) : 12))
 each=$(((random + jobs - 1) / jobs))
 pids=()
 for ((i = 0; i < jobs; i++)); do
-  MOE_RANDOM=$each MOE_SEED=$((1 + i * each)) node scripts/test.mjs --project cuda random-against-cpu >"$report/random-$i.txt" 2>&1 &
+  MOE_RANDOM=$each MOE_SEED=$((1 + i * each)) node scripts/test.mjs --no-build --project cuda random-against-cpu >"$report/random-$i.txt" 2>&1 &
   pids+=($!)
 done
 rc=0

@@ -45,9 +45,9 @@ async function main() {
     registry = await startRegistry(join(folder, 'registry'));
     return registry.url;
   });
-  step('packs, checks the tarballs, publishes', () => run(clone, 'node', 'scripts/publish.mjs'));
+  step('packs, checks the tarballs, publishes', publish);
   step('publishes again, which must change nothing', () => {
-    const output = run(clone, 'node', 'scripts/publish.mjs');
+    const output = publish();
     if (/^published/m.test(output)) throw new Error(`published twice:\n${output}`);
   });
   step(`installs ${version} in a new project, without a warning`, () => install(version));
@@ -67,9 +67,17 @@ async function main() {
     ),
   );
   step('loads the CUDA addon', inspectCuda);
+  const { repository } = JSON.parse(readFileSync(join(clone, 'package.json'), 'utf8'));
+  if (repository === '') {
+    console.log('still to do: "repository" in package.json, without which pnpm release:publish refuses');
+  }
   console.log(
     'not done: provenance, which npm signs with the identity of a workflow on GitHub; pushing the tag',
   );
+}
+
+function publish() {
+  return run(clone, 'node', 'scripts/publish.mjs', '--without-repository');
 }
 
 function versionIn(repository) {

@@ -12,6 +12,7 @@ const CONTENTS = {
   'backend-webgpu': { sources: ['src'] },
   'backend-cuda': { sources: ['bin', 'fatbin', 'src'] },
   'backend-cuda-linux-x64': { sources: [], built: ['moe-dispatch-cuda.node'] },
+  safetensors: { sources: ['src'] },
   conformance: { sources: ['bench.schema.json', 'bin', 'fixtures', 'generate', 'report.schema.json', 'src'] },
 };
 
@@ -70,9 +71,14 @@ function mapProblems(root, map) {
     .map((source) => `${map} names ${source}, which is not in it`);
 }
 
-/** See .pnpmfile.cjs for the peer. */
-function manifestProblems({ version, license, peerDependencies, optionalDependencies, dependencies }) {
+/** See .pnpmfile.cjs for the peer and the exports. */
+function manifestProblems(manifest) {
+  const { version, license, keywords, peerDependencies, optionalDependencies, dependencies } = manifest;
   const problems = license === 'Apache-2.0' ? [] : [`license is ${license}`];
+  if (!keywords?.length) problems.push('there are no keywords');
+  if (JSON.stringify(manifest.exports ?? {}).includes('@moe-dispatch/source')) {
+    problems.push('exports lead to sources: packed by another pnpm than packageManager');
+  }
   const peer = peerDependencies?.['@moe-dispatch/core'];
   if (peer !== undefined && peer !== `^${version}`) {
     problems.push(

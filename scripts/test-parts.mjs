@@ -5,17 +5,18 @@ import { fileURLToPath } from 'node:url';
 
 /**
  * The parts of the test run. Each is a project of vitest.config.ts of the same name; `missing` gives the reason why this
- * machine cannot run it, or nothing where it can.
- * @type {readonly { name: string, missing: () => string | undefined }[]}
+ * machine cannot run it, or nothing if it can. Every test of a part that is `built` needs a build: of the CUDA addon.
+ * @type {readonly { name: string, built?: boolean, missing: () => string | undefined }[]}
  */
 export const parts = [
+  { name: 'core', missing: () => undefined },
   { name: 'cpu', missing: () => undefined },
   { name: 'deno', missing: missingDeno },
   { name: 'webgpu-node', missing: missingAdapter },
   { name: 'browser', missing: missingChromium },
   { name: 'chromium', missing: missingChromium },
-  { name: 'cuda-host', missing: missingAddon },
-  { name: 'cuda', missing: missingGpu },
+  { name: 'cuda-host', built: true, missing: missingAddon },
+  { name: 'cuda', built: true, missing: missingGpu },
   { name: 'nvcc', missing: missingNvcc },
 ];
 

@@ -7,8 +7,9 @@ const MAX_NAMES = 10;
  * @param modules vitest's TestModules
  * @param unhandled errors outside all tests
  * @param {{ name: string, reason: string, required: boolean }[]} missing the parts that did not run
+ * @param {readonly string[]} leftOut the slow files that a run of some files leaves out
  */
-export function summarize(modules, unhandled, missing) {
+export function summarize(modules, unhandled, missing, leftOut = []) {
   const count = { passed: 0, failed: 0 };
   const skipped = new Map();
   let failedOutside = unhandled.length;
@@ -22,12 +23,20 @@ export function summarize(modules, unhandled, missing) {
     }
   }
   const lines = [...missing.map(missingLine), ...[...skipped].map(skippedLine)];
+  if (leftOut.length > 0)
+    lines.push(`left out because slow (--slow or a file's name runs it): ${leftOut.join('; ')}`);
   if (failedOutside > 0) lines.push(`${failedOutside} errors outside of tests: see above`);
   if (count.passed === 0) lines.push('no test passed');
   const skips = [...skipped.values()].reduce((sum, names) => sum + names.length, 0);
   // Errors outside of tests count as failures, so that the last line never says less than the exit code.
   const failed = count.failed + failedOutside + missing.filter(({ required }) => required).length;
-  lines.push(`${count.passed} passed, ${failed} failed${skips > 0 ? `, ${skips} skipped` : ''}`);
+  const notRun = [
+    ...(skips > 0 ? [`, ${skips} skipped`] : []),
+    ...(leftOut.length > 0
+      ? [`, ${leftOut.length} slow ${leftOut.length > 1 ? 'files' : 'file'} left out`]
+      : []),
+  ];
+  lines.push(`${count.passed} passed, ${failed} failed${notRun.join('')}`);
   return { text: lines.join('\n'), ok: failed === 0 && count.passed > 0 };
 }
 

@@ -12,20 +12,10 @@ import {
   routeTokens,
 } from '@moe-dispatch/core';
 import { create } from 'webgpu';
+import { H200_SHAPES } from './h200-shapes.js';
 import { copyRate } from './webgpu-copy.js';
 import { GpuTimer, median } from './webgpu-timer.js';
 
-/** T, D, E, K of shared/baselines/h200.json. */
-const SHAPES = [
-  [1, 4096, 8, 2],
-  [64, 7168, 256, 8],
-  [1280, 768, 48, 6],
-  [4096, 4096, 8, 2],
-  [8192, 2048, 128, 8],
-  [4096, 7168, 256, 8],
-  [16384, 7168, 256, 8],
-  [65536, 2048, 64, 6],
-] as const;
 /** bfloat16 */
 const ELEMENT_BYTES = 2;
 
@@ -59,7 +49,7 @@ const backend = await webgpu({ gpu }).create();
 const timer = new GpuTimer(backend.device, runs);
 const bytesPerUs = await copyRate(backend.device, timer, Math.min(maxBytes, 2 ** 30));
 const rows: Row[] = [];
-for (const shape of SHAPES) {
+for (const shape of H200_SHAPES) {
   const [T, D, , K] = shape;
   const largest = T * D * K * ELEMENT_BYTES;
   if (largest <= Math.min(maxBytes, backend.info.limits.maxTensorBytes)) rows.push(await measure(shape));
@@ -69,7 +59,7 @@ report();
 backend.dispose();
 process.exit(0);
 
-async function measure([T, D, E, K]: (typeof SHAPES)[number]): Promise<Row> {
+async function measure([T, D, E, K]: (typeof H200_SHAPES)[number]): Promise<Row> {
   const x = backend.tensor(randomRows(T * D), [T, D], 'bfloat16');
   const gating = backend.tensor(Float32Array.from({ length: T * E }, gaussian), [T, E], 'float32');
   const options = { moeTopk: K };

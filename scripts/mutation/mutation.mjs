@@ -19,7 +19,7 @@ const FILES = [
   { file: 'src/route.ts', simd: false },
   { file: 'src/top-k.ts', simd: false },
   { file: 'src/plan.ts', simd: true },
-  { file: 'src/permute.ts', simd: true },
+  { file: 'src/move-rows.ts', simd: true },
   { file: 'src/reduce.ts', simd: true },
   { file: 'src/weighted-sum.ts', simd: true },
   { file: 'src/weighted-sum-16.ts', simd: true },

@@ -71,6 +71,15 @@ describe('the summary of a test run', () => {
   });
 });
 
+it('a slow file that is left out is named, and counted in the last line', () => {
+  const { text, ok } = summarize([testModule([test('a', 'passed')])], [], [], ['test/huge.slow.test.ts']);
+  expect(text.split('\n')).toEqual([
+    "left out because slow (--slow or a file's name runs it): test/huge.slow.test.ts",
+    '1 passed, 0 failed, 1 slow file left out',
+  ]);
+  expect(ok).toBe(true);
+});
+
 it('MOE_REQUIRE takes the names of parts', () => {
   expect(requiredParts(undefined)).toEqual({ required: [], unknown: [] });
   expect(requiredParts('cpu, deno,')).toEqual({ required: ['cpu', 'deno'], unknown: [] });

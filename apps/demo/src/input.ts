@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { type HostTensor, packageFixtures, parseGolden, readSafetensors } from '@moe-dispatch/conformance';
+import { packageFixtures, parseGolden } from '@moe-dispatch/conformance';
+import { type HostTensor, readSafetensors } from '@moe-dispatch/safetensors';
 import type { DemoOptions } from './options.js';
 
 /** What is dispatched, and how. */

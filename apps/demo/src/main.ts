@@ -1,5 +1,5 @@
-import { SafetensorsError } from '@moe-dispatch/conformance';
 import { isMoeDispatchError } from '@moe-dispatch/core';
+import { SafetensorsError } from '@moe-dispatch/safetensors';
 import { FileError } from './input.js';
 import { HELP, parseOptions, UsageError } from './options.js';
 import { runDemo } from './run-demo.js';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { HostTensor } from '@moe-dispatch/conformance';
 import type { DispatchResult, DType, Tensor, WithDType } from '@moe-dispatch/core';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { DemoInput } from './input.js';
 
 /** moeDispatch's results in plain memory. */

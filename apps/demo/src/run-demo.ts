@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
-import { writeSafetensors } from '@moe-dispatch/conformance';
 import { type Backend, moeDispatch, selectBackend } from '@moe-dispatch/core';
+import { writeSafetensors } from '@moe-dispatch/safetensors';
 import { factoryOf } from './backends.js';
 import { drawLoad } from './draw-load.js';
 import { type DemoInput, FileError, loadInput } from './input.js';

@@ -1,4 +1,3 @@
-import type { HostTensor } from '@moe-dispatch/conformance';
 import {
   bfloat16ToFloat32,
   type DispatchResult,
@@ -7,6 +6,7 @@ import {
   moeReduce,
   type Tensor,
 } from '@moe-dispatch/core';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { HostResults } from './results.js';
 
 /** Beyond this many choices the table is cut. */

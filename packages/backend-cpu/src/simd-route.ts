@@ -39,7 +39,7 @@ export class SimdRouter {
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
   static async create(): Promise<SimdRouter | null> {
     try {
-      const bytes = Uint8Array.from(atob(ROUTE_KERNEL), (char) => char.charCodeAt(0));
+      const bytes = Uint8Array.from(ROUTE_KERNEL.match(/../g)!, (byte) => Number.parseInt(byte, 16));
       const { instance } = await WebAssembly.instantiate(bytes);
       return new SimdRouter(instance);
     } catch {

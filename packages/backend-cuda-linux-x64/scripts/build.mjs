@@ -1,4 +1,4 @@
-// Builds the addon where there is a C++ compiler, without a CUDA toolkit. Elsewhere it says so, and the rest of the
+// Builds the addon if there is a C++ compiler, without a CUDA toolkit. Elsewhere it says so, and the rest of the
 // workspace builds. MOE_SANITIZE=address builds it for the sanitizer, beside the other.
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { FLAGS } from './flags.mjs';
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const NATIVE = fileURLToPath(new URL('../../backend-cuda/native', import.meta.url));
@@ -48,8 +49,9 @@ function sources(...folders) {
 function isOutdated(target) {
   const built = statSync(target, { throwIfNoEntry: false })?.mtimeMs ?? 0;
   const inputs = [
-    ...sources('addon', 'driver', 'harness', 'kernels', 'launch'),
+    ...sources('addon', 'contract', 'driver', 'harness', 'kernels', 'launch'),
     fileURLToPath(import.meta.url),
+    fileURLToPath(new URL('flags.mjs', import.meta.url)),
   ];
   return inputs.some((path) => statSync(path).mtimeMs > built);
 }
@@ -57,7 +59,7 @@ function isOutdated(target) {
 async function build(target, folders) {
   const require = createRequire(import.meta.url);
   const headers = [require('node-api-headers').include_dir, require('node-addon-api').include_dir];
-  const flags = ['-std=c++17', '-O2', '-fPIC', '-fvisibility=hidden', '-Wall', '-Wextra', '-Werror'];
+  const flags = [...FLAGS];
   const defines = [
     '-DNAPI_VERSION=8',
     '-DNAPI_CPP_EXCEPTIONS',

@@ -2,19 +2,9 @@
 // (Markdown). `pnpm bench:cuda` builds and runs it.
 import { createRequire } from 'node:module';
 import { moeReduce, prepareDispatch } from '@moe-dispatch/core';
+import { H200_SHAPES } from '../../../benchmarks/dist/h200-shapes.js';
 import { cuda, inspect } from '../dist/index.js';
 
-// T, D, E, K
-const SHAPES = [
-  [1, 4096, 8, 2],
-  [64, 7168, 256, 8],
-  [1280, 768, 48, 6],
-  [4096, 4096, 8, 2],
-  [8192, 2048, 128, 8],
-  [4096, 7168, 256, 8],
-  [16384, 7168, 256, 8],
-  [65536, 2048, 64, 6],
-];
 const IN_ROW = 20;
 const REPLAYS = 60;
 const EAGER_RUNS = 100;
@@ -35,7 +25,7 @@ console.log(
   '| T, D, E, K | floor | dispatch | × floor | eager | call | reduce floor | reduce | × floor | eager | call |',
 );
 console.log('|---|---|---|---|---|---|---|---|---|---|---|');
-for (const shape of SHAPES) console.log(measureShape(...shape));
+for (const shape of H200_SHAPES) console.log(measureShape(...shape));
 backend.dispose();
 
 /** One row of the table. Times in microseconds. */
@@ -49,19 +39,9 @@ function measureShape(tokens, hidden, experts, topK) {
     moeTopk: topK,
     dtype: 'bfloat16',
   });
-  const out = {
-    permuteInput: backend.empty([topK * tokens, hidden], 'bfloat16'),
-    tokenNumsPerExpert: backend.empty([experts], 'int64'),
-    expertOffsets: backend.empty([experts + 1], 'int32'),
-    permuteIndicesPerToken: backend.empty([topK, tokens], 'int32'),
-    expertScalesFloat: backend.empty([tokens, topK], 'float32'),
-    topKIndices: backend.empty([tokens, topK], 'int32'),
-  };
+  const out = prepared.outputs();
   const output = backend.empty([tokens, hidden], 'bfloat16');
-  const reduce = () =>
-    moeReduce(out.permuteInput, out.expertScalesFloat, out.permuteIndicesPerToken, out.topKIndices, {
-      out: output,
-    });
+  const reduce = () => moeReduce(out.permuteInput, out, { out: output });
   const dispatchBytes = tokens * (hidden * 2 * (1 + topK) + experts * 4 + topK * 12);
   const reduceBytes = tokens * (hidden * 2 * (1 + topK) + topK * 12);
   const cells = [
@@ -69,7 +49,7 @@ function measureShape(tokens, hidden, experts, topK) {
     ...measure(reduce, reduceBytes),
   ];
   prepared.dispose();
-  for (const tensor of [x, gating, output, ...Object.values(out)]) tensor.dispose();
+  for (const each of [x, gating, output, out]) each.dispose();
   return `| ${[tokens, hidden, experts, topK].join(', ')} | ${cells.join(' | ')} |`;
 }
 
@@ -134,7 +114,9 @@ function randomTensor(shape) {
   const block = Math.min(tensor.byteLength, 2 ** 22);
   const words = Uint16Array.from({ length: block / 2 }, () => ((Math.random() * 65536) & 0x81ff) | 0x3e00);
   const scope = backend.withStream(stream);
-  backend.upload(tensor, words);
+  // Memory is allocated in the order of the stream.
+  harness.synchronize(stream);
+  harness.write(tensor.devicePtr, words);
   for (let done = block; done < tensor.byteLength; done *= 2) {
     const bytes = Math.min(done, tensor.byteLength - done);
     harness.copy(tensor.devicePtr + BigInt(done), tensor.devicePtr, bytes, stream);

@@ -24,7 +24,7 @@ const FLAGS = [
   `-gencode=arch=compute_${PTX},code=compute_${PTX}`,
 ];
 
-/** Version of the nvcc on the path; undefined where there is none. */
+/** Version of the nvcc on the path; undefined if there is none. */
 export function nvccVersion() {
   try {
     return /V([\d.]+)/.exec(execFileSync('nvcc', ['--version'], { encoding: 'utf8' }))[1];

@@ -1,18 +1,14 @@
 import { createRequire } from 'node:module';
+import { CONTRACT } from './argument-block.js';
 import { CudaUnavailableError } from './unavailable.js';
 
 /** The native addon (native/addon). Addresses are numbers; they stay below 2^53. */
 export interface Addon {
   probe(): Probe;
   Backend: new (ordinal: number, fatBinary: Uint8Array) => NativeBackend;
-  Dispatch: new (
-    backend: NativeBackend,
-    routing: number,
-    tokens: number,
-    experts: number,
-    topK: number,
-    rowBytes: number,
-  ) => NativeDispatch;
+  Prepared: new (backend: NativeBackend, block: Float64Array) => NativePrepared;
+  /** What it takes the numbers of a block for: see argument-block.ts. */
+  readonly contract: string;
 }
 
 /** What the addon finds: see native/addon/probe.h. */
@@ -49,57 +45,14 @@ export interface NativeBackend {
   upload(address: number, data: ArrayBufferView): void;
   read(address: number, bytes: number): Promise<ArrayBuffer>;
   useStream(stream: bigint | null): void;
-  route(
-    routing: number,
-    tokens: number,
-    experts: number,
-    topK: number,
-    gating: number,
-    indices: number,
-    scales: number,
-  ): void;
-  plan(
-    tokens: number,
-    experts: number,
-    topK: number,
-    indices: number,
-    counts: number,
-    offsets: number,
-    map: number,
-  ): void;
-  permute(tokens: number, topK: number, rowBytes: number, x: number, map: number, permuteInput: number): void;
-  dispatch(
-    routing: number,
-    tokens: number,
-    experts: number,
-    topK: number,
-    rowBytes: number,
-    ...addresses: DispatchAddresses
-  ): void;
-  reduce(
-    dtype: number,
-    tokens: number,
-    topK: number,
-    hidden: number,
-    experts: number,
-    normalise: boolean,
-    factor: number,
-    ffnOut: number,
-    scales: number,
-    map: number,
-    indices: number,
-    bias: number,
-    output: number,
-  ): void;
+  /** Any operation, by a block of arguments. */
+  run(block: Float64Array): void;
   dispose(): void;
 }
 
-/** x, gating, permuteInput, counts, offsets, map, scales, indices */
-export type DispatchAddresses = [number, number, number, number, number, number, number, number];
-
-export interface NativeDispatch {
+export interface NativePrepared {
   readonly workspaceBytes: number;
-  run(...addresses: DispatchAddresses): void;
+  run(block: Float64Array): void;
   dispose(): void;
 }
 
@@ -117,6 +70,16 @@ export function loadAddon(): Addon {
     });
   }
   const name = `@moe-dispatch/backend-cuda-${platform}`;
+  const addon = requireAddon(name);
+  if (addon.contract === CONTRACT) return addon;
+  throw new CudaUnavailableError('no-platform-package', {
+    found: `a package ${name} of another version`,
+    expected: `one version of @moe-dispatch/core, @moe-dispatch/backend-cuda and ${name}`,
+    remedy: 'install all three anew',
+  });
+}
+
+function requireAddon(name: string): Addon {
   try {
     return createRequire(import.meta.url)(name) as Addon;
   } catch (error) {

@@ -1,60 +1,24 @@
-import {
-  type ArrayOf,
-  Backend,
-  type BackendInfo,
-  type DispatchCall,
-  DTYPES,
-  type DType,
-  type PermuteCall,
-  type PlanCall,
-  type PrepareCall,
-  type ReduceCall,
-  type RouteCall,
-} from '@moe-dispatch/core';
-import type { Addon, CudaDeviceInfo, NativeBackend } from './addon.js';
-import { readFatBinary } from './fat-binary.js';
-import { type CudaMemory, checkHandle, checkMemory } from './native-arguments.js';
-import { callNative, nativeError } from './native-errors.js';
-import { CudaPreparedDispatch, dispatchAddresses } from './prepared.js';
-import { ROUTINGS } from './routings.js';
+import { Backend } from '@moe-dispatch/core';
+import { checkUsable } from '@moe-dispatch/core/backend';
+import type { Addon, CudaDeviceInfo } from './addon.js';
+import { CudaContract } from './contract.js';
+import { type CudaMemory, checkHandle } from './native-arguments.js';
 import { StreamScope } from './stream-scope.js';
-import { CudaTensor } from './tensor.js';
-
-/** In the order of the addon's enum (native/launch/reduce.h). */
-const FLOATS: readonly DType[] = ['float32', 'float16', 'bfloat16'];
-/** Nothing is allocated for an empty tensor but an address. */
-const LEAST_BYTES = 1;
+import type { CudaTensor } from './tensor.js';
 
 /** Token dispatch on one NVIDIA GPU. Operations are issued on a stream and return at once. */
 export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
-  override readonly info: BackendInfo;
   /** The device's number, as CUDA counts them. */
   readonly ordinal: number;
-  /** Stands for the device's memory where tensors are compared for overlap. */
-  readonly addressSpace = {};
-  private readonly addon: Addon;
-  private readonly native: NativeBackend;
-  private scopes: StreamScope[] = [];
-  /** Frees what is collected without `dispose()`. */
-  private readonly collected = new FinalizationRegistry<Allocation>((allocation) => {
-    this.tensorDisposed(allocation as CudaTensor);
-    this.giveBack(allocation.address);
-  });
-  private isShutDown = false;
+  readonly #contract: CudaContract;
+  #scopes: StreamScope[] = [];
 
   /** Throws ResourceError OUT_OF_MEMORY; DeviceError. */
   constructor(addon: Addon, device: CudaDeviceInfo) {
-    super();
-    this.addon = addon;
+    const contract = new CudaContract(addon, device);
+    super(contract);
+    this.#contract = contract;
     this.ordinal = device.ordinal;
-    this.native = callNative('cuda', () => new addon.Backend(device.ordinal, readFatBinary()));
-    const { maxExperts, multiprocessors } = this.native.limits();
-    this.info = {
-      name: 'cuda',
-      device: `${device.name}, ordinal ${device.ordinal}`,
-      dtypes: Object.keys(DTYPES) as DType[],
-      limits: { maxTensorBytes: device.memoryBytes, maxExperts, multiprocessors },
-    };
   }
 
   /**
@@ -66,162 +30,22 @@ export class CudaBackend extends Backend<CudaTensor, CudaMemory> {
    * @throws InvalidArgumentError INVALID_ARGUMENT; DisposedError BACKEND_DISPOSED; DeviceError
    */
   withStream(handle: bigint): StreamScope {
-    this.checkUsable();
+    checkUsable(this as never);
     checkHandle(handle);
-    callNative('handle', () => this.native.useStream(handle));
-    const scope = new StreamScope(handle, () => this.endScope(scope));
-    this.scopes.push(scope);
+    this.#contract.useStream('handle', handle);
+    const scope = new StreamScope(handle, () => this.#endScope(scope));
+    this.#scopes.push(scope);
     return scope;
   }
 
-  override allocate(shape: readonly number[], dtype: DType, byteLength: number): CudaTensor {
-    const bytes = Math.max(LEAST_BYTES, byteLength);
-    const address = callNative('shape', () => this.native.allocate(bytes));
-    const tensor = new CudaTensor(this, shape, dtype, byteLength, address, byteLength, false);
-    this.collected.register(tensor, { address, byteLength, borrowed: false }, tensor);
-    return tensor;
+  override dispose(): void {
+    this.#scopes = [];
+    super.dispose();
   }
 
-  override upload(tensor: CudaTensor, data: ArrayOf<DType>): void {
-    callNative('data', () => this.native.upload(tensor.address, data));
+  #endScope(scope: StreamScope): void {
+    if (!this.#scopes.includes(scope)) return;
+    this.#scopes = this.#scopes.filter((each) => each !== scope);
+    this.#contract.useStream('stream', this.#scopes.at(-1)?.handle ?? null);
   }
-
-  /** Borrows memory of the device: see CudaMemory. */
-  override adopt(memory: CudaMemory, shape: readonly number[], dtype: DType, byteLength: number): CudaTensor {
-    checkMemory(memory, shape, dtype, byteLength);
-    const address = Number(memory.devicePtr);
-    return new CudaTensor(this, shape, dtype, byteLength, address, memory.byteLength, true);
-  }
-
-  override pooledBytes(): number {
-    if (this.isShutDown) return 0;
-    const { reservedBytes, usedBytes } = this.native.pool();
-    return reservedBytes - usedBytes;
-  }
-
-  override shutdown(): void {
-    this.isShutDown = true;
-    this.scopes = [];
-    this.native.dispose();
-  }
-
-  override route(call: RouteCall<CudaTensor>): void {
-    const { routing, tokens, numExperts, topK, gating, topKIndices, expertScalesFloat } = call;
-    callNative('routeTokens', () =>
-      this.native.route(
-        ROUTINGS.indexOf(routing),
-        tokens,
-        numExperts,
-        topK,
-        gating.address,
-        topKIndices.address,
-        expertScalesFloat.address,
-      ),
-    );
-  }
-
-  override plan(call: PlanCall<CudaTensor>): void {
-    const { tokens, numExperts, topK } = call;
-    callNative('planDispatch', () =>
-      this.native.plan(
-        tokens,
-        numExperts,
-        topK,
-        call.topKIndices.address,
-        call.tokenNumsPerExpert.address,
-        call.expertOffsets.address,
-        call.permuteIndicesPerToken.address,
-      ),
-    );
-  }
-
-  override permute(call: PermuteCall<CudaTensor>): void {
-    const { tokens, topK, x, permuteIndicesPerToken, permuteInput } = call;
-    callNative('permuteRows', () =>
-      this.native.permute(
-        tokens,
-        topK,
-        rowBytes(call),
-        x.address,
-        permuteIndicesPerToken.address,
-        permuteInput.address,
-      ),
-    );
-  }
-
-  override dispatch(call: DispatchCall<CudaTensor>): void {
-    const { routing, tokens, numExperts, topK } = call;
-    callNative('moeDispatch', () =>
-      this.native.dispatch(
-        ROUTINGS.indexOf(routing),
-        tokens,
-        numExperts,
-        topK,
-        rowBytes(call),
-        ...dispatchAddresses(call),
-      ),
-    );
-  }
-
-  override reduce(call: ReduceCall<CudaTensor>): void {
-    callNative('moeReduce', () =>
-      this.native.reduce(
-        FLOATS.indexOf(call.ffnOut.dtype),
-        call.tokens,
-        call.topK,
-        call.hidden,
-        call.numExperts,
-        call.normTopkProb,
-        call.routedScalingFactor,
-        call.ffnOut.address,
-        call.expertScalesFloat.address,
-        call.permuteIndicesPerToken.address,
-        call.topKIndices.address,
-        call.ffn2Bias?.address ?? 0,
-        call.output.address,
-      ),
-    );
-  }
-
-  override prepare(call: PrepareCall): CudaPreparedDispatch {
-    return new CudaPreparedDispatch(this, this.addon, this.native, call);
-  }
-
-  /** The tensor's bytes after all work issued so far; JavaScript's thread does not wait. */
-  async download(tensor: CudaTensor): Promise<ArrayBuffer> {
-    if (tensor.byteLength === 0) return new ArrayBuffer(0);
-    try {
-      return await this.native.read(tensor.address, tensor.byteLength);
-    } catch (error) {
-      throw nativeError(error, 'tensor');
-    }
-  }
-
-  /** Frees a tensor's memory after the work issued so far. */
-  free(tensor: CudaTensor): void {
-    this.collected.unregister(tensor);
-    this.giveBack(tensor.address);
-  }
-
-  private giveBack(address: number): void {
-    // Shutting down has freed everything.
-    if (!this.isShutDown) callNative('tensor', () => this.native.release(address));
-  }
-
-  private endScope(scope: StreamScope): void {
-    if (!this.scopes.includes(scope)) return;
-    this.scopes = this.scopes.filter((each) => each !== scope);
-    callNative('stream', () => this.native.useStream(this.scopes.at(-1)?.handle ?? null));
-  }
-}
-
-/** What is left of a tensor that was collected. */
-interface Allocation {
-  readonly address: number;
-  readonly byteLength: number;
-  readonly borrowed: false;
-}
-
-function rowBytes({ x, hidden }: PermuteCall<CudaTensor>): number {
-  return hidden * DTYPES[x.dtype].bytes;
 }

@@ -1,4 +1,4 @@
-import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
+import type { ArrayOf, DType } from '@moe-dispatch/core';
 import type { CudaBackend } from './backend.js';
 import { cuda } from './index.js';
 import { inspect } from './inspect.js';
@@ -6,13 +6,6 @@ import type { CudaMemory } from './native-arguments.js';
 import type { CudaTensor } from './tensor.js';
 
 /* For the suite @moe-dispatch/conformance, which finds it as this package's export `./conformance`. */
-
-/** What the backend claims on any device; how large experts and tensors may get, the device says (`backend.info`). */
-export const manifest = {
-  dtypes: Object.keys(DTYPES) as DType[],
-  wrap: true,
-  prepareDispatch: true,
-};
 
 interface OwnedMemory extends CudaMemory {
   /** Keeps it allocated. */

@@ -3,6 +3,7 @@
  * @module @moe-dispatch/backend-cuda
  */
 import type { BackendFactory } from '@moe-dispatch/core';
+import { readOptions } from '@moe-dispatch/core/backend';
 import { loadAddon } from './addon.js';
 import { CudaBackend } from './backend.js';
 import { checkOrdinal } from './native-arguments.js';
@@ -13,7 +14,7 @@ export { CudaBackend } from './backend.js';
 export type { FatBinaryManifest } from './fat-binary.js';
 export { type CudaInspection, formatInspection, inspect } from './inspect.js';
 export type { CudaMemory } from './native-arguments.js';
-export { CudaPreparedDispatch } from './prepared.js';
+export { CudaPrepared } from './prepared.js';
 export type { StreamScope } from './stream-scope.js';
 export { CudaTensor } from './tensor.js';
 export { CudaUnavailableError, type CudaUnavailableReason } from './unavailable.js';
@@ -21,16 +22,16 @@ export { CudaUnavailableError, type CudaUnavailableReason } from './unavailable.
 /** Which device the CUDA backend works on. */
 export interface CudaOptions {
   /** Which device, as CUDA counts them (CUDA_VISIBLE_DEVICES applies). Default 0. */
-  ordinal?: number;
+  ordinal?: number | undefined;
 }
 
 /**
- * The CUDA backend, for selectBackend. `create` throws CudaUnavailableError where something is missing, ResourceError
- * or DeviceError where the device fails.
+ * The CUDA backend, for selectBackend. `create` throws CudaUnavailableError if something is missing, ResourceError or
+ * DeviceError if the device fails.
  * @throws InvalidArgumentError INVALID_ARGUMENT
  */
 export function cuda(options: CudaOptions = {}): BackendFactory<CudaBackend> {
-  const { ordinal = 0 } = options;
+  const { ordinal = 0 } = readOptions<CudaOptions>(options, ['ordinal']);
   checkOrdinal(ordinal);
   return {
     name: 'cuda',

@@ -1,59 +1,62 @@
-import { inspect } from 'node:util';
-import { DTYPES, type DType, InvalidArgumentError } from '@moe-dispatch/core';
+import { DTYPES, InvalidArgumentError, isMoeDispatchError } from '@moe-dispatch/core';
+import { checkObject, describe, invalid, type TensorSpec } from '@moe-dispatch/core/backend';
 
 /** Device memory of the caller's, as `wrap` borrows it. */
 export interface CudaMemory {
   /** Address on the backend's device, in its primary context. */
-  devicePtr: bigint;
+  readonly devicePtr: bigint;
   /** Bytes that may be used from there on. */
-  byteLength: number;
+  readonly byteLength: number;
 }
 
 const MAX_ADDRESS = BigInt(Number.MAX_SAFE_INTEGER);
+const EXPECTED = '{ devicePtr: bigint, byteLength: number }';
 
-export function checkMemory(
-  memory: CudaMemory,
-  shape: readonly number[],
-  dtype: DType,
-  byteLength: number,
-): void {
-  if (typeof memory !== 'object' || memory === null) {
-    throw invalid('native', describe(memory), '{ devicePtr: bigint, byteLength: number }');
-  }
-  const { devicePtr, byteLength: available } = memory;
-  const size = BigInt(DTYPES[dtype].bytes);
+/** Reads each property once, and checks that the tensor lies inside, aligned for its dtype. */
+export function readMemory(native: unknown, spec: TensorSpec, byteOffset: number): CudaMemory {
+  const { devicePtr, byteLength } = readProperties(native);
+  const size = BigInt(DTYPES[spec.dtype].bytes);
   if (typeof devicePtr !== 'bigint' || devicePtr < 0n || devicePtr > MAX_ADDRESS || devicePtr % size !== 0n) {
-    throw invalid(
-      'native',
-      `devicePtr ${describe(devicePtr)}`,
-      `as devicePtr the address of device memory, a multiple of ${size}`,
-    );
+    const expected = `the address of device memory, a multiple of ${size}, as a bigint`;
+    throw invalid('INVALID_ARGUMENT', 'native.devicePtr', describe(devicePtr), expected);
   }
-  if (!Number.isSafeInteger(available) || available < 0) {
-    throw invalid('native', `byteLength ${describe(available)}`, 'as byteLength a number of bytes');
+  if (!Number.isSafeInteger(byteLength) || (byteLength as number) < 0) {
+    throw invalid('INVALID_ARGUMENT', 'native.byteLength', describe(byteLength), 'a number of bytes');
   }
-  if (available >= byteLength) return;
-  throw new InvalidArgumentError('BUFFER_TOO_SMALL', {
-    argument: 'native',
-    found: `memory of ${available} bytes`,
-    expected: `at least ${byteLength} bytes for shape [${shape.join(', ')}] of ${dtype}`,
-  });
+  const memory = { devicePtr, byteLength: byteLength as number };
+  if (memory.byteLength >= byteOffset + spec.byteLength) return memory;
+  const from = byteOffset > 0 ? ` from byteOffset ${byteOffset} on` : '';
+  throw invalid(
+    'BUFFER_TOO_SMALL',
+    'native',
+    `memory of ${memory.byteLength} bytes`,
+    `at least ${spec.byteLength} bytes${from} for shape [${spec.shape.join(', ')}] of ${spec.dtype}`,
+  );
+}
+
+function readProperties(native: unknown): { devicePtr?: unknown; byteLength?: unknown } {
+  checkObject('native', native, EXPECTED);
+  try {
+    const { devicePtr, byteLength } = native as CudaMemory;
+    return { devicePtr, byteLength };
+  } catch (cause) {
+    if (isMoeDispatchError(cause)) throw cause;
+    const found = 'an object that cannot be read';
+    throw new InvalidArgumentError('INVALID_ARGUMENT', {
+      argument: 'native',
+      found,
+      expected: EXPECTED,
+      cause,
+    });
+  }
 }
 
 export function checkHandle(handle: unknown): void {
   if (typeof handle === 'bigint' && handle >= 0n && handle < 1n << 64n) return;
-  throw invalid('handle', describe(handle), 'a CUstream as a bigint of 64 bits');
-}
-
-function describe(value: unknown): string {
-  return inspect(value, { depth: 0 }).slice(0, 80);
-}
-
-function invalid(argument: string, found: string, expected: string): InvalidArgumentError {
-  return new InvalidArgumentError('INVALID_ARGUMENT', { argument, found, expected });
+  throw invalid('INVALID_ARGUMENT', 'handle', describe(handle), 'a CUstream as a bigint of 64 bits');
 }
 
 export function checkOrdinal(ordinal: unknown): void {
   if (typeof ordinal === 'number' && Number.isInteger(ordinal) && ordinal >= 0) return;
-  throw invalid('ordinal', describe(ordinal), 'the number of a device, from 0');
+  throw invalid('INVALID_ARGUMENT', 'ordinal', describe(ordinal), 'the number of a device, from 0');
 }

@@ -1,31 +1,36 @@
-import { type DispatchCall, DTYPES, type PrepareCall, PreparedDispatch } from '@moe-dispatch/core';
-import type { Addon, DispatchAddresses, NativeBackend, NativeDispatch } from './addon.js';
-import type { CudaBackend } from './backend.js';
+import { type Backend, type OperationName, Prepared } from '@moe-dispatch/core';
+import type { Call, Spec } from '@moe-dispatch/core/backend';
+import type { Addon, NativeBackend, NativePrepared } from './addon.js';
+import { type Implemented, newBlock, writeSpec, writeTensors } from './argument-block.js';
+import type { CudaMemory } from './native-arguments.js';
 import { callNative, nativeError } from './native-errors.js';
-import { ROUTINGS } from './routings.js';
 import type { CudaTensor } from './tensor.js';
 
-/** moeDispatch whose `run` launches kernels and does nothing else, so that it can be captured in a CUDA graph. */
-export class CudaPreparedDispatch extends PreparedDispatch<CudaTensor> {
-  private readonly native: NativeDispatch;
+/** An operation whose `run` launches kernels and does nothing else, so that it can be captured in a CUDA graph. */
+export class CudaPrepared<Op extends OperationName = OperationName> extends Prepared<Op, CudaTensor> {
+  private readonly native: NativePrepared;
+  private readonly block = newBlock();
 
-  constructor(backend: CudaBackend, addon: Addon, native: NativeBackend, call: PrepareCall) {
-    super(backend, call);
-    const { routing, tokens, numExperts, topK, hidden, dtype } = call;
-    const rowBytes = hidden * DTYPES[dtype].bytes;
-    this.native = callNative(
-      'prepareDispatch',
-      () => new addon.Dispatch(native, ROUTINGS.indexOf(routing), tokens, numExperts, topK, rowBytes),
-    );
+  constructor(
+    backend: Backend<CudaTensor, CudaMemory>,
+    operation: Op,
+    spec: Spec<Op>,
+    addon: Addon,
+    native: NativeBackend,
+  ) {
+    super(backend as never, operation, spec);
+    writeSpec(this.block, operation as Implemented, spec);
+    this.native = callNative('prepare', () => new addon.Prepared(native, this.block));
   }
 
   override get workspaceBytes(): number {
     return this.native.workspaceBytes;
   }
 
-  protected override execute(call: DispatchCall<CudaTensor>): void {
+  protected override execute(call: Call<Op, CudaTensor>): void {
+    writeTensors(this.block, this.operation as Implemented, call);
     try {
-      this.native.run(...dispatchAddresses(call));
+      this.native.run(this.block);
     } catch (error) {
       throw nativeError(error, 'run');
     }
@@ -34,18 +39,4 @@ export class CudaPreparedDispatch extends PreparedDispatch<CudaTensor> {
   protected override release(): void {
     this.native.dispose();
   }
-}
-
-/** In the order in which the addon takes them (native/addon/operations.h, read_pointers). */
-export function dispatchAddresses(call: DispatchCall<CudaTensor>): DispatchAddresses {
-  return [
-    call.x.address,
-    call.gating.address,
-    call.permuteInput.address,
-    call.tokenNumsPerExpert.address,
-    call.expertOffsets.address,
-    call.permuteIndicesPerToken.address,
-    call.expertScalesFloat.address,
-    call.topKIndices.address,
-  ];
 }

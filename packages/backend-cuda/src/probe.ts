@@ -44,7 +44,7 @@ export function formatCapability(capability: number): string {
 }
 
 /**
- * The device of this ordinal, where it can be used.
+ * The device of this ordinal, if it can be used.
  * @throws CudaUnavailableError for each thing that may be missing
  */
 export function usableDevice(probe: Probe, ordinal: number): CudaDeviceInfo {

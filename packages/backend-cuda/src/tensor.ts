@@ -1,5 +1,6 @@
-import { checkTensor, type DType, Tensor } from '@moe-dispatch/core';
-import type { CudaBackend } from './backend.js';
+import { Tensor } from '@moe-dispatch/core';
+import { checkTensor, type TensorSpec } from '@moe-dispatch/core/backend';
+import type { DeviceMemory } from './device-memory.js';
 
 /** A tensor in a GPU's memory. */
 export class CudaTensor extends Tensor {
@@ -7,17 +8,11 @@ export class CudaTensor extends Tensor {
   /** The address of the first element. For the backend; users take `devicePtr`. */
   readonly address: number;
   override readonly capacity: number;
+  readonly #memory: DeviceMemory;
 
-  constructor(
-    backend: CudaBackend,
-    shape: readonly number[],
-    dtype: DType,
-    byteLength: number,
-    address: number,
-    capacity: number,
-    borrowed: boolean,
-  ) {
-    super(backend, shape, dtype, byteLength, borrowed);
+  constructor(spec: TensorSpec, memory: DeviceMemory, address: number, capacity: number) {
+    super(spec);
+    this.#memory = memory;
     this.address = address;
     this.capacity = capacity;
   }
@@ -32,24 +27,24 @@ export class CudaTensor extends Tensor {
     return BigInt(this.address);
   }
 
-  /** All memory of a device has one address space. */
+  /** All memory of a device is one address space. */
   override get memory(): unknown {
-    return this.cuda.addressSpace;
+    return this.#memory;
   }
 
   override get byteOffset(): number {
     return this.address;
   }
 
+  override get [Symbol.toStringTag](): string {
+    return 'CudaTensor';
+  }
+
   protected override download(): Promise<ArrayBuffer> {
-    return this.cuda.download(this);
+    return this.#memory.download(this);
   }
 
   protected override release(): void {
-    if (!this.borrowed) this.cuda.free(this);
-  }
-
-  private get cuda(): CudaBackend {
-    return this.backend as CudaBackend;
+    if (!this.borrowed) this.#memory.free(this);
   }
 }

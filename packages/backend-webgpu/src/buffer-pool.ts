@@ -3,7 +3,7 @@ import type { Fault, Faults } from './faults.js';
 /** STORAGE | COPY_SRC | COPY_DST; GPUBufferUsage is no global in Node. */
 export const STORAGE_USAGE = 0x80 | 0x04 | 0x08;
 /** Buffers come in multiples of this, so that tensors of nearly one size can share. */
-const GRANULE = 256;
+export const GRANULE = 256;
 
 /**
  * GPU buffers for reuse. A buffer given back may be handed out at once: commands run in the order in which they

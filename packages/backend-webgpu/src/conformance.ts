@@ -4,13 +4,6 @@ import type { WebGpuBackend } from './webgpu-backend.js';
 
 /* For the suite @moe-dispatch/conformance, which finds it as this package's export `./conformance`. */
 
-/** What the backend claims on any device; how large experts and tensors may get, the device says (`backend.info`). */
-export const manifest = {
-  dtypes: Object.keys(DTYPES) as DType[],
-  wrap: true,
-  prepareDispatch: true,
-};
-
 /** The memory that `wrap` borrows: buffers of the backend's device. They are left to the garbage collector. */
 export function nativeMemory({ device }: WebGpuBackend) {
   return {

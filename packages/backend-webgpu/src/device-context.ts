@@ -1,10 +1,12 @@
-import { type BackendInfo, BackendUnavailableError, DTYPES, type DType } from '@moe-dispatch/core';
+import { BackendUnavailableError } from '@moe-dispatch/core';
 import { BufferPool } from './buffer-pool.js';
-import { maxExperts, maxTensorBytes, readLimits } from './device-limits.js';
+import { readLimits } from './device-limits.js';
 import { Faults } from './faults.js';
+import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
 import { Programs } from './programs.js';
-import type { Device } from './steps.js';
+import type { DeviceTraits } from './schedule.js';
 import { Uniforms } from './uniforms.js';
+import { bufferCheck } from './wrap-buffer.js';
 
 const MAX_WORKGROUP_SIZE = 256;
 /** The most that a kernel binds: place-pairs, with the rows. */
@@ -13,13 +15,18 @@ const STORAGE_BUFFERS = 6;
 const WORKGROUP_BYTES_PER_THREAD = 20;
 
 /** What the backend keeps for its device. */
-export interface DeviceContext extends Device {
+export interface DeviceContext extends DeviceTraits {
+  readonly device: GPUDevice;
+  readonly programs: Programs;
+  readonly uniforms: Uniforms;
   readonly faults: Faults;
   readonly pool: BufferPool;
+  /** Whether something is a GPUBuffer of this implementation of WebGPU. */
+  readonly isBuffer: (value: unknown) => value is GPUBuffer;
 }
 
-/** @throws BackendUnavailableError where the device allows less than the kernels need. */
-export function makeContext(device: GPUDevice): DeviceContext {
+/** @throws BackendUnavailableError if the device allows less than the kernels need. */
+export function makeContext(device: GPUDevice, arithmetic: Arithmetic): DeviceContext {
   const limits = readLimits(device.limits);
   const { maxComputeInvocationsPerWorkgroup, maxComputeWorkgroupSizeX, maxComputeWorkgroupStorageSize } =
     limits;
@@ -31,28 +38,29 @@ export function makeContext(device: GPUDevice): DeviceContext {
   );
   checkLeast('maxStorageBuffersPerShaderStage', limits.maxStorageBuffersPerShaderStage, STORAGE_BUFFERS);
   const faults = new Faults(device);
+  const pool = new BufferPool(device, faults);
   const workgroupSize = 2 ** Math.floor(Math.log2(threads));
+  const probe = pool.acquire(4, 'a first buffer');
+  pool.release(probe);
   return {
     device,
     limits,
     workgroupSize,
     subgroupSize: subgroupSize(device),
+    arithmetic,
     programs: new Programs(device, faults, workgroupSize),
     uniforms: new Uniforms(device),
     faults,
-    pool: new BufferPool(device, faults),
+    pool,
+    isBuffer: bufferCheck(probe),
   };
 }
 
-export function describeDevice(device: GPUDevice, { limits }: Device): BackendInfo {
+/** The device in words. */
+export function describeDevice(device: GPUDevice): string {
   // Older implementations lack adapterInfo.
   const { description, vendor, architecture } = device.adapterInfo ?? {};
-  return {
-    name: 'webgpu',
-    device: description || [vendor, architecture].filter(Boolean).join(' ') || 'a WebGPU device',
-    dtypes: Object.keys(DTYPES) as DType[],
-    limits: { ...limits, maxTensorBytes: maxTensorBytes(limits), maxExperts: maxExperts(limits) },
-  };
+  return description || [vendor, architecture].filter(Boolean).join(' ') || 'a WebGPU device';
 }
 
 function subgroupSize(device: GPUDevice): number {

@@ -1,3 +1,4 @@
+import { GRANULE } from './buffer-pool.js';
 import { wordsPerBinding } from './segments.js';
 
 /** The limits of WebGPU that the kernels and buffers depend on, under WebGPU's names. */
@@ -23,8 +24,10 @@ export function readLimits(limits: GPUSupportedLimits): DeviceLimits {
   return Object.fromEntries(LIMIT_NAMES.map((name) => [name, limits[name]])) as DeviceLimits;
 }
 
-export function maxTensorBytes(limits: DeviceLimits): number {
-  return Math.min(limits.maxBufferSize - (limits.maxBufferSize % 4), MAX_TENSOR_BYTES);
+/** What still fits a buffer when the pool has rounded it up. */
+export function maxTensorBytes({ maxBufferSize }: DeviceLimits): number {
+  const bytes = Math.min(maxBufferSize, MAX_TENSOR_BYTES);
+  return bytes - (bytes % GRANULE);
 }
 
 /** A row of gating values, and two entries for each expert in the plan's workspace, must fit one binding. */

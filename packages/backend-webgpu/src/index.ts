@@ -4,6 +4,6 @@
  * @module @moe-dispatch/backend-webgpu
  */
 export { type WebGpuOptions, webgpu } from './webgpu.js';
-export { WebGpuBackend, type WrapOptions } from './webgpu-backend.js';
-export { WebGpuPreparedDispatch } from './webgpu-prepared-dispatch.js';
+export { WebGpuBackend } from './webgpu-backend.js';
+export { WebGpuPrepared } from './webgpu-prepared.js';
 export { WebGpuTensor } from './webgpu-tensor.js';

@@ -1,22 +1,47 @@
 /** How a kernel sees a buffer: as 4-byte words or as vectors of four of them; read only, or written too. */
 export type Storage = 'words' | 'vectors' | 'words out' | 'vectors out';
 
+/** What a launch of a kernel must supply: `Binding` and `Param` are the names, so that the compiler knows them. */
+export interface Signature<Binding extends string = string, Param extends string = string> {
+  /** The storage buffers by name, in binding order. */
+  readonly storage: Readonly<Record<Binding, Storage>>;
+  /** Names of the u32 uniforms `p.<name>`. Each storage buffer adds `p.<name>_at`, its index of element 0. */
+  readonly params: readonly Param[];
+}
+
 /** One WGSL compute shader: pure text plus the names by which it is bound. */
-export interface Kernel {
+export interface Kernel<Binding extends string = string, Param extends string = string>
+  extends Signature<Binding, Param> {
   /** Tells apart the variants of a file: its name first, for error messages (`kernelId`). */
   readonly id: string;
-  /** The storage buffers by name, in binding order. */
-  readonly storage: Readonly<Record<string, Storage>>;
-  /** Names of the u32 uniforms `p.<name>`. Each storage buffer adds `p.<name>_at`, its index of element 0. */
-  readonly params: readonly string[];
   /** Whether the text uses subgroup operations; then `run` takes `position, size` as well: the lane in its subgroup, and lanes. */
   readonly subgroups?: boolean;
   /**
    * The rest of the shader, with a function `run(group: u32, thread: u32)`: the number of the workgroup, which may be
-   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads. Where time counts, a loop should
-   * count its steps up to a constant: Dawn adds a 64-bit counter to others, and they are not unrolled.
+   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads. With all params 0 it must
+   * do nothing, and stop (`Program.prepare`). If time counts, a loop should count its steps up to a constant: Dawn
+   * adds a 64-bit counter to others, and they are not unrolled.
    */
   readonly body: () => string;
+}
+
+/** A signature whose type knows the names. */
+export function signature<Binding extends string, const Param extends string>(
+  storage: Readonly<Record<Binding, Storage>>,
+  params: readonly Param[],
+): Signature<Binding, Param> {
+  return { storage, params };
+}
+
+/** Two signatures as one, for a variant of a kernel that takes more. */
+export function joined<B1 extends string, P1 extends string, B2 extends string, P2 extends string>(
+  first: Signature<B1, P1>,
+  second: Signature<B2, P2>,
+): Signature<B1 | B2, P1 | P2> {
+  return signature<B1 | B2, P1 | P2>({ ...first.storage, ...second.storage }, [
+    ...first.params,
+    ...second.params,
+  ]);
 }
 
 /** A kernel's file and the options of the variant, e.g. `route-rank.wgsl.ts topkOnly=true`. */
@@ -37,8 +62,8 @@ export function wordsPerElement(storage: Storage): number {
 /**
  * The whole WGSL module of a kernel.
  * @param workgroupSize threads of a workgroup.
- * @param writable inputs to declare writable all the same: WebGPU lets a buffer be bound twice in one dispatch
- *   only where both bindings are of one kind.
+ * @param writable inputs to declare writable all the same: WebGPU lets a buffer be bound twice in one launch
+ *   only if both bindings are of one kind.
  */
 export function wgslModule(kernel: Kernel, workgroupSize: number, writable: readonly string[]): string {
   const names = Object.keys(kernel.storage);

@@ -1,11 +1,16 @@
 import { DeviceError } from '@moe-dispatch/core';
+import { STORAGE_USAGE } from './buffer-pool.js';
 import { type Fault, type Faults, firstFault } from './faults.js';
 import { isOutput, type Kernel, wgslModule } from './kernel.js';
+import { UNIFORM_USAGE } from './uniforms.js';
+
+/** Of each buffer of an idle launch: enough for the params of any kernel. */
+const IDLE_BYTES = 256;
 
 /** A kernel on a device: its bind group layout at once, its pipeline when first needed. */
 export interface Program {
   readonly layout: GPUBindGroupLayout;
-  /** Compiles without blocking. */
+  /** Compiles without blocking, and for drivers that compile no earlier than they must, launches the kernel once. */
   prepare(): Promise<void>;
   /** The pipeline, compiled on the spot if it must be. */
   pipeline(): GPUComputePipeline;
@@ -26,7 +31,7 @@ export class Programs {
     this.workgroupSize = workgroupSize;
   }
 
-  /** @param writable the inputs that share a buffer with an output of the dispatch. */
+  /** @param writable the inputs that share a buffer with an output of the launch. */
   get(kernel: Kernel, writable: readonly string[]): Program {
     const key = writable.length === 0 ? kernel.id : `${kernel.id} +${writable.join()}`;
     let program = this.programs.get(key);
@@ -44,9 +49,11 @@ class CompiledProgram implements Program {
   private readonly device: GPUDevice;
   private readonly faults: Faults;
   private readonly id: string;
+  /** Of the buffers that it binds. */
+  private readonly usages: readonly GPUBufferUsageFlags[];
   private readonly descriptor: GPUComputePipelineDescriptor;
   private compiled: GPUComputePipeline | undefined;
-  private compiling: Promise<void> | undefined;
+  private preparing: Promise<void> | undefined;
 
   constructor(
     device: GPUDevice,
@@ -58,6 +65,7 @@ class CompiledProgram implements Program {
     this.device = device;
     this.faults = faults;
     this.id = kernel.id;
+    this.usages = [UNIFORM_USAGE, ...Object.keys(kernel.storage).map(() => STORAGE_USAGE)];
     this.layout = device.createBindGroupLayout({ entries: layoutEntries(kernel, writable) });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [this.layout] });
     const module = this.watch(() =>
@@ -67,20 +75,40 @@ class CompiledProgram implements Program {
   }
 
   prepare(): Promise<void> {
-    this.compiling ??= this.device.createComputePipelineAsync(this.descriptor).then(
-      (pipeline) => {
-        this.compiled ??= pipeline;
-      },
-      async (cause: unknown) => {
-        throw compileError(this.id, await this.messages(), cause);
-      },
-    );
-    return this.compiling;
+    this.preparing ??= this.compile();
+    return this.preparing;
   }
 
   pipeline(): GPUComputePipeline {
     this.compiled ??= this.watch(() => this.device.createComputePipeline(this.descriptor));
     return this.compiled;
+  }
+
+  private async compile(): Promise<void> {
+    try {
+      const pipeline = await this.device.createComputePipelineAsync(this.descriptor);
+      this.compiled ??= pipeline;
+    } catch (cause) {
+      throw compileError(this.id, await this.messages(), cause);
+    }
+    const { fault } = this.faults.watch(`a first launch of ${this.id}`, () => this.launchIdle());
+    const [error] = await Promise.all([fault, this.device.queue.onSubmittedWorkDone()]);
+    if (error !== undefined) throw error;
+  }
+
+  /** Submits a launch whose params are all 0, with which every kernel does nothing. */
+  private launchIdle(): void {
+    const { device, layout } = this;
+    const buffers = this.usages.map((usage) => device.createBuffer({ size: IDLE_BYTES, usage }));
+    const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
+    const encoder = device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    pass.setPipeline(this.pipeline());
+    pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+    pass.dispatchWorkgroups(1);
+    pass.end();
+    device.queue.submit([encoder.finish()]);
+    for (const buffer of buffers) buffer.destroy();
   }
 
   private watch<V>(work: () => V): V {

@@ -1,14 +1,14 @@
-import type { View } from './segments.js';
+import type { WebGpuTensor } from './webgpu-tensor.js';
 
 /** MAP_READ | COPY_DST */
 const STAGING_USAGE = 0x01 | 0x08;
 /** GPUMapMode.READ */
 const MAP_READ = 1;
 
-/** Copies a view's bytes out. The copy is submitted before this returns, so later work does not show in it. */
+/** Copies a tensor's bytes out. The copy is submitted before this returns, so later work does not show in it. */
 export async function readBack(
   device: GPUDevice,
-  { buffer, byteOffset, byteLength }: View,
+  { buffer, byteOffset, byteLength }: Pick<WebGpuTensor, 'buffer' | 'byteOffset' | 'byteLength'>,
 ): Promise<ArrayBuffer> {
   if (byteLength === 0) return new ArrayBuffer(0);
   const size = Math.ceil(byteLength / 4) * 4;

@@ -1,9 +1,10 @@
 import type { DeviceLimits } from './device-limits.js';
+import type { Memory } from './schedule.js';
 
-/** Where a tensor's bytes are. */
+/** Where the bytes of a tensor or workspace are, whichever buffer that will be. */
 export interface View {
-  readonly buffer: GPUBuffer;
-  /** A multiple of 4. */
+  readonly memory: Memory;
+  /** Into the buffer, a multiple of 4. */
   readonly byteOffset: number;
   readonly byteLength: number;
 }
@@ -16,9 +17,8 @@ export interface Segment {
   readonly count: number;
 }
 
-/** What createBindGroup takes for a segment. */
-export interface SegmentBinding {
-  readonly buffer: GPUBuffer;
+/** Where in a buffer a segment is bound. */
+export interface BoundRange {
   /** As aligned as the device wants it: the segment may start a little later. */
   readonly offset: number;
   readonly size: number;
@@ -45,11 +45,11 @@ export function wordsPerBinding(limits: DeviceLimits): number {
   return Math.floor((limits.maxStorageBufferBindingSize - limits.minStorageBufferOffsetAlignment) / 4);
 }
 
-export function bindSegment({ view, first, count }: Segment, alignment: number): SegmentBinding {
+export function bindSegment({ view, first, count }: Segment, alignment: number): BoundRange {
   const start = view.byteOffset + first * 4;
   const offset = start - (start % alignment);
   const rest = (start - offset) / 4;
-  return { buffer: view.buffer, offset, size: (rest + count) * 4, shift: rest - first };
+  return { offset, size: (rest + count) * 4, shift: rest - first };
 }
 
 /** Whether the whole view fits one binding. */

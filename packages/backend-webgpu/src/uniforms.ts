@@ -1,9 +1,9 @@
 /** UNIFORM | COPY_DST */
-const UNIFORM_USAGE = 0x40 | 0x08;
+export const UNIFORM_USAGE = 0x40 | 0x08;
 const MAX_KEPT = 512;
 
 /**
- * Uniform buffers by content. They are never written again, so one can serve any number of dispatches in flight,
+ * Uniform buffers by content. They are never written again, so one can serve any number of launches in flight,
  * and calls of sizes seen before allocate none.
  */
 export class Uniforms {

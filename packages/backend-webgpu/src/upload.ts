@@ -1,12 +1,12 @@
-import type { View } from './segments.js';
+import type { WebGpuTensor } from './webgpu-tensor.js';
 
 /** Bytes written at once: a larger staging copy could fail where the parts do not. */
 const PART_BYTES = 2 ** 26;
 
-/** Copies `data`, which fills the view, into it, ordered before all work submitted later. */
+/** Copies `data`, which fills the tensor, into it, ordered before all work submitted later. */
 export function upload(
   queue: GPUQueue,
-  { buffer, byteOffset }: View,
+  { buffer, byteOffset }: WebGpuTensor,
   data: ArrayBufferView<ArrayBuffer>,
 ): void {
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);

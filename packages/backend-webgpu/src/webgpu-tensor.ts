@@ -1,42 +1,40 @@
-import { type DType, Tensor } from '@moe-dispatch/core';
+import { Tensor } from '@moe-dispatch/core';
+import type { TensorSpec } from '@moe-dispatch/core/backend';
+import type { Executor } from './executor.js';
 import type { Fault } from './faults.js';
-import type { WebGpuBackend } from './webgpu-backend.js';
 
 /** A tensor in a GPUBuffer. */
 export class WebGpuTensor extends Tensor {
   declare readonly tensorClass?: WebGpuTensor;
-  /** Holds the elements from `byteOffset` on; the caller's where wrapped. STORAGE | COPY_SRC | COPY_DST. */
+  /** Holds the elements from `byteOffset` on; the caller's if wrapped. STORAGE | COPY_SRC | COPY_DST. */
   readonly buffer: GPUBuffer;
   /** A multiple of 4. */
   readonly byteOffset: number;
-  private readonly owner: WebGpuBackend;
+  readonly capacity: number;
+  private readonly executor: Executor;
   /** What may have gone wrong with the work that wrote the content; undefined once known to be right. */
   private workFault: Fault | undefined;
 
-  constructor(
-    backend: WebGpuBackend,
-    shape: readonly number[],
-    dtype: DType,
-    byteLength: number,
-    memory: { buffer: GPUBuffer; byteOffset: number; borrowed: boolean },
-  ) {
-    super(backend, shape, dtype, byteLength, memory.borrowed);
-    this.owner = backend;
-    this.buffer = memory.buffer;
-    this.byteOffset = memory.byteOffset;
+  constructor(spec: TensorSpec, executor: Executor, buffer: GPUBuffer, byteOffset: number) {
+    super(spec);
+    this.executor = executor;
+    this.buffer = buffer;
+    this.byteOffset = byteOffset;
+    // Once: asking the buffer takes time, and its size never changes.
+    this.capacity = buffer.size - byteOffset;
   }
 
   get memory(): GPUBuffer {
     return this.buffer;
   }
 
-  get capacity(): number {
-    return this.buffer.size - this.byteOffset;
+  override get [Symbol.toStringTag](): string {
+    return 'WebGpuTensor';
   }
 
   /** What may yet turn out wrong with the memory. */
   memoryFaults(): Fault[] {
-    const fault = this.owner.context.pool.faultOf(this.buffer);
+    const fault = this.executor.context.pool.faultOf(this.buffer);
     return fault === undefined ? [] : [fault];
   }
 
@@ -55,10 +53,10 @@ export class WebGpuTensor extends Tensor {
   }
 
   protected override download(): Promise<ArrayBuffer> {
-    return this.owner.readBuffer(this);
+    return this.executor.read(this);
   }
 
   protected override release(): void {
-    if (!this.borrowed) this.owner.context.pool.release(this.buffer);
+    if (!this.borrowed) this.executor.context.pool.release(this.buffer);
   }
 }

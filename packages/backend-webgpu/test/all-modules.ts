@@ -4,12 +4,18 @@ import { countExperts } from '../src/kernels/count-experts.wgsl.js';
 import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
 import { gatherChoices } from '../src/kernels/gather-choices.wgsl.js';
 import { invertMap } from '../src/kernels/invert-map.wgsl.js';
-import { permuteRows } from '../src/kernels/permute-rows.wgsl.js';
-import { placePairs } from '../src/kernels/place-pairs.wgsl.js';
-import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
+import { moveRows } from '../src/kernels/move-rows.wgsl.js';
+import {
+  placeCounted,
+  placeCountedAndCopy,
+  placeFew,
+  placeFewAndCopy,
+} from '../src/kernels/place-pairs.wgsl.js';
+import { reduceRows, reduceRowsWithBias } from '../src/kernels/reduce-rows.wgsl.js';
 import { routeRank } from '../src/kernels/route-rank.wgsl.js';
-import { routeSelect } from '../src/kernels/route-select.wgsl.js';
-import { scanBlocks } from '../src/kernels/scan-blocks.wgsl.js';
+import { routeSelect, routeSelectCounted } from '../src/kernels/route-select.wgsl.js';
+import { scanTiles } from '../src/kernels/scan-tiles.wgsl.js';
+import { weighChoices } from '../src/kernels/weigh-choices.wgsl.js';
 
 export interface Module {
   readonly id: string;
@@ -18,6 +24,7 @@ export interface Module {
 }
 
 const FLAGS = [false, true];
+const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
 const UNITS = ['words', 'vectors'] as const;
 
 /**
@@ -25,13 +32,14 @@ const UNITS = ['words', 'vectors'] as const;
  * each also with its inputs declared writable, for tensors that share a buffer.
  */
 export function allModules(workgroupSize: number): Module[] {
-  const kernels = [
+  const kernels: Kernel[] = [
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
     ...reduceKernels(),
-    ...UNITS.map((unit) => permuteRows(unit)),
+    ...FLAGS.map((norm) => weighChoices(norm)),
+    ...UNITS.map((unit) => moveRows(unit)),
     countExperts,
-    scanBlocks,
+    scanTiles,
     invertMap,
     gatherBytes,
     gatherChoices,
@@ -51,7 +59,7 @@ function routeKernels(workgroupSize: number): Kernel[] {
     FLAGS.flatMap((topkOnly) =>
       [0, 1, 8].flatMap((slots) =>
         FLAGS.flatMap((subgroups) =>
-          FLAGS.map((counted) => routeSelect({ lanes, subgroups, slots, topkOnly, counted })),
+          [routeSelect, routeSelectCounted].map((kernel) => kernel({ lanes, subgroups, slots, topkOnly })),
         ),
       ),
     ),
@@ -60,29 +68,31 @@ function routeKernels(workgroupSize: number): Kernel[] {
 }
 
 function placeKernels(workgroupSize: number): Kernel[] {
-  const slice = 2 * workgroupSize;
-  return [undefined, ...[1, 8, workgroupSize].map((lanes) => ({ lanes, slice }))].flatMap((few) =>
-    ([false, ...UNITS] as const).map((copy) => placePairs({ few, copy })),
-  );
+  const few = [1, 8, workgroupSize].map((lanes) => ({ lanes, slice: 2 * workgroupSize }));
+  return [
+    placeCounted(),
+    ...UNITS.map(placeCountedAndCopy),
+    ...few.map(placeFew),
+    ...few.flatMap((options) => UNITS.map((unit) => placeFewAndCopy(options, unit))),
+  ];
 }
 
 function reduceKernels(): Kernel[] {
   const layouts = ['vectors', 'words', 'split'] as const;
   const dtypes: FloatDType[] = ['float32', 'float16', 'bfloat16'];
-  const gathers = [
-    { bias: false, gathered: false, gatheredBias: false },
-    { bias: false, gathered: true, gatheredBias: false },
-    ...FLAGS.flatMap((gathered) => FLAGS.map((gatheredBias) => ({ bias: true, gathered, gatheredBias }))),
-  ];
-  return dtypes.flatMap((dtype) =>
+  const options = dtypes.flatMap((dtype) =>
     layouts
       .filter((layout) => dtype !== 'float32' || layout !== 'split')
       .flatMap((layout) =>
-        gathers.flatMap((sources) =>
-          FLAGS.flatMap((norm) =>
-            [1, 4].map((unroll) => reduceRows({ dtype, layout, unroll, norm, ...sources })),
+        ARITHMETICS.flatMap((arithmetic) =>
+          FLAGS.flatMap((gathered) =>
+            [1, 4].map((unroll) => ({ arithmetic, dtype, layout, unroll, gathered })),
           ),
         ),
       ),
   );
+  return options.flatMap((each) => [
+    reduceRows(each),
+    ...FLAGS.map((gatheredBias) => reduceRowsWithBias({ ...each, gatheredBias })),
+  ]);
 }

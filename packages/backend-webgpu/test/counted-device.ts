@@ -1,11 +1,11 @@
 import { forward } from './limited-device.js';
 
-/** Counts the buffers that a device makes, and the submits to its queue. */
+/** Counts the buffers and pipelines that a device makes, and the submits to its queue. */
 export function countedDevice(device: GPUDevice): {
   device: GPUDevice;
-  counts: { buffers: number; submits: number };
+  counts: { buffers: number; pipelines: number; submits: number };
 } {
-  const counts = { buffers: 0, submits: 0 };
+  const counts = { buffers: 0, pipelines: 0, submits: 0 };
   const queue = forward(device.queue, {
     submit: (commands: GPUCommandBuffer[]) => {
       counts.submits += 1;
@@ -16,5 +16,14 @@ export function countedDevice(device: GPUDevice): {
     counts.buffers += 1;
     return device.createBuffer(descriptor);
   };
-  return { device: forward(device, { queue, createBuffer }), counts };
+  const createComputePipeline = (descriptor: GPUComputePipelineDescriptor) => {
+    counts.pipelines += 1;
+    return device.createComputePipeline(descriptor);
+  };
+  const createComputePipelineAsync = (descriptor: GPUComputePipelineDescriptor) => {
+    counts.pipelines += 1;
+    return device.createComputePipelineAsync(descriptor);
+  };
+  const overrides = { queue, createBuffer, createComputePipeline, createComputePipelineAsync };
+  return { device: forward(device, overrides), counts };
 }

@@ -1,6 +1,8 @@
 import { BackendUnavailableError, moeDispatch, ResourceError } from '@moe-dispatch/core';
+import { contractOf } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { webgpu } from '../src/index.js';
+import type { WebGpuContract } from '../src/webgpu-contract.js';
 import { checkDispatch } from './check-dispatch.js';
 import { limitedDevice } from './limited-device.js';
 import { newDevice } from './require-gpu.js';
@@ -46,7 +48,8 @@ describe('limits', () => {
       maxComputeInvocationsPerWorkgroup: threads,
       maxComputeWorkgroupSizeX: threads,
     });
-    expect(backend.context.workgroupSize).toBe(threads < 128 ? 64 : threads < 256 ? 128 : 256);
+    const { executor } = contractOf(backend as never) as unknown as WebGpuContract;
+    expect(executor.context.workgroupSize).toBe(threads < 128 ? 64 : threads < 256 ? 128 : 256);
     await checkDispatch(backend, sizes);
   });
 
@@ -81,6 +84,21 @@ describe('limits', () => {
       );
     expect(backend.memory().liveTensors).toBe(0);
   });
+
+  // Buffers are rounded up to 256 bytes.
+  it.each([65540, 268435460, 2 ** 32 - 4])(
+    'refuses a tensor that only rounded up exceeds a buffer of %i bytes',
+    async (bytes) => {
+      const maximum = bytes - (bytes % 256);
+      const backend = await limited({ maxBufferSize: bytes });
+      expect(backend.info.limits.maxTensorBytes).toBe(maximum);
+      expect(() => backend.empty([bytes], 'uint8')).toThrow(
+        expect.objectContaining({ code: 'LIMIT_EXCEEDED' }),
+      );
+      if (bytes < 2 ** 20) backend.empty([maximum], 'uint8').dispose();
+      await backend.settled();
+    },
+  );
 
   it.each([-1, 0, 1])('routes %i experts beyond the most', async (beyond) => {
     const backend = await limited({ maxStorageBufferBindingSize: 4096 });

@@ -1,4 +1,5 @@
 import { DTYPES, moeDispatch, permuteRows, prepareDispatch } from '@moe-dispatch/core';
+import { contractOf } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { STORAGE_USAGE } from '../src/buffer-pool.js';
 import { type WebGpuBackend, type WebGpuTensor, webgpu } from '../src/index.js';
@@ -24,9 +25,11 @@ function arena(backend: WebGpuBackend, sizes: Sizes, alignment: number) {
   const used: [number, number][] = [];
   let end = alignment;
   for (const [type, shape] of Object.values(shapes)) {
-    const bytes = (shape as readonly number[]).reduce((a, b) => a * b, DTYPES[type].bytes);
-    used.push([end, end + bytes]);
-    end += Math.ceil(bytes / alignment) * alignment;
+    const element = DTYPES[type].bytes;
+    const bytes = (shape as readonly number[]).reduce((a, b) => a * b, element);
+    const start = Math.ceil(end / element) * element;
+    used.push([start, start + bytes]);
+    end = Math.ceil((start + bytes) / alignment) * alignment;
   }
   const buffer = device!.createBuffer({ size: end + 4, usage: STORAGE_USAGE });
   device!.queue.writeBuffer(buffer, 0, new Uint8Array(end + 4).fill(CANARY));
@@ -51,13 +54,13 @@ describe('wrap', () => {
     const { buffer, used, tensors } = arena(backend, sizes, alignment);
     const { x: xView, gating: gatingView, ...out } = tensors;
     device!.queue.writeBuffer(buffer, gatingView.byteOffset, gating);
-    backend.upload(xView, x);
+    contractOf(backend as never).upload(xView, x);
     if (prepared) {
       const options = { tokens: sizes.tokens, hidden, numExperts: sizes.experts, moeTopk: sizes.topK, dtype };
       prepareDispatch(backend, options).run(xView, gatingView, out as never);
     } else moeDispatch(xView, gatingView, { moeTopk: sizes.topK, out: out as never });
     const expected = moeDispatch(
-      backend.tensor(x, xShape, dtype),
+      backend.tensor(x, xShape, dtype as 'float32'),
       backend.tensor(gating, gatingShape, 'float32'),
       {
         moeTopk: sizes.topK,
@@ -87,8 +90,8 @@ describe('wrap', () => {
 
   it.each([
     [{ size: 64, usage: 0x80 }, 0, /STORAGE, COPY_SRC and COPY_DST, found usage 0x80/],
-    [{ size: 64, usage: STORAGE_USAGE }, 2, /options.byteOffset.*multiple of 4.*found 2/],
-    [{ size: 64, usage: STORAGE_USAGE }, -4, /options.byteOffset.*found -4/],
+    [{ size: 64, usage: STORAGE_USAGE }, 2, /byteOffset.*multiple of 4.*found 2/],
+    [{ size: 64, usage: STORAGE_USAGE }, -4, /byteOffset.*found -4/],
   ])('refuses %o at %i', async (descriptor, byteOffset, message) => {
     const backend = await webgpu({ device: device! }).create();
     const buffer = device!.createBuffer(descriptor);

@@ -1,8 +1,8 @@
 import { type DType, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
 import { OPERATIONS, type OperationName, TENSORS, type TensorName } from '@moe-dispatch/core/backend';
+import { readSafetensors, type SafetensorsFile } from '@moe-dispatch/safetensors';
 import { elementCount, type HostTensor } from './host-tensor.js';
 import type { CallOptions, HostCall, HostTensors } from './operations/host-call.js';
-import { readSafetensors, type SafetensorsFile, shortenText } from './safetensors.js';
 
 /** A call whose outputs are known. */
 export interface GoldenCall extends HostCall {
@@ -224,4 +224,9 @@ function generateX(reader: FixtureReader): HostTensor {
 /** Not String(value), which runs out of stack where arrays nest deeply. */
 function quote(value: unknown): string {
   return typeof value === 'string' ? `'${shortenText(value)}'` : `of type ${typeof value}`;
+}
+
+/** For messages: what a file holds may be long. */
+function shortenText(text: string): string {
+  return text.length <= 80 ? text : `${text.slice(0, 80)}…`;
 }

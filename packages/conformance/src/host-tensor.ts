@@ -1,11 +1,8 @@
 import { type ArrayOf, DTYPES, type DType, type Tensor } from '@moe-dispatch/core';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 
-/** A tensor in plain memory: what a case uploads, and what it expects back. */
-export interface HostTensor<D extends DType = DType> {
-  readonly data: ArrayOf<D>;
-  readonly shape: readonly number[];
-  readonly dtype: D;
-}
+/** What a case uploads, and what it expects back. */
+export type { HostTensor };
 
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);

@@ -29,4 +29,3 @@ export {
   type Routing,
 } from './report.js';
 export { type ConformanceOptions, NoCaseError, runConformance } from './run.js';
-export { readSafetensors, SafetensorsError, type SafetensorsFile, writeSafetensors } from './safetensors.js';

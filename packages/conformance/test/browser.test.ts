@@ -9,6 +9,7 @@ it('index.ts bundles for a browser, without Node modules', async () => {
     write: false,
     format: 'esm',
     platform: 'browser',
+    conditions: ['@moe-dispatch/source'],
     metafile: true,
   });
   const imports = Object.values(metafile.inputs).flatMap(({ imports }) => imports.map(({ path }) => path));

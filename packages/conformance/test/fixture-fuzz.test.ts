@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
+import { SafetensorsError } from '@moe-dispatch/safetensors';
 import { expect, it } from 'vitest';
 import { FixtureError, parseGolden } from '../src/golden-fixture.js';
-import { SafetensorsError } from '../src/index.js';
 import { mutatedFile, withGeneratedX } from './fixture-mutations.js';
 
 /*

@@ -1,6 +1,5 @@
+import { type HostTensor, readSafetensors, writeSafetensors } from '@moe-dispatch/safetensors';
 import { Random } from '../src/cases/data.js';
-import type { HostTensor } from '../src/host-tensor.js';
-import { readSafetensors, writeSafetensors } from '../src/index.js';
 
 /** One change of a file, at a random place. */
 type Mutation = (bytes: Uint8Array, random: Random) => Uint8Array;

@@ -1,7 +1,8 @@
+import { readSafetensors, writeSafetensors } from '@moe-dispatch/safetensors';
 import { describe, expect, it } from 'vitest';
 import { FixtureError, parseGolden } from '../src/golden-fixture.js';
 import type { HostTensor } from '../src/host-tensor.js';
-import { packageFixtures, readSafetensors, runConformance, writeSafetensors } from '../src/index.js';
+import { packageFixtures, runConformance } from '../src/index.js';
 import { reference } from './reference-backend.js';
 
 async function changed(

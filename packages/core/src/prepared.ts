@@ -1,5 +1,4 @@
 import type { Backend } from './backend.js';
-import { newTensor } from './backend.js';
 import { checkOverlap } from './checks/overlap.js';
 import { invalidShape } from './checks/shape.js';
 import { checkObject } from './checks/values.js';
@@ -10,8 +9,9 @@ import { type ArgumentNames, CHECK_INPUTS } from './operations/inputs.js';
 import {
   checkOutput,
   implementationOf,
+  newResults,
   outNames,
-  Results,
+  type Results,
   tensorDType,
   tensorNames,
   tensorShape,
@@ -94,17 +94,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       const expected = `an integer from 0 to ${this.#spec.tokens}, as prepared`;
       throw invalid('INVALID_ARGUMENT', 'tokens', String(tokens), expected);
     }
-    const results = new Results() as Results & Record<string, Tensor>;
-    try {
-      for (const name of this.#outputs) {
-        const shape = tensorShape(name, { ...this.#spec, tokens });
-        results[name] = newTensor(this.#backend, name, shape, tensorDType(name, this.#spec));
-      }
-    } catch (error) {
-      results.dispose();
-      throw error;
-    }
-    return results as never;
+    return newResults(this.operation, this.#backend, { ...this.#spec, tokens }) as never;
   }
 
   /** Frees the workspace. Doing it twice is harmless; running afterwards throws PREPARED_DISPOSED. */

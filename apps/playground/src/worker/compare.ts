@@ -1,4 +1,4 @@
-import type { HostTensor } from '@moe-dispatch/conformance';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { OutputComparison } from '../protocol.js';
 import { isFloat, toFloat32 } from './journey.js';
 import type { HostOutputs } from './run-dispatch.js';

@@ -1,4 +1,4 @@
-import { type HostTensor, readSafetensors, type SafetensorsFile } from '@moe-dispatch/conformance';
+import { type HostTensor, readSafetensors, type SafetensorsFile } from '@moe-dispatch/safetensors';
 import type { FileInfo } from '../protocol.js';
 import { checkSize, type DispatchInput, InputError } from './input.js';
 

@@ -1,4 +1,3 @@
-import type { HostTensor } from '@moe-dispatch/conformance';
 import {
   DTYPES,
   type FloatDType,
@@ -6,6 +5,7 @@ import {
   float32ToFloat16,
   type RoutingOptions,
 } from '@moe-dispatch/core';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { Settings } from '../settings.js';
 
 /** What is dispatched, and how. */

@@ -1,5 +1,5 @@
-import type { HostTensor } from '@moe-dispatch/conformance';
 import { bfloat16ToFloat32, type DType, float16ToFloat32 } from '@moe-dispatch/core';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { JourneyView } from '../protocol.js';
 import type { HostOutputs } from './run-dispatch.js';
 

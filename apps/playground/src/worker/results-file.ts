@@ -1,4 +1,4 @@
-import { type HostTensor, writeSafetensors } from '@moe-dispatch/conformance';
+import { type HostTensor, writeSafetensors } from '@moe-dispatch/safetensors';
 import type { DispatchRun } from './run-dispatch.js';
 
 /**

@@ -1,4 +1,3 @@
-import type { HostTensor } from '@moe-dispatch/conformance';
 import {
   type Backend,
   type DispatchResult,
@@ -7,6 +6,7 @@ import {
   moeReduce,
   type Tensor,
 } from '@moe-dispatch/core';
+import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { DispatchView } from '../protocol.js';
 import type { OpenBackends } from './backends.js';
 import { compareOutputs } from './compare.js';

@@ -2,13 +2,14 @@
 #include <napi.h>
 
 #include "native_backend.h"
-#include "native_dispatch.h"
+#include "native_prepared.h"
 #include "probe.h"
 
 static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("probe", Napi::Function::New(env, moe::probe, "probe"));
   exports.Set("Backend", moe::NativeBackend::define(env));
-  exports.Set("Dispatch", moe::NativeDispatch::define(env));
+  exports.Set("Prepared", moe::NativePrepared::define(env));
+  exports.Set("contract", moe::kContract);
   return exports;
 }
 

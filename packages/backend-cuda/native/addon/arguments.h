@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "../contract/block.h"
 #include "../driver/cuda_types.h"
 
 namespace moe {
@@ -33,12 +34,6 @@ class Arguments {
     return value.As<Napi::Number>().DoubleValue();
   }
 
-  bool flag(const char* name) {
-    const Napi::Value value = next();
-    if (!value.IsBoolean()) throw wrong(name, "a boolean");
-    return value.As<Napi::Boolean>().Value();
-  }
-
   /** A typed array; one that is detached has no bytes. */
   struct Bytes {
     const char* data;
@@ -55,7 +50,21 @@ class Arguments {
     throw wrong(name, "a typed array");
   }
 
-  /** A handle as 64 bits; `absent` becomes whether it was null. */
+  /** A block of so many numbers. */
+  ArgumentBlock block(const char* name, size_t length) {
+    const Napi::Value value = next();
+    napi_typedarray_type type;
+    size_t count = 0;
+    void* data = nullptr;
+    if (!value.IsTypedArray() ||
+        napi_get_typedarray_info(info_.Env(), value, &type, &count, &data, nullptr, nullptr) != napi_ok ||
+        type != napi_float64_array || count != length || data == nullptr) {
+      throw wrong(name, "a block of arguments");
+    }
+    return ArgumentBlock(static_cast<const double*>(data));
+  }
+
+  /** A handle as 64 bits; `absent` says whether it was null. */
   uint64_t handle(const char* name, bool& absent) {
     const Napi::Value value = next();
     absent = value.IsNull();

@@ -45,7 +45,7 @@ void Context::create(int ordinal, const void* image) {
 
 Context::~Context() { destroy(); }
 
-// Errors have nobody to go to here, and the driver may be gone already where the process ends.
+// Errors have nobody to go to here, and the driver may be gone already when the process ends.
 void Context::destroy() {
   const cuda::Api& api = *device_.api;
   if (api.ctxPushCurrent(context_) == cuda::kSuccess) {

@@ -21,7 +21,7 @@ class Context {
 
   /** Device memory in the order of the stream. Throws CudaError. */
   cuda::DevicePtr allocate(uint64_t bytes);
-  /** Frees in the order of the stream what `allocate` gave; false where it did not. */
+  /** Frees in the order of the stream what `allocate` gave; false if it did not. */
   bool release(cuda::DevicePtr address);
   /** Issues on this stream from now on, after what was issued before; null for the context's own. */
   void use_stream(cuda::Stream stream, bool own);

@@ -1,7 +1,7 @@
 #include "native_backend.h"
 
 #include "guard.h"
-#include "operations.h"
+#include "workspace.h"
 
 namespace moe {
 
@@ -23,11 +23,7 @@ Napi::Function NativeBackend::define(Napi::Env env) {
                          InstanceMethod<&NativeBackend::upload>("upload"),
                          InstanceMethod<&NativeBackend::read>("read"),
                          InstanceMethod<&NativeBackend::use_stream>("useStream"),
-                         InstanceMethod<&NativeBackend::route>("route"),
-                         InstanceMethod<&NativeBackend::plan>("plan"),
-                         InstanceMethod<&NativeBackend::permute>("permute"),
-                         InstanceMethod<&NativeBackend::dispatch>("dispatch"),
-                         InstanceMethod<&NativeBackend::reduce>("reduce"),
+                         InstanceMethod<&NativeBackend::run>("run"),
                          InstanceMethod<&NativeBackend::dispose>("dispose"),
                      });
 }
@@ -154,89 +150,19 @@ void NativeBackend::use_stream(const Napi::CallbackInfo& info) {
   });
 }
 
-void NativeBackend::route(const Napi::CallbackInfo& info) {
-  const Context& context = this->context(info);
-  Arguments arguments(info);
-  const DispatchSizes sizes = read_sizes(info, arguments, context);
-  DispatchPointers at = {};
-  at.gating = arguments.pointer("gating");
-  at.indices = arguments.pointer("indices");
-  at.scales = arguments.pointer("scales");
-  if (sizes.tokens == 0) return;
-  guarded(info.Env(), [&] {
-    const Context::Current current(context);
-    run_route(context.device(), plan_route(context.device(), sizes), at, context.stream());
-  });
-}
-
-void NativeBackend::plan(const Napi::CallbackInfo& info) {
+void NativeBackend::run(const Napi::CallbackInfo& info) {
   Context& context = this->context(info);
-  Arguments arguments(info);
-  const DispatchSizes sizes = read_plan_sizes(info, arguments, context);
-  DispatchPointers at = {};
-  at.indices = arguments.pointer("indices");
-  at.counts = arguments.pointer("counts");
-  at.offsets = arguments.pointer("offsets");
-  at.map = arguments.pointer("map");
+  const ArgumentBlock block = Arguments(info).block("block", kBlockLength);
   guarded(info.Env(), [&] {
+    const Device& device = context.device();
+    const Operation operation = read_operation(block);
+    const Spec spec = read_spec(block, operation);
+    const Tensors at = read_tensors(block, operation);
+    check(device, operation, spec);
     const Context::Current current(context);
-    moe::plan(context, sizes, at);
-  });
-}
-
-void NativeBackend::permute(const Napi::CallbackInfo& info) {
-  const Context& context = this->context(info);
-  Arguments arguments(info);
-  DispatchSizes sizes = {};
-  sizes.tokens = arguments.small("tokens", kMaxTokens);
-  sizes.topK = arguments.small("topK", kMaxTokens, 1);
-  check_pairs(info, sizes.tokens, sizes.topK);
-  sizes.rowBytes = arguments.integer("rowBytes", kMaxBytes);
-  DispatchPointers at = {};
-  at.x = arguments.pointer("x");
-  at.map = arguments.pointer("map");
-  at.permuteInput = arguments.pointer("permuteInput");
-  guarded(info.Env(), [&] {
-    const Context::Current current(context);
-    moe::permute(context, sizes, at);
-  });
-}
-
-void NativeBackend::dispatch(const Napi::CallbackInfo& info) {
-  Context& context = this->context(info);
-  Arguments arguments(info);
-  DispatchSizes sizes = read_sizes(info, arguments, context);
-  sizes.rowBytes = arguments.integer("rowBytes", kMaxBytes);
-  const DispatchPointers at = read_pointers(arguments);
-  guarded(info.Env(), [&] {
-    const Context::Current current(context);
-    moe::dispatch(context, sizes, at);
-  });
-}
-
-void NativeBackend::reduce(const Napi::CallbackInfo& info) {
-  const Context& context = this->context(info);
-  Arguments arguments(info);
-  ReduceSizes sizes = {};
-  sizes.dtype = static_cast<Float>(arguments.small("dtype", 2));
-  sizes.tokens = arguments.small("tokens", kMaxTokens);
-  sizes.topK = arguments.small("topK", kMaxTokens, 1);
-  sizes.hidden = arguments.integer("hidden", kMaxBytes);
-  sizes.experts = arguments.small("experts", kMaxTokens);
-  sizes.normalise = arguments.flag("normalise");
-  sizes.factor = arguments.number("factor");
-  ReducePointers at = {};
-  at.ffn = arguments.pointer("ffnOut");
-  at.scales = arguments.pointer("scales");
-  at.map = arguments.pointer("map");
-  at.indices = arguments.pointer("indices");
-  at.bias = arguments.pointer("bias");
-  at.out = arguments.pointer("output");
-  check_pairs(info, sizes.tokens, sizes.topK);
-  if (sizes.tokens == 0 || sizes.hidden == 0) return;
-  guarded(info.Env(), [&] {
-    const Context::Current current(context);
-    run_reduce(context.device(), sizes, at, context.stream());
+    const Schedule how = schedule(device, operation, spec, row_alignment(operation, at));
+    const Workspace workspace(context, how.workspace_bytes());
+    moe::run(device, how, at, workspace.address(), context.stream());
   });
 }
 

@@ -1,10 +1,10 @@
-// A backend as JavaScript sees it: memory, streams and the eager operations.
+// A backend as JavaScript sees it: memory, streams and operations.
 #pragma once
 #include <napi.h>
 
 #include <memory>
 
-#include "../launch/dispatch.h"
+#include "../launch/operations.h"
 #include "arguments.h"
 #include "context.h"
 #include "reader.h"
@@ -29,11 +29,8 @@ class NativeBackend : public Napi::ObjectWrap<NativeBackend> {
   void upload(const Napi::CallbackInfo& info);
   Napi::Value read(const Napi::CallbackInfo& info);
   void use_stream(const Napi::CallbackInfo& info);
-  void route(const Napi::CallbackInfo& info);
-  void plan(const Napi::CallbackInfo& info);
-  void permute(const Napi::CallbackInfo& info);
-  void dispatch(const Napi::CallbackInfo& info);
-  void reduce(const Napi::CallbackInfo& info);
+  /** run(block): any operation. */
+  void run(const Napi::CallbackInfo& info);
   void dispose(const Napi::CallbackInfo& info);
 
   Context& context(const Napi::CallbackInfo& info) const;

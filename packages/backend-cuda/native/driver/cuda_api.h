@@ -64,10 +64,10 @@ struct LoadFailure {
   std::string detail;
 };
 
-/** Loads the driver's library once for the process. Null where there is none, or it lacks a function. */
+/** Loads the driver's library once for the process. Null if there is none, or it lacks a function. */
 const Api* load_api(LoadFailure& failure);
 
-/** CUDA's version as the driver states it (13000 for 13.0), even of one that lacks a function; 0 where unknown. */
+/** CUDA's version as the driver states it (13000 for 13.0), even of one that lacks a function; 0 if unknown. */
 int driver_version();
 
 }  // namespace cuda

@@ -1,5 +1,5 @@
 // The part of the CUDA driver's binary interface that is used here. Declared by hand, so that the addon builds without
-// a CUDA toolkit; test/support/abi.cc compares it with cuda.h where there is one.
+// a CUDA toolkit; test/support/abi.cc compares it with cuda.h if there is one.
 #pragma once
 #include <cstddef>
 #include <cstdint>

@@ -18,7 +18,7 @@ using Graph = struct GraphHandle*;
 using GraphExec = struct GraphExecHandle*;
 using GraphNode = struct GraphNodeHandle*;
 
-/** Finds and calls a function of the driver; throws where it fails. */
+/** Finds and calls a function of the driver; throws if it fails. */
 template <class... Parameters>
 void call(Napi::Env env, const char* name, Parameters... parameters) {
   static void* const library = dlopen("libcuda.so.1", RTLD_NOW);

@@ -1,4 +1,5 @@
-// Kernel parameters, shared by the kernels and the host code that fills them in. Plain data, passed by value.
+// Kernel parameters, shared by the kernels and the host code that fills them in. Plain data, passed by value. Addresses are
+// named after the tensors in core's table.
 #pragma once
 #include <cstdint>
 
@@ -6,16 +7,16 @@ namespace moe {
 
 /** Expert of a (token, choice) pair whose index lies outside 0 … E-1: counted nowhere, moved nowhere. */
 constexpr uint32_t kNoExpert = 0xFFFFu;
-/** A tile's pairs are ranked with 16 bits. */
+/** Places in a tile have 16 bits. */
 constexpr uint32_t kMaxTilePairs = 0xFFFFu;
 
-/** Choosing experts: gating [rows, width] to indices and scales [rows, picks]. */
+/** Choosing experts: gatingOutput [rows, width] to topKIndices and expertScalesFloat [rows, picks]. */
 struct RouteArgs {
-  const float* gating;
-  int32_t* indices;
-  float* scales;
-  uint32_t rows;    // tokens; tokens · groups in group routing
-  uint32_t width;   // experts; experts / groups in group routing
+  const float* gatingOutput;
+  int32_t* topKIndices;
+  float* expertScalesFloat;
+  uint32_t rows;    // tokens; tokens · groups with expert groups
+  uint32_t width;   // experts; experts / groups with expert groups
   uint32_t picks;   // choices per row
   uint32_t groups;  // rows per token
   uint32_t scalesAreGating;
@@ -28,30 +29,30 @@ __host__ __device__
 constexpr uint32_t histogram_width(uint32_t experts) { return (experts + 1) & ~1u; }
 
 /**
- * Ranking the pairs of each tile (a run of consecutive pairs) by expert. Work is dealt in rows of `rowPairs`, all
- * of different experts: what one row of gating values gives where it is routed on the way, else single pairs.
- * histogram [tiles, histogram_width]: the tile's pairs per expert. pairs [tokens · topK]: rank << 16 | expert, where rank
- * counts the pairs of the same expert before it in the tile.
+ * Placing the pairs of each tile (a run of consecutive pairs) by expert. Work is dealt in rows of `rowPairs`, all of
+ * different experts: what one row of gatingOutput gives if it is routed on the way, else single pairs.
+ * histogram [tiles, histogram_width]: the tile's pairs per expert. pairs [tokens · topK]: place << 16 | expert, where the
+ * place counts the pairs of the same expert before it in the tile.
  */
 struct TileArgs {
   uint16_t* histogram;
   uint32_t* pairs;
-  const int32_t* indices;  // where the experts come from memory
+  const int32_t* topKIndices;  // if the experts come from memory
   uint32_t experts;
   uint32_t rowPairs;
   uint32_t totalRows;
   uint32_t tileRows;  // in each tile but the last
-  uint32_t passRows;  // ranked at a time: what shared memory holds
+  uint32_t passRows;  // placed at a time: what shared memory holds
   uint32_t warpRows;  // of a pass, for each warp
 };
 
-/** From ranks inside tiles to rows of the permuted tensor. */
-struct PlanArgs {
+/** From places in tiles to rows of permuteInput: the inverse map. */
+struct MapArgs {
   const uint16_t* histogram;
   const uint32_t* pairs;
-  int64_t* counts;   // [experts]
-  int32_t* offsets;  // [experts + 1]
-  int32_t* map;      // [topK, tokens]
+  int64_t* tokenNumsPerExpert;      // [experts]
+  int32_t* expertOffsets;           // [experts + 1]
+  int32_t* permuteIndicesPerToken;  // [topK, tokens]
   uint32_t tiles;
   uint32_t experts;
   uint32_t tokens;
@@ -60,22 +61,22 @@ struct PlanArgs {
   uint32_t blocksPerTile;  // of those that copy rows
 };
 
-/** Copying rows: x [tokens, rowBytes] to out [topK · tokens, rowBytes]. */
+/** Copying rows: x [tokens, rowBytes] to permuteInput [topK · tokens, rowBytes]. */
 struct CopyArgs {
   const char* x;
-  char* out;
+  char* permuteInput;
   uint64_t rowBytes;
   uint32_t parts;      // units a row is cut into
   uint32_t partBytes;  // of each but the last: at most what a warp holds in registers
 };
 
-/** Vectors of a row that a lane holds while it writes them to their places. */
+/** Vectors of a row that a lane holds while it writes them to their rows. */
 constexpr uint32_t kCopyDepth = 4;
 
-/** Rows by an inverse map that is already in memory. */
-struct PermuteArgs {
+/** Moving rows by an inverse map that is already in memory. */
+struct MoveArgs {
   CopyArgs copy;
-  const int32_t* map;  // [topK, tokens]
+  const int32_t* permuteIndicesPerToken;  // [topK, tokens]
   uint32_t tokens;
   uint32_t topK;
 };
@@ -85,8 +86,8 @@ struct RouteTileArgs {
   TileArgs tile;
 };
 
-struct PlaceArgs {
-  PlanArgs plan;
+struct MapAndMoveArgs {
+  MapArgs map;
   CopyArgs copy;
 };
 
@@ -94,9 +95,9 @@ struct PlaceArgs {
 struct DecodeArgs {
   RouteArgs route;
   CopyArgs copy;
-  int64_t* counts;   // [experts]
-  int32_t* offsets;  // [experts + 1]
-  int32_t* map;      // [topK, tokens]
+  int64_t* tokenNumsPerExpert;      // [experts]
+  int32_t* expertOffsets;           // [experts + 1]
+  int32_t* permuteIndicesPerToken;  // [topK, tokens]
   uint32_t experts;
   uint32_t tokens;
   uint32_t topK;
@@ -107,20 +108,20 @@ constexpr uint32_t kMaxDecodePairs = 32;
 constexpr uint32_t kDecodeWarps = 4;
 
 struct ReduceArgs {
-  const void* ffn;      // [topK · tokens, hidden]
-  const float* scales;  // [tokens, topK]
-  const int32_t* map;   // [topK, tokens]
-  const int32_t* indices;  // [tokens, topK]; read only with a bias
-  const void* bias;        // [experts, hidden], or null
-  void* out;               // [tokens, hidden]
-  double factor;
+  const void* ffnOut;                     // [topK · tokens, hidden]
+  const float* expertScalesFloat;         // [tokens, topK]
+  const int32_t* permuteIndicesPerToken;  // [topK, tokens]
+  const int32_t* topKIndices;             // [tokens, topK]; read only with a bias
+  const void* ffn2Bias;                   // [experts, hidden], or null
+  void* output;                           // [tokens, hidden]
   uint64_t hidden;
+  float factor;
+  uint32_t normalise;
   uint32_t tokens;
   uint32_t topK;
   uint32_t experts;
-  uint32_t normalise;
-  uint32_t parts;       // units a token's row is cut into
-  uint32_t partVectors; // of each but the last
+  uint32_t parts;        // units a token's row is cut into
+  uint32_t partVectors;  // of each but the last
 };
 
 }  // namespace moe

@@ -1,10 +1,10 @@
-// Copying rows: each is read once and written to its K places.
+// Copying rows: each is read once and written to its K rows of permuteInput.
 #pragma once
 #include "device.cuh"
 
 namespace moe {
 
-/** No place: the pair's index was out of range. */
+/** The pair has no row: its index is out of range. */
 constexpr uint32_t kNoRow = 0xFFFFFFFFu;
 
 /** Tokens' rows are cut into units; consecutive units are consecutive memory. */
@@ -34,7 +34,7 @@ __device__ __forceinline__ void store_once(char* address, Vector value) {
 
 /**
  * Copies the units first, first + stride, … below `units`, one at a time for each warp, in registers. Loads can begin
- * before it is known where the rows go: `load_first`, then `run`.
+ * before the target rows are known: `load_first`, then `run`.
  */
 template <class Vector>
 class RowCopy {
@@ -48,19 +48,19 @@ class RowCopy {
     if (index < units) load();
   }
 
-  /** `fetch(token, k)` loads what `place(fetched, token, k, part)` makes the row of a choice from, for the first unit. */
+  /** `fetch(token, k)` loads what `locate(fetched, token, k, part)` makes the row of a choice from, for the first unit. */
   template <class Fetch>
   __device__ __forceinline__ void fetch_first(const Fetch& fetch) {
     if (index < units && lane_id() < topK) fetched = fetch(unit.token, lane_id());
   }
 
-  template <class Fetch, class Place>
-  __device__ __forceinline__ void run(const Fetch& fetch, const Place& place) {
+  template <class Fetch, class Locate>
+  __device__ __forceinline__ void run(const Fetch& fetch, const Locate& locate) {
     while (index < units) {
       for (uint32_t firstK = 0; firstK < topK; firstK += 32) {
         const uint32_t k = firstK + lane_id();
         if (firstK != 0 && k < topK) fetched = fetch(unit.token, k);
-        store(min(topK - firstK, 32u), k < topK ? place(fetched, unit.token, k, unit.part) : kNoRow);
+        store(min(topK - firstK, 32u), k < topK ? locate(fetched, unit.token, k, unit.part) : kNoRow);
       }
       index += stride;
       if (index >= units) break;
@@ -94,7 +94,7 @@ class RowCopy {
     for (uint32_t k = 0; k < count; k++) {
       const uint32_t row = __shfl_sync(kFullMask, mine, k);
       if (row == kNoRow) continue;
-      char* target = a.out + row * a.rowBytes + unit.offset;
+      char* target = a.permuteInput + row * a.rowBytes + unit.offset;
 #pragma unroll
       for (int i = 0; i < kCopyDepth; i++) {
         if (offset_of(i) < unit.bytes) store_once<Vector>(target + offset_of(i), values[i]);

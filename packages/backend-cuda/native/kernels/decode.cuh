@@ -6,7 +6,7 @@
 
 namespace moe {
 
-/** Counts and offsets from the warp's pairs. */
+/** tokenNumsPerExpert and expertOffsets from the warp's pairs. */
 __device__ __forceinline__ void store_counts(const DecodeArgs& a, uint32_t expert, uint32_t pairs) {
   for (uint32_t base = 0; base < a.experts + 1; base += 32) {
     const uint32_t column = base + lane_id();
@@ -16,8 +16,8 @@ __device__ __forceinline__ void store_counts(const DecodeArgs& a, uint32_t exper
       count += other == column;
       below += other < column;
     }
-    if (column < a.experts) a.counts[column] = count;
-    if (column <= a.experts) a.offsets[column] = static_cast<int32_t>(below);
+    if (column < a.experts) a.tokenNumsPerExpert[column] = count;
+    if (column <= a.experts) a.expertOffsets[column] = static_cast<int32_t>(below);
   }
 }
 
@@ -28,8 +28,8 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
   const uint32_t pairs = a.tokens * a.topK;
   const uint32_t warp = blockIdx.x * warps_in_block() + warp_id();
   RouteArgs route = a.route;
-  if (warp != 0) route.indices = nullptr;
-  const auto rank = [&] {
+  if (warp != 0) route.topKIndices = nullptr;
+  const auto route_and_map = [&] {
     const auto emit = [=](uint32_t pair, uint32_t expert) { mine[pair] = expert; };
     for (uint32_t first = 0; first < route.rows; first += 32 / LANES) {
       const uint32_t at = first + lane_id() / LANES;
@@ -48,17 +48,17 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
     if (warp != 0) return;
     store_counts(a, expert, pairs);
     const uint32_t token = lane_id() / a.topK, k = lane_id() % a.topK;
-    if (lane_id() < pairs) a.map[k * a.tokens + token] = static_cast<int32_t>(row);
+    if (lane_id() < pairs) a.permuteIndicesPerToken[k * a.tokens + token] = static_cast<int32_t>(row);
   };
   const auto fetch = [&](uint32_t token, uint32_t k) { return mine[token * a.topK + k]; };
-  const auto place = [](uint32_t row, uint32_t, uint32_t, uint32_t) { return row; };
+  const auto locate = [](uint32_t row, uint32_t, uint32_t, uint32_t) { return row; };
   RowCopy<uint4> copy(a.copy, 0, a.topK, warp, a.tokens * a.copy.parts, gridDim.x * warps_in_block());
   grid_wait();
   grid_trigger();
   copy.load_first();
-  rank();
+  route_and_map();
   copy.fetch_first(fetch);
-  copy.run(fetch, place);
+  copy.run(fetch, locate);
 }
 
 }  // namespace moe

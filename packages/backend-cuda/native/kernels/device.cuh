@@ -23,7 +23,7 @@ __device__ __forceinline__ void grid_wait() {
 #endif
 }
 
-/** Lets the next kernel start, to run up to its grid_wait. Only after this kernel's own grid_wait: see place.cuh. */
+/** Lets the next kernel start, to run up to its grid_wait. Only after this kernel's own grid_wait: see map.cuh. */
 __device__ __forceinline__ void grid_trigger() {
 #if __CUDA_ARCH__ >= 900
   asm volatile("griddepcontrol.launch_dependents;" ::: "memory");
@@ -52,9 +52,9 @@ __device__ __forceinline__ float value_of(uint32_t key) {
   return __uint_as_float(key & 0x80000000u ? key ^ 0x80000000u : ~key);
 }
 
-/** Maximum over groups of LANES neighbouring lanes. */
+/** Maximum over teams of LANES neighbouring lanes. */
 template <int LANES>
-__device__ __forceinline__ uint32_t group_max(uint32_t value) {
+__device__ __forceinline__ uint32_t team_max(uint32_t value) {
   constexpr bool kReduces = LANES == 32 && kHasWarpReduce;
   if constexpr (kReduces) {
     return __reduce_max_sync(kFullMask, value);
@@ -65,9 +65,9 @@ __device__ __forceinline__ uint32_t group_max(uint32_t value) {
   }
 }
 
-/** Sum over groups of LANES neighbouring lanes, the same bits in each. */
+/** Sum over teams of LANES neighbouring lanes, the same bits in each. */
 template <int LANES>
-__device__ __forceinline__ float group_sum(float value) {
+__device__ __forceinline__ float team_sum(float value) {
 #pragma unroll
   for (int step = LANES / 2; step > 0; step /= 2) value += __shfl_xor_sync(kFullMask, value, step);
   return value;

@@ -1,7 +1,7 @@
 // Everything the backend launches, in one module. The host finds a kernel by its name (launch/).
 #include "decode.cuh"
+#include "map.cuh"
 #include "place.cuh"
-#include "rank.cuh"
 #include "reduce.cuh"
 #include "route.cuh"
 #include "wide.cuh"
@@ -32,20 +32,20 @@ ROUTING(32, 32)
 
 KERNEL __launch_bounds__(512) route_wide_rows(const __grid_constant__ RouteArgs a) { route_wide(a, sharedMemory); }
 
-KERNEL __launch_bounds__(1024) rank_tiles(const __grid_constant__ TileArgs a) { rank_indices(a, sharedMemory); }
+KERNEL __launch_bounds__(1024) place_tiles(const __grid_constant__ TileArgs a) { place_choices(a, sharedMemory); }
 
-KERNEL __launch_bounds__(1024) place_tiles(const __grid_constant__ PlanArgs a) {
-  place_pairs(a, reinterpret_cast<uint32_t*>(sharedMemory));
+KERNEL __launch_bounds__(1024) map_tiles(const __grid_constant__ MapArgs a) {
+  map_pairs(a, reinterpret_cast<uint32_t*>(sharedMemory));
 }
 
-// With more registers, two blocks that place would leave no room on a multiprocessor for one that still routes, and start
+// With more registers, two blocks that map would leave no room on a multiprocessor for one that still routes, and start
 // only after it: 1 µs later at 1280 tokens.
 #define COPYING(NAME, VECTOR)                                                                 \
-  KERNEL __maxnreg__(48) place_rows_##NAME(const __grid_constant__ PlaceArgs a) {             \
-    place_rows<VECTOR>(a, reinterpret_cast<uint32_t*>(sharedMemory));                         \
+  KERNEL __maxnreg__(48) map_and_move_##NAME(const __grid_constant__ MapAndMoveArgs a) {             \
+    map_and_move_rows<VECTOR>(a, reinterpret_cast<uint32_t*>(sharedMemory));                         \
   }                                                                                           \
-  KERNEL __launch_bounds__(1024) permute_rows_##NAME(const __grid_constant__ PermuteArgs a) { \
-    permute_rows<VECTOR>(a);                                                                  \
+  KERNEL __launch_bounds__(1024) move_rows_##NAME(const __grid_constant__ MoveArgs a) { \
+    move_rows<VECTOR>(a);                                                                  \
   }
 
 COPYING(16, uint4)

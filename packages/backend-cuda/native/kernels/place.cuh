@@ -1,161 +1,165 @@
-// From ranks inside tiles to rows: every block adds up the tiles' histograms for itself, which costs less than a kernel
-// that does it for all. Then each pair's row is base[expert] + rank.
+// Places of the pairs of a tile among those of the same expert: a histogram for each warp, a scan over the warps, no atomics.
 #pragma once
-#include "copy.cuh"
+#include "route.cuh"
 
 namespace moe {
 
-__device__ __forceinline__ void add_halves(uint2& sums, uint32_t word) {
-  sums.x += word & 0xFFFFu;
-  sums.y += word >> 16;
-}
+/** Shared memory of a block that places the pairs of a tile. */
+struct TileMemory {
+  uint32_t width;        // of a histogram
+  uint32_t* pairs;       // [passRows · rowPairs] expert, then place << 16 | expert
+  uint16_t* warpCounts;  // [warps, width]
+  uint16_t* carry;       // [width]: the passes before
 
-/** Adds up the tiles' histograms, two experts a word: all of them, and those before `tile`. */
-__device__ __forceinline__ void add_histograms(const PlanArgs& a, uint32_t tile, uint32_t* totals, uint32_t* before) {
-  // Loads in flight together: written out, because what is left of an unrolled loop would wait for each.
-  constexpr uint32_t kBatch = 8;
-  const uint32_t* const histogram = reinterpret_cast<const uint32_t*>(a.histogram);
-  const uint32_t columns = histogram_width(a.experts) / 2;
-  const uint32_t width = min(columns, blockDim.x);
-  const uint32_t segments = min(blockDim.x / width, (a.tiles + kBatch - 1) / kBatch);
-  const uint32_t segment = threadIdx.x / width;
-  if (segment >= segments) return;
-  // The halves of a word can be added up as they are while their sums fit 16 bits.
-  const bool small = a.tileTokens * a.topK * kBatch <= 0xFFFFu;
-  for (uint32_t column = threadIdx.x % width; column < columns; column += width) {
-    uint2 total = {}, earlier = {};
-    for (uint32_t first = segment; first < a.tiles; first += kBatch * segments) {
-      uint32_t words[kBatch];
-#pragma unroll
-      for (uint32_t i = 0; i < kBatch; i++) {
-        const uint32_t from = first + i * segments;
-        words[i] = from < a.tiles ? histogram[static_cast<uint64_t>(from) * columns + column] : 0;
-      }
-      uint32_t sum = 0, sumEarlier = 0;
-#pragma unroll
-      for (uint32_t i = 0; i < kBatch; i++) {
-        sum += words[i];
-        if (first + i * segments < tile) sumEarlier += words[i];
-        if (small && i + 1 < kBatch) continue;
-        add_halves(total, sum);
-        add_halves(earlier, sumEarlier);
-        sum = sumEarlier = 0;
-      }
-    }
-    // Integer sums: no order of the atomics shows.
-    atomicAdd(&totals[column * 2], total.x);
-    atomicAdd(&totals[column * 2 + 1], total.y);
-    atomicAdd(&before[column * 2], earlier.x);
-    atomicAdd(&before[column * 2 + 1], earlier.y);
+  __device__ TileMemory(char* memory, const TileArgs& a) : width(histogram_width(a.experts)) {
+    pairs = reinterpret_cast<uint32_t*>(memory);
+    warpCounts = reinterpret_cast<uint16_t*>(pairs + a.passRows * a.rowPairs);
+    carry = warpCounts + warps_in_block() * width;
+  }
+};
+
+/** The pairs begin … end-1 of the pass, all of this warp: 32 at a time, in order. `distinct`: no two share an expert. */
+__device__ __forceinline__ void place_in_warp(uint32_t* pairs, uint16_t* counts, uint32_t begin, uint32_t end,
+                                             bool distinct) {
+  for (uint32_t first = begin; first < end; first += 32) {
+    const uint32_t i = first + lane_id();
+    const uint32_t expert = i < end ? pairs[i] : kNoExpert;
+    const uint32_t peers = distinct ? 1u << lane_id() : __match_any_sync(kFullMask, expert);
+    const uint32_t before = __popc(peers & ((1u << lane_id()) - 1));
+    const uint32_t base = expert == kNoExpert ? 0 : counts[expert];
+    __syncwarp();
+    if (before == 0 && expert != kNoExpert) counts[expert] = static_cast<uint16_t>(base + __popc(peers));
+    if (i < end) pairs[i] = (base + before) << 16 | expert;
+    __syncwarp();
   }
 }
 
-__device__ __forceinline__ void clear_bases(const PlanArgs& a, uint32_t* totals, uint32_t* bases) {
-  for (uint32_t expert = threadIdx.x; expert < histogram_width(a.experts); expert += blockDim.x) {
-    totals[expert] = 0;
-    bases[expert] = 0;
-  }
-  __syncthreads();
-}
-
-/** Σ of `value` over the threads before this one: all threads of the block. `warpSums` [32]. */
-__device__ __forceinline__ uint32_t block_exclusive_sum(uint32_t value, uint32_t* warpSums) {
-  const uint32_t inclusive = warp_inclusive_scan(value);
-  if (lane_id() == 31) warpSums[warp_id()] = inclusive;
-  __syncthreads();
-  const uint32_t warpSum = lane_id() < warp_id() ? warpSums[lane_id()] : 0;
-  return warp_sum(warpSum) + inclusive - value;
-}
-
-/** The first row of each expert's pairs in `tile`, in cleared shared memory. The first block stores counts and offsets. */
-__device__ inline void tile_bases(const PlanArgs& a, uint32_t tile, uint32_t* totals, uint32_t* bases) {
-  const bool stores = blockIdx.x == 0;
-  add_histograms(a, tile, totals, bases);
-  __syncthreads();
-  __shared__ uint32_t warpSums[32];
-  __shared__ uint32_t offset;  // of the experts that come next
-  for (uint32_t base = 0; base < a.experts; base += blockDim.x) {
-    const uint32_t expert = base + threadIdx.x;
-    const uint32_t count = expert < a.experts ? totals[expert] : 0;
-    // Read before the barrier inside the sum, written after it.
-    const uint32_t begin = base == 0 ? 0 : offset;
-    const uint32_t first = begin + block_exclusive_sum(count, warpSums);
-    if (expert < a.experts) {
-      bases[expert] += first;
-      if (stores) {
-        a.counts[expert] = count;
-        a.offsets[expert] = static_cast<int32_t>(first);
-        if (expert == a.experts - 1) a.offsets[a.experts] = static_cast<int32_t>(first + count);
+/** Turns each warp's counts into the number of pairs before that warp, earlier passes included; two experts at a time. */
+__device__ __forceinline__ void scan_warps(const TileMemory& m) {
+  // Loads ahead of stores, which the compiler cannot know to be apart.
+  constexpr uint32_t kAhead = 8;
+  const uint32_t columns = m.width / 2;
+  uint32_t* const warpCounts = reinterpret_cast<uint32_t*>(m.warpCounts);
+  uint32_t* const carry = reinterpret_cast<uint32_t*>(m.carry);
+  for (uint32_t column = threadIdx.x; column < columns; column += blockDim.x) {
+    uint32_t running = carry[column];
+    for (uint32_t first = 0; first < warps_in_block(); first += kAhead) {
+      uint32_t counts[kAhead];
+#pragma unroll
+      for (uint32_t i = 0; i < kAhead; i++) {
+        counts[i] = first + i < warps_in_block() ? warpCounts[(first + i) * columns + column] : 0;
+      }
+#pragma unroll
+      for (uint32_t i = 0; i < kAhead; i++) {
+        if (first + i < warps_in_block()) warpCounts[(first + i) * columns + column] = running;
+        running += counts[i];
       }
     }
-    if (threadIdx.x == blockDim.x - 1) offset = first + count;
+    carry[column] = running;
+  }
+}
+
+__device__ __forceinline__ void clear_counts(uint16_t* counts, uint32_t width, uint32_t first, uint32_t stride) {
+  for (uint32_t i = first; i < width / 2; i += stride) reinterpret_cast<uint32_t*>(counts)[i] = 0;
+}
+
+/**
+ * Places the pairs of one tile. `ready()` is called once, before anything in memory is touched. `fill(firstRow, endRow, pairs)` writes
+ * the experts of these rows' pairs. `store(pair, packed)` gets them with their places.
+ */
+template <class Ready, class Fill, class Store>
+__device__ __forceinline__ void place_tile(const TileMemory& m, const TileArgs& a, uint32_t tile, const Ready& ready,
+                                          const Fill& fill, const Store& store) {
+  const uint32_t tileBegin = tile * a.tileRows;
+  const uint32_t tileEnd = min(tileBegin + a.tileRows, a.totalRows);
+  uint16_t* const counts = m.warpCounts + warp_id() * m.width;
+  clear_counts(m.carry, m.width, threadIdx.x, blockDim.x);
+  clear_counts(counts, m.width, lane_id(), 32);
+  ready();
+  for (uint32_t pass = tileBegin; pass < tileEnd; pass += a.passRows) {
+    const uint32_t passEnd = min(pass + a.passRows, tileEnd);
+    const uint32_t firstRow = min(pass + warp_id() * a.warpRows, passEnd);
+    const uint32_t endRow = min(firstRow + a.warpRows, passEnd);
+    const uint32_t begin = (firstRow - pass) * a.rowPairs;
+    const uint32_t end = (endRow - pass) * a.rowPairs;
+    if (pass != tileBegin) {
+      __syncthreads();
+      clear_counts(counts, m.width, lane_id(), 32);
+    }
+    fill(firstRow, endRow, m.pairs + begin);
+    __syncwarp();
+    place_in_warp(m.pairs, counts, begin, end, endRow - firstRow <= 1);
     __syncthreads();
+    scan_warps(m);
+    __syncthreads();
+    const uint32_t firstPair = pass * a.rowPairs;
+    for (uint32_t i = begin + lane_id(); i < end; i += 32) {
+      const uint32_t packed = m.pairs[i];
+      const uint32_t expert = packed & 0xFFFFu;
+      store(firstPair + i, expert == kNoExpert ? packed : packed + (static_cast<uint32_t>(counts[expert]) << 16));
+    }
   }
 }
 
-__device__ __forceinline__ uint32_t row_of(uint32_t packed, const uint32_t* bases) {
-  const uint32_t expert = packed & 0xFFFFu;
-  return expert == kNoExpert ? kNoRow : bases[expert] + (packed >> 16);
-}
+/** Experts of routed rows: the warp routes them. */
+template <int LANES, int VALUES>
+struct RouteFill {
+  const RouteArgs& route;
 
-/** Counts, offsets and the inverse map; a block for each tile. */
-__device__ __forceinline__ void place_pairs(const PlanArgs& a, uint32_t* memory) {
-  uint32_t* const bases = memory + histogram_width(a.experts);
-  clear_bases(a, memory, bases);
-  grid_wait();
-  grid_trigger();
-  tile_bases(a, blockIdx.x, memory, bases);
-  const uint64_t begin = static_cast<uint64_t>(blockIdx.x) * a.tileTokens * a.topK;
-  const uint64_t end = min(begin + static_cast<uint64_t>(a.tileTokens) * a.topK,
-                           static_cast<uint64_t>(a.tokens) * a.topK);
-  for (uint64_t pair = begin + threadIdx.x; pair < end; pair += blockDim.x) {
-    const uint32_t token = static_cast<uint32_t>(pair / a.topK);
-    const uint32_t k = static_cast<uint32_t>(pair - static_cast<uint64_t>(token) * a.topK);
-    a.map[static_cast<uint64_t>(k) * a.tokens + token] = static_cast<int32_t>(row_of(a.pairs[pair], bases));
+  __device__ __forceinline__ void operator()(uint32_t firstRow, uint32_t endRow, uint32_t* pairs) const {
+    const uint32_t firstPair = firstRow * route.picks;
+    const auto emit = [=](uint32_t pair, uint32_t expert) { pairs[pair - firstPair] = expert; };
+    for (uint32_t first = firstRow; first < endRow; first += 32 / LANES) {
+      const uint32_t row = first + lane_id() / LANES;
+      route_row<LANES, VALUES>(route, row, row < endRow, emit);
+    }
   }
+};
+
+/** Experts that are in memory already; whatever is no expert is marked. A row is a pair. */
+struct IndexFill {
+  const TileArgs& tile;
+
+  __device__ __forceinline__ void operator()(uint32_t firstPair, uint32_t endPair, uint32_t* pairs) const {
+    for (uint32_t i = lane_id(); i < endPair - firstPair; i += 32) {
+      const uint32_t expert = static_cast<uint32_t>(tile.topKIndices[firstPair + i]);
+      pairs[i] = expert < tile.experts ? expert : kNoExpert;
+    }
+  }
+};
+
+/** Two counts a word. */
+__device__ __forceinline__ void store_histogram(const TileMemory& m, const TileArgs& a, uint32_t tile) {
+  const uint32_t columns = m.width / 2;
+  uint32_t* const target = reinterpret_cast<uint32_t*>(a.histogram) + static_cast<uint64_t>(tile) * columns;
+  for (uint32_t i = threadIdx.x; i < columns; i += blockDim.x) target[i] = reinterpret_cast<uint32_t*>(m.carry)[i];
 }
 
-/** The same, and the rows of x go to their places. */
-template <class Vector>
-__device__ __forceinline__ void place_rows(const PlaceArgs& args, uint32_t* memory) {
-  const PlanArgs& a = args.plan;
-  uint32_t* const bases = memory + histogram_width(a.experts);
-  const uint32_t tile = blockIdx.x / a.blocksPerTile;
-  const uint32_t firstToken = tile * a.tileTokens;
-  const uint32_t tokens = min(a.tileTokens, a.tokens - firstToken);
-  const uint32_t warp = (blockIdx.x % a.blocksPerTile) * warps_in_block() + warp_id();
-  const auto fetch = [&](uint32_t token, uint32_t k) { return a.pairs[static_cast<uint64_t>(token) * a.topK + k]; };
-  const auto place = [&](uint32_t packed, uint32_t token, uint32_t k, uint32_t part) {
-    const uint32_t row = row_of(packed, bases);
-    if (part == 0) a.map[static_cast<uint64_t>(k) * a.tokens + token] = static_cast<int32_t>(row);
-    return row;
-  };
-  RowCopy<Vector> copy(args.copy, firstToken, a.topK, warp, tokens * args.copy.parts,
-                              a.blocksPerTile * warps_in_block());
-  copy.load_first();
-  clear_bases(a, memory, bases);
-  grid_wait();
-  grid_trigger();
-  copy.fetch_first(fetch);
-  tile_bases(a, tile, memory, bases);
-  copy.run(fetch, place);
+struct WaitForGrid {
+  __device__ __forceinline__ void operator()() const {
+    grid_wait();
+    grid_trigger();
+  }
+};
+
+struct StorePairs {
+  uint32_t* pairs;
+  __device__ __forceinline__ void operator()(uint32_t pair, uint32_t packed) const { pairs[pair] = packed; }
+};
+
+/** A tile for each block: routes its rows and places their choices. */
+template <int LANES, int VALUES>
+__device__ __forceinline__ void route_tile(const RouteTileArgs& a, char* memory) {
+  const TileMemory m(memory, a.tile);
+  place_tile(m, a.tile, blockIdx.x, WaitForGrid(), RouteFill<LANES, VALUES>{a.route}, StorePairs{a.tile.pairs});
+  store_histogram(m, a.tile, blockIdx.x);
 }
 
-/** Rows by a map in memory, which may hold anything. */
-template <class Vector>
-__device__ __forceinline__ void permute_rows(const PermuteArgs& a) {
-  const uint32_t rows = a.tokens * a.topK;
-  const auto fetch = [&](uint32_t token, uint32_t k) {
-    return static_cast<uint32_t>(a.map[static_cast<uint64_t>(k) * a.tokens + token]);
-  };
-  const auto place = [&](uint32_t row, uint32_t, uint32_t, uint32_t) { return row < rows ? row : kNoRow; };
-  RowCopy<Vector> copy(a.copy, 0, a.topK, blockIdx.x * warps_in_block() + warp_id(), a.tokens * a.copy.parts,
-                              gridDim.x * warps_in_block());
-  copy.load_first();
-  grid_wait();
-  grid_trigger();
-  copy.fetch_first(fetch);
-  copy.run(fetch, place);
+/** A tile for each block: places choices that are in memory. */
+__device__ __forceinline__ void place_choices(const TileArgs& a, char* memory) {
+  const TileMemory m(memory, a);
+  place_tile(m, a, blockIdx.x, WaitForGrid(), IndexFill{a}, StorePairs{a.pairs});
+  store_histogram(m, a, blockIdx.x);
 }
 
 }  // namespace moe

@@ -1,4 +1,6 @@
-// The weighted sum of each token's rows: a gather, float32 sums in the order of the choices, rounded once.
+// The weighted sum of each token's rows: a gather, summed in the order of the choices. Every operation is rounded to float32
+// by itself, so the arithmetic is written with intrinsics, which the compiler does not fuse; the result is rounded once more,
+// to the dtype.
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
@@ -38,35 +40,39 @@ struct Elements {
 
 /** A choice of a token, as its lane holds it. */
 struct Choice {
-  uint32_t row;     // of ffn; kNoRow where an index is out of range
-  uint32_t expert;  // of the bias
+  uint32_t row;     // of ffnOut; kNoRow if an index is out of range
+  uint32_t expert;  // of ffn2Bias
   float weight;
 };
 
-/** Weights are rounded to float32 once. `norm` is 0 where the token's scales are to be normalised but sum to 0. */
-__device__ __forceinline__ Choice load_choice(const ReduceArgs& a, uint32_t token, uint32_t k, double norm) {
+/** `norm`: what sum_scales gives. */
+__device__ __forceinline__ float weight_of(const ReduceArgs& a, float scale, float norm) {
+  if (a.normalise) scale = norm == 0.0f ? 0.0f : __fdiv_rn(scale, norm);
+  return __fmul_rn(scale, a.factor);
+}
+
+__device__ __forceinline__ Choice load_choice(const ReduceArgs& a, uint32_t token, uint32_t k, float norm) {
   Choice choice = {kNoRow, 0, 0.0f};
   if (k >= a.topK) return choice;
   const uint64_t pair = static_cast<uint64_t>(token) * a.topK + k;
-  choice.row = static_cast<uint32_t>(a.map[static_cast<uint64_t>(k) * a.tokens + token]);
-  if (a.bias != nullptr) {
-    choice.expert = static_cast<uint32_t>(a.indices[pair]);
-    if (choice.expert >= a.experts) choice.row = kNoRow;
-  }
-  if (choice.row >= a.tokens * a.topK || norm == 0) choice.row = kNoRow;
-  else choice.weight = static_cast<float>(a.normalise ? a.scales[pair] / norm * a.factor : a.scales[pair] * a.factor);
+  const uint32_t row = static_cast<uint32_t>(a.permuteIndicesPerToken[static_cast<uint64_t>(k) * a.tokens + token]);
+  const float scale = a.expertScalesFloat[pair];
+  if (a.ffn2Bias != nullptr) choice.expert = static_cast<uint32_t>(a.topKIndices[pair]);
+  if (row >= a.tokens * a.topK || (a.ffn2Bias != nullptr && choice.expert >= a.experts)) return choice;
+  choice.row = row;
+  choice.weight = weight_of(a, scale, norm);
   return choice;
 }
 
-/** Σ of the token's scales in float32 and in order of k, the same in every lane: backends agree where it is 0. */
+/** Σ of the token's scales in order of k, the same in every lane. */
 __device__ __forceinline__ float sum_scales(const ReduceArgs& a, uint32_t token) {
-  const float* const scales = a.scales + static_cast<uint64_t>(token) * a.topK;
+  const float* const scales = a.expertScalesFloat + static_cast<uint64_t>(token) * a.topK;
   float sum = 0.0f;
   for (uint32_t first = 0; first < a.topK; first += 32) {
     const uint32_t k = first + lane_id();
     const float mine = k < a.topK ? scales[k] : 0.0f;
     const uint32_t count = min(a.topK - first, 32u);
-    for (uint32_t lane = 0; lane < count; lane++) sum += __shfl_sync(kFullMask, mine, lane);
+    for (uint32_t lane = 0; lane < count; lane++) sum = __fadd_rn(sum, __shfl_sync(kFullMask, mine, lane));
   }
   return sum;
 }
@@ -77,8 +83,8 @@ __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& m
                                             bool inside, float (&sums)[COUNT]) {
   using Pack = Elements<Float, COUNT>;
   using Raw = typename Pack::Raw;
-  const Float* const ffn = static_cast<const Float*>(a.ffn);
-  const Float* const bias = static_cast<const Float*>(a.bias);
+  const Float* const ffn = static_cast<const Float*>(a.ffnOut);
+  const Float* const bias = static_cast<const Float*>(a.ffn2Bias);
   for (uint32_t first = 0; first < choices; first += BATCH) {
     Pack rows[BATCH];
     Pack biases[BATCH];
@@ -99,8 +105,8 @@ __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& m
 #pragma unroll
       for (int i = 0; i < COUNT; i++) {
         float value = widen(rows[b].values[i]);
-        if (BIAS) value += widen(biases[b].values[i]);
-        sums[i] = fmaf(weight, value, sums[i]);
+        if (BIAS) value = __fadd_rn(value, widen(biases[b].values[i]));
+        sums[i] = __fadd_rn(sums[i], __fmul_rn(weight, value));
       }
     }
   }
@@ -117,7 +123,7 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
     const uint32_t token = static_cast<uint32_t>(unit / a.parts);
     const uint64_t begin = (unit - static_cast<uint64_t>(token) * a.parts) * a.partVectors * COUNT;
     const uint64_t end = min(begin + static_cast<uint64_t>(a.partVectors) * COUNT, a.hidden);
-    const double norm = a.normalise ? sum_scales(a, token) : 1.0;
+    const float norm = a.normalise ? sum_scales(a, token) : 1.0f;
     Choice mine = load_choice(a, token, lane_id(), norm);
     for (uint64_t step = begin; step < end; step += 32 * COUNT) {
       const uint64_t element = step + lane_id() * COUNT;
@@ -130,7 +136,7 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
       Pack pack;
 #pragma unroll
       for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(sums[i]);
-      __stcs(reinterpret_cast<typename Pack::Raw*>(static_cast<Float*>(a.out) + token * a.hidden + element), pack.raw);
+      __stcs(reinterpret_cast<typename Pack::Raw*>(static_cast<Float*>(a.output) + token * a.hidden + element), pack.raw);
     }
   }
 }

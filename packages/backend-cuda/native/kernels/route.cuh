@@ -1,4 +1,4 @@
-// Choosing the experts of a row with a group of lanes, the row's gating values in registers.
+// Choosing the experts of a row with a team of lanes, the row's gating values in registers.
 #pragma once
 #include "device.cuh"
 
@@ -9,7 +9,7 @@ struct NoPairs {
   __device__ void operator()(uint32_t, uint32_t) const {}
 };
 
-/** Lane `lane` of the group holds values lane · VALUES … of the row; beyond the row, the key 0. */
+/** Lane `lane` of the team holds values lane · VALUES … of the row; beyond the row, the key 0. */
 template <int VALUES>
 __device__ __forceinline__ void load_keys(const float* row, uint32_t width, uint32_t lane, uint32_t (&keys)[VALUES]) {
   const uint32_t first = lane * VALUES;
@@ -78,7 +78,7 @@ struct SortedRuns {
     return best;
   }
 
-  /** Position of the first of the lane's values that has this key, its largest; taken out where `owns`. */
+  /** Position of the first of the lane's values that has this key, its largest; taken out if `owns`. */
   __device__ __forceinline__ uint32_t take(uint32_t key, bool owns) {
     uint32_t position = 0;
     bool found = false;
@@ -113,24 +113,24 @@ __device__ __forceinline__ float sum_exp(const uint32_t (&keys)[VALUES], float m
 }
 
 /**
- * Routes one row with LANES lanes, LANES · VALUES ≥ width. All lanes of the warp take part; those of a group whose row
- * is not `active` store nothing, nor does any where `indices` is null. `emit(pair, expert)` is called for each choice.
+ * Routes one row with LANES lanes, LANES · VALUES ≥ width. All lanes of the warp take part; those of a team whose row
+ * is not `active` store nothing, nor does any if `topKIndices` is null. `emit(pair, expert)` is called for each choice.
  */
 template <int LANES, int VALUES, class Emit>
 __device__ __forceinline__ void route_row(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
   const uint32_t lane = lane_id() & (LANES - 1);
-  const uint32_t groupMask = LANES == 32 ? kFullMask : ((1u << (LANES & 31)) - 1) << (lane_id() - lane);
-  const uint32_t lowerLanes = groupMask & ((1u << lane_id()) - 1);
-  const float* values = a.gating + static_cast<uint64_t>(row) * a.width;
+  const uint32_t teamMask = LANES == 32 ? kFullMask : ((1u << (LANES & 31)) - 1) << (lane_id() - lane);
+  const uint32_t lowerLanes = teamMask & ((1u << lane_id()) - 1);
+  const float* values = a.gatingOutput + static_cast<uint64_t>(row) * a.width;
   uint32_t keys[VALUES];
   load_keys(values, active ? a.width : 0, lane, keys);
 
   SortedRuns<VALUES> runs(keys);
   uint32_t mine = runs.largest();
-  uint32_t top = group_max<LANES>(mine);
+  uint32_t top = team_max<LANES>(mine);
   const float maximum = value_of(top);
   // Before the choices take values away.
-  const float sum = a.scalesAreGating ? 1.0f : group_sum<LANES>(sum_exp(runs.keys, maximum));
+  const float sum = a.scalesAreGating ? 1.0f : team_sum<LANES>(sum_exp(runs.keys, maximum));
   const uint32_t firstExpert = a.groups == 1 ? 0 : row % a.groups * a.width;
   for (uint32_t first = 0; first < a.picks; first += LANES) {
     const uint32_t count = min(a.picks - first, static_cast<uint32_t>(LANES));
@@ -143,8 +143,8 @@ __device__ __forceinline__ void route_row(const RouteArgs& a, uint32_t row, bool
       const uint32_t position = lane * VALUES + runs.take(top, owns);
       // The next maximum is under way while the choice goes to the lane that keeps it.
       mine = runs.largest();
-      const uint32_t next = group_max<LANES>(mine);
-      const uint32_t column = __shfl_sync(kFullMask, position, __ffs(candidates & groupMask) - 1);
+      const uint32_t next = team_max<LANES>(mine);
+      const uint32_t column = __shfl_sync(kFullMask, position, __ffs(candidates & teamMask) - 1);
       keptKey = lane == slot ? top : keptKey;
       keptColumn = lane == slot ? column : keptColumn;
       top = next;
@@ -153,23 +153,23 @@ __device__ __forceinline__ void route_row(const RouteArgs& a, uint32_t row, bool
     const uint32_t pair = row * a.picks + first + lane;
     const uint32_t expert = firstExpert + keptColumn;
     emit(pair, expert);
-    if (a.indices == nullptr) continue;
-    a.indices[pair] = static_cast<int32_t>(expert);
+    if (a.topKIndices == nullptr) continue;
+    a.topKIndices[pair] = static_cast<int32_t>(expert);
     // The key has lost the sign of -0, so a gating value that is itself the scale is read again.
-    a.scales[pair] = a.scalesAreGating ? __uint_as_float(clean_bits(__float_as_uint(values[keptColumn])))
+    a.expertScalesFloat[pair] = a.scalesAreGating ? __uint_as_float(clean_bits(__float_as_uint(values[keptColumn])))
                                        : __fdividef(expf(value_of(keptKey) - maximum), sum);
   }
 }
 
-/** A group for each row, grid-stride. */
+/** A team for each row, grid-stride. */
 template <int LANES, int VALUES>
 __device__ __forceinline__ void route_all(const RouteArgs& a) {
-  constexpr uint32_t kGroups = 32 / LANES;
+  constexpr uint32_t kTeams = 32 / LANES;
   grid_wait();
   grid_trigger();
   const uint32_t warp = blockIdx.x * warps_in_block() + warp_id();
-  const uint32_t stride = gridDim.x * warps_in_block() * kGroups;
-  for (uint32_t first = warp * kGroups; first < a.rows; first += stride) {
+  const uint32_t stride = gridDim.x * warps_in_block() * kTeams;
+  for (uint32_t first = warp * kTeams; first < a.rows; first += stride) {
     const uint32_t row = first + lane_id() / LANES;
     route_row<LANES, VALUES>(a, row, row < a.rows, NoPairs());
   }

@@ -20,10 +20,10 @@ struct WideMemory {
 /** Maximum over the block. All threads. */
 __device__ inline uint32_t block_max(uint32_t value) {
   __shared__ uint32_t warpMaxima[32];
-  value = group_max<32>(value);
+  value = team_max<32>(value);
   if (lane_id() == 0) warpMaxima[warp_id()] = value;
   __syncthreads();
-  value = group_max<32>(lane_id() < warps_in_block() ? warpMaxima[lane_id()] : 0);
+  value = team_max<32>(lane_id() < warps_in_block() ? warpMaxima[lane_id()] : 0);
   __syncthreads();
   return value;
 }
@@ -31,10 +31,10 @@ __device__ inline uint32_t block_max(uint32_t value) {
 /** Sum over the block in a fixed order. All threads. */
 __device__ inline float block_sum(float value) {
   __shared__ float warpSums[32];
-  value = group_sum<32>(value);
+  value = team_sum<32>(value);
   if (lane_id() == 0) warpSums[warp_id()] = value;
   __syncthreads();
-  value = group_sum<32>(lane_id() < warps_in_block() ? warpSums[lane_id()] : 0.0f);
+  value = team_sum<32>(lane_id() < warps_in_block() ? warpSums[lane_id()] : 0.0f);
   __syncthreads();
   return value;
 }
@@ -131,7 +131,7 @@ __device__ inline void route_wide(const RouteArgs& a, char* memory) {
   uint32_t padded = 1;
   while (padded < a.picks) padded *= 2;
   for (uint64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* values = a.gating + row * a.width;
+    const float* values = a.gatingOutput + row * a.width;
     uint32_t best = 0;
     for (uint32_t i = threadIdx.x; i < a.width; i += blockDim.x) {
       const uint32_t key = key_of(__float_as_uint(values[i]));
@@ -151,8 +151,8 @@ __device__ inline void route_wide(const RouteArgs& a, char* memory) {
     const uint32_t firstExpert = static_cast<uint32_t>(row % a.groups) * a.width;
     for (uint32_t k = threadIdx.x; k < a.picks; k += blockDim.x) {
       const uint32_t column = m.chosen[k];
-      a.indices[row * a.picks + k] = static_cast<int32_t>(firstExpert + column);
-      a.scales[row * a.picks + k] = a.scalesAreGating
+      a.topKIndices[row * a.picks + k] = static_cast<int32_t>(firstExpert + column);
+      a.expertScalesFloat[row * a.picks + k] = a.scalesAreGating
                                         ? __uint_as_float(clean_bits(__float_as_uint(values[column])))
                                         : expf(value_of(m.keys[column]) - maximum) / sum;
     }

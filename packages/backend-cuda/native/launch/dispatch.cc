@@ -1,148 +1,128 @@
 #include "dispatch.h"
 
 #include "arithmetic.h"
-#include "places.h"
-#include "route.h"
 
 namespace moe {
 
 namespace {
 
-/** From so many bytes of output on, copying in the order of the tokens is worth a kernel of its own that places. */
+/** From so many bytes of output on, moving rows in the order of the tokens is worth a kernel of its own that maps. */
 constexpr uint64_t kLargeOutput = 64ull << 20;
 
-CopyArgs copy_args(const CopyPlan& plan, const DispatchSizes& s, const DispatchPointers& at) {
-  return {reinterpret_cast<const char*>(at.x), reinterpret_cast<char*>(at.permuteInput), s.rowBytes, plan.parts,
-          plan.partBytes};
-}
+uint64_t output_bytes(const Spec& s) { return static_cast<uint64_t>(s.tokens) * s.topK * row_bytes(s); }
 
-uint64_t output_bytes(const DispatchSizes& s) { return static_cast<uint64_t>(s.tokens) * s.topK * s.rowBytes; }
-
-uint32_t vector_bytes(const DispatchSizes& s, uint32_t alignment) {
-  const uint64_t bits = s.rowBytes | alignment;
-  return static_cast<uint32_t>(std::min<uint64_t>(16, bits & (~bits + 1)));
-}
-
-/** Cuts rows into parts that a warp holds in registers, and further, so that few tokens still keep `warps` busy. */
-void cut_rows(CopyPlan& plan, const DispatchSizes& s, uint64_t warps, uint32_t vector) {
-  const uint64_t unit = 32 * vector;
-  const uint64_t useful = std::min(warps / s.tokens, s.rowBytes / unit);
-  const uint64_t parts = std::max({uint64_t{1}, useful, ceil_div(s.rowBytes, unit * kCopyDepth)});
-  plan.partBytes = static_cast<uint32_t>(std::max(unit, round_up(ceil_div(s.rowBytes, parts), unit)));
-  plan.parts = static_cast<uint32_t>(std::max<uint64_t>(1, ceil_div(s.rowBytes, plan.partBytes)));
-}
-
-bool fits_decode(const DispatchPlan& plan, uint32_t alignment) {
-  const DispatchSizes& s = plan.sizes;
-  return vector_bytes(s, alignment) == 16 && in_registers(plan.route) &&
+bool fits_decode(const Spec& s, const RouteSchedule& route, uint32_t alignment) {
+  return vector_bytes(s, alignment) == 16 && in_registers(route) &&
          static_cast<uint64_t>(s.tokens) * s.topK <= kMaxDecodePairs &&
-         plan.route.rows <= 2 * lane_shape(plan.route.width).rowsPerWarp();
+         route.rows <= 2 * lane_shape(route.width).rowsPerWarp();
 }
 
-void plan_decode(const Device& device, DispatchPlan& plan) {
-  const DispatchSizes& s = plan.sizes;
-  cut_rows(plan.copy, s, static_cast<uint64_t>(device.multiprocessors) * kDecodeWarps, 16);
-  Launch& how = plan.copy.launch;
+Path path_of(const Spec& s, uint32_t alignment) {
+  if (fits_decode(s, describe_route(s), alignment)) return Path::kDecode;
+  return output_bytes(s) >= kLargeOutput ? Path::kStages : Path::kFused;
+}
+
+void schedule_decode(const Device& device, const Spec& s, DispatchSchedule& schedule) {
+  cut_rows(schedule.move, s, static_cast<uint64_t>(device.multiprocessors) * kDecodeWarps, 16);
+  Launch& how = schedule.move.launch;
   how.block = kDecodeWarps * 32;
-  how.grid = static_cast<uint32_t>(
-      std::min<uint64_t>(device.multiprocessors, ceil_div(static_cast<uint64_t>(s.tokens) * plan.copy.parts, kDecodeWarps)));
+  how.grid = static_cast<uint32_t>(std::min<uint64_t>(
+      device.multiprocessors, ceil_div(static_cast<uint64_t>(s.tokens) * schedule.move.parts, kDecodeWarps)));
   how.overlaps = true;
-  how.function = find_kernel(device, shape_name("decode_", lane_shape(plan.route.width)));
+  how.function = find_kernel(device, shape_name("decode_", lane_shape(schedule.route.width)));
 }
 
-void plan_fused(const Device& device, DispatchPlan& plan, uint32_t alignment) {
-  const DispatchSizes& s = plan.sizes;
-  TilePlan& tile = plan.tile;
+void schedule_fused(const Device& device, const Spec& s, DispatchSchedule& schedule, uint32_t alignment) {
+  TileSchedule& tile = schedule.tile;
   const uint32_t vector = vector_bytes(s, alignment);
-  cut_rows(plan.copy, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
+  cut_rows(schedule.move, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
   // A unit for each warp, but not so many blocks that their own adding up of the tiles costs more than they bring.
   constexpr uint64_t kWarps = 16;
-  const uint64_t units = static_cast<uint64_t>(tile.tileTokens) * plan.copy.parts;
+  const uint64_t units = static_cast<uint64_t>(tile.tileTokens) * schedule.move.parts;
   tile.blocksPerTile =
       static_cast<uint32_t>(std::min(ceil_div(units, kWarps), ceil_div(device.multiprocessors * 2, tile.tiles)));
-  Launch& how = plan.copy.launch;
+  Launch& how = schedule.move.launch;
   how.block = kWarps * 32;
   how.grid = tile.tiles * tile.blocksPerTile;
-  how.sharedBytes = place_bytes(s);
+  how.sharedBytes = map_shared_bytes(s);
   how.overlaps = true;
-  how.function = find_kernel(device, "place_rows_" + std::to_string(vector));
+  how.function = find_kernel(device, "map_and_move_" + std::to_string(vector));
+}
+
+DispatchSchedule schedule_path(const Device& device, const Spec& s, uint32_t alignment, Path path) {
+  DispatchSchedule schedule = {};
+  schedule.path = path;
+  schedule.route = describe_route(s);
+  if (path == Path::kDecode) {
+    schedule_decode(device, s, schedule);
+    return schedule;
+  }
+  const bool placesWhileRouting = in_registers(schedule.route);
+  if (!placesWhileRouting) schedule.route = schedule_route(device, s);
+  schedule.tile = schedule_tiles(device, s, placesWhileRouting ? &schedule.route : nullptr);
+  if (path == Path::kFused) {
+    schedule_fused(device, s, schedule, alignment);
+    return schedule;
+  }
+  schedule_map(device, s, schedule.tile);
+  schedule.move = schedule_move(device, s, alignment);
+  // It reads x before it waits, which only the kernel before the one it overlaps may have written.
+  schedule.move.launch.overlaps = true;
+  return schedule;
+}
+
+void run_decode(const Device& device, const DispatchSchedule& schedule, const Spec& s, const Tensors& at,
+                cuda::Stream stream) {
+  const DecodeArgs args = {route_args(schedule.route, at),
+                           copy_args(schedule.move, s, at),
+                           reinterpret_cast<int64_t*>(at.tokenNumsPerExpert),
+                           reinterpret_cast<int32_t*>(at.expertOffsets),
+                           reinterpret_cast<int32_t*>(at.permuteIndicesPerToken),
+                           s.numExperts, s.tokens, s.topK};
+  launch(device, schedule.move.launch, stream, &args);
 }
 
 }  // namespace
 
-CopyPlan plan_permute(const Device& device, const DispatchSizes& s, uint32_t alignment) {
-  CopyPlan plan = {};
-  const uint32_t vector = vector_bytes(s, alignment);
-  cut_rows(plan, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
-  const uint64_t units = static_cast<uint64_t>(s.tokens) * plan.parts;
-  // Blocks of 32 warps write the longest runs of neighbouring memory, but few of them leave multiprocessors idle.
-  const uint32_t warps = units >= static_cast<uint64_t>(device.multiprocessors) * 64 ? 32 : 8;
-  plan.launch.block = warps * 32;
-  plan.launch.grid = static_cast<uint32_t>(std::min<uint64_t>(ceil_div(units, warps), 1u << 30));
-  plan.launch.function = find_kernel(device, "permute_rows_" + std::to_string(vector));
-  return plan;
+DispatchSchedule schedule_dispatch(const Device& device, const Spec& spec, uint32_t alignment) {
+  return schedule_path(device, spec, alignment, path_of(spec, alignment));
 }
 
-void run_permute(const Device& device, const CopyPlan& plan, const DispatchSizes& s, const DispatchPointers& at,
-                 cuda::Stream stream) {
-  const PermuteArgs args = {copy_args(plan, s, at), reinterpret_cast<const int32_t*>(at.map), s.tokens, s.topK};
-  launch(device, plan.launch, stream, &args);
+void load_dispatch(const Device& device, const Spec& spec, uint32_t alignment) {
+  Spec least = spec;
+  least.tokens = 1;
+  const Path first = path_of(least, alignment), last = path_of(spec, alignment);
+  // Which kernels a path takes does not depend on the number of tokens.
+  for (const Path path : {Path::kDecode, Path::kFused, Path::kStages}) {
+    if (first <= path && path <= last) schedule_path(device, least, alignment, path);
+  }
 }
 
-DispatchPlan plan_dispatch(const Device& device, const DispatchSizes& sizes, uint32_t alignment) {
-  DispatchPlan plan = {};
-  plan.sizes = sizes;
-  plan.route = describe_route(sizes);
-  if (fits_decode(plan, alignment)) {
-    plan.path = Path::kDecode;
-    plan_decode(device, plan);
-    return plan;
-  }
-  const bool ranksWhileRouting = in_registers(plan.route);
-  if (!ranksWhileRouting) plan.route = plan_route(device, sizes);
-  plan.tile = plan_tiles(device, sizes, ranksWhileRouting ? &plan.route : nullptr);
-  plan.path = output_bytes(sizes) >= kLargeOutput ? Path::kStages : Path::kFused;
-  if (plan.path == Path::kFused) {
-    plan_fused(device, plan, alignment);
-  } else {
-    plan_placing(device, sizes, plan.tile);
-    plan.copy = plan_permute(device, sizes, alignment);
-    // It reads x before it waits, which only the kernel before the one it overlaps may have written.
-    plan.copy.launch.overlaps = true;
-  }
-  return plan;
+uint64_t most_dispatch_bytes(const Device& device, const Spec& spec) {
+  const RouteSchedule route = describe_route(spec);
+  return most_workspace_bytes(device, spec, in_registers(route) ? &route : nullptr);
 }
 
-void run_dispatch(const Device& device, const DispatchPlan& plan, const DispatchPointers& at, cuda::Stream stream) {
-  const DispatchSizes& s = plan.sizes;
-  const RouteArgs route = route_args(plan.route, at);
-  const CopyArgs copy = copy_args(plan.copy, s, at);
-  if (plan.path == Path::kDecode) {
-    const DecodeArgs args = {route,
-                             copy,
-                             reinterpret_cast<int64_t*>(at.counts),
-                             reinterpret_cast<int32_t*>(at.offsets),
-                             reinterpret_cast<int32_t*>(at.map),
-                             s.experts, s.tokens, s.topK};
-    launch(device, plan.copy.launch, stream, &args);
-    return;
-  }
-  const TileArgs tile = tile_args(plan.tile, s, at);
-  if (plan.route.launch.present()) {
-    launch(device, plan.route.launch, stream, &route);
-    launch(device, plan.tile.rank, stream, &tile);
+void run_dispatch(const Device& device, const DispatchSchedule& schedule, const Spec& s, const Tensors& at,
+                  cuda::DevicePtr workspace, cuda::Stream stream) {
+  if (schedule.path == Path::kDecode) return run_decode(device, schedule, s, at, stream);
+  const RouteArgs route = route_args(schedule.route, at);
+  const TileArgs tile = tile_args(schedule.tile, s, at, workspace);
+  if (schedule.route.launch.present()) {
+    launch(device, schedule.route.launch, stream, &route);
+    launch(device, schedule.tile.place, stream, &tile);
   } else {
     const RouteTileArgs args = {route, tile};
-    launch(device, plan.tile.rank, stream, &args);
+    launch(device, schedule.tile.place, stream, &args);
   }
-  const PlanArgs place = plan_args(plan.tile, s, at);
-  if (plan.path == Path::kFused) {
-    const PlaceArgs args = {place, copy};
-    launch(device, plan.copy.launch, stream, &args);
+  const MapArgs map = map_args(schedule.tile, s, at, workspace);
+  if (schedule.path == Path::kFused) {
+    const MapAndMoveArgs args = {map, copy_args(schedule.move, s, at)};
+    launch(device, schedule.move.launch, stream, &args);
     return;
   }
-  launch(device, plan.tile.place, stream, &place);
-  run_permute(device, plan.copy, s, at, stream);
+  launch(device, schedule.tile.map, stream, &map);
+  run_move(device, schedule.move, s, at, stream);
 }
 
 }  // namespace moe

@@ -1,29 +1,24 @@
-// How moe_reduce is launched.
+// How moeReduce is launched.
 #pragma once
+#include "../contract/table.h"
 #include "../kernels/args.h"
 #include "device.h"
 
 namespace moe {
 
-enum class Float { kFloat32, kFloat16, kBfloat16 };
-
-/** At least one token and one element a row. */
-struct ReduceSizes {
-  Float dtype;
-  uint32_t tokens;
-  uint32_t topK;
-  uint64_t hidden;
-  uint32_t experts;  // 0 without a bias
-  bool normalise;
-  double factor;
-};
-
-struct ReducePointers {
-  cuda::DevicePtr ffn, scales, map, indices, bias, out;
+struct ReduceSchedule {
+  Launch launch;  // without a bias
+  cuda::Function withBias;
+  uint32_t parts, partVectors;  // args.h, ReduceArgs
 };
 
 /** Loads all kernels of it, so that the first call can be captured. Throws CudaError. */
 void load_reduce(const Device& device);
-void run_reduce(const Device& device, const ReduceSizes& sizes, const ReducePointers& at, cuda::Stream stream);
+
+bool can_reduce(DType dtype);
+/** At least one token and one element a row. `alignment`: as of schedule_dispatch, of all rows. */
+ReduceSchedule schedule_reduce(const Device& device, const Spec& spec, uint32_t alignment);
+void run_reduce(const Device& device, const ReduceSchedule& schedule, const Spec& spec, const Tensors& at,
+                cuda::Stream stream);
 
 }  // namespace moe

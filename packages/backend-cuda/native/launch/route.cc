@@ -19,18 +19,36 @@ uint32_t padded_picks(uint32_t picks) {
 
 }  // namespace
 
-RoutePlan describe_route(const DispatchSizes& s) {
-  RoutePlan plan = {};
-  const bool group = s.routing == Routing::kGroup;
-  plan.groups = group ? s.topK : 1;
-  plan.rows = s.tokens * plan.groups;
-  plan.width = s.experts / plan.groups;
-  plan.picks = group ? 1 : s.topK;
-  plan.scalesAreGating = s.routing == Routing::kTopkOnly;
-  return plan;
+uint32_t expert_groups(const Spec& spec) {
+  switch (spec.router) {
+    case Router::kSoftmax:
+    case Router::kTopkOnly:
+      return 1;
+    case Router::kGroup:
+      return spec.topK;
+  }
+  return 0;
 }
 
-bool in_registers(const RoutePlan& route) {
+RouteSchedule describe_route(const Spec& spec) {
+  RouteSchedule schedule = {};
+  schedule.groups = expert_groups(spec);
+  schedule.rows = spec.tokens * schedule.groups;
+  schedule.width = spec.numExperts / schedule.groups;
+  schedule.picks = spec.topK / schedule.groups;
+  switch (spec.router) {
+    case Router::kSoftmax:
+    case Router::kGroup:
+      schedule.scalesAreGating = 0;
+      break;
+    case Router::kTopkOnly:
+      schedule.scalesAreGating = 1;
+      break;
+  }
+  return schedule;
+}
+
+bool in_registers(const RouteSchedule& route) {
   return route.width <= kMaxRegisterWidth && route.picks <= kMaxRegisterPicks;
 }
 
@@ -45,37 +63,37 @@ std::string shape_name(const char* prefix, const LaneShape& shape) {
   return prefix + std::to_string(shape.lanes) + "x" + std::to_string(shape.values);
 }
 
-RouteArgs route_args(const RoutePlan& plan, const DispatchPointers& at) {
-  return {reinterpret_cast<const float*>(at.gating),
-          reinterpret_cast<int32_t*>(at.indices),
-          reinterpret_cast<float*>(at.scales),
-          plan.rows, plan.width, plan.picks, plan.groups, plan.scalesAreGating};
+RouteArgs route_args(const RouteSchedule& schedule, const Tensors& at) {
+  return {reinterpret_cast<const float*>(at.gatingOutput),
+          reinterpret_cast<int32_t*>(at.topKIndices),
+          reinterpret_cast<float*>(at.expertScalesFloat),
+          schedule.rows, schedule.width, schedule.picks, schedule.groups, schedule.scalesAreGating};
 }
 
-RoutePlan plan_route(const Device& device, const DispatchSizes& sizes) {
-  RoutePlan plan = describe_route(sizes);
-  Launch& how = plan.launch;
+RouteSchedule schedule_route(const Device& device, const Spec& spec) {
+  RouteSchedule schedule = describe_route(spec);
+  Launch& how = schedule.launch;
   how.overlaps = true;
-  if (in_registers(plan)) {
-    const LaneShape shape = lane_shape(plan.width);
+  if (in_registers(schedule)) {
+    const LaneShape shape = lane_shape(schedule.width);
     constexpr uint32_t kWarps = 4;
     how.block = kWarps * 32;
     how.grid = static_cast<uint32_t>(
-        std::min<uint64_t>(ceil_div(plan.rows, shape.rowsPerWarp() * kWarps), device.multiprocessors * 16));
+        std::min<uint64_t>(ceil_div(schedule.rows, shape.rowsPerWarp() * kWarps), device.multiprocessors * 16));
     how.function = find_kernel(device, shape_name("route_", shape));
-    return plan;
+    return schedule;
   }
-  how.block = plan.width <= 2048 ? 256 : 512;
+  how.block = schedule.width <= 2048 ? 256 : 512;
   // wide.cuh, WideMemory.
-  how.sharedBytes = 1024 + plan.width * 4 + padded_picks(plan.picks) * 2;
-  how.grid = std::min(plan.rows, device.multiprocessors * 8);
+  how.sharedBytes = 1024 + schedule.width * 4 + padded_picks(schedule.picks) * 2;
+  how.grid = std::min(schedule.rows, device.multiprocessors * 8);
   how.function = find_kernel(device, "route_wide_rows");
-  return plan;
+  return schedule;
 }
 
-void run_route(const Device& device, const RoutePlan& plan, const DispatchPointers& at, cuda::Stream stream) {
-  const RouteArgs args = route_args(plan, at);
-  launch(device, plan.launch, stream, &args);
+void run_route(const Device& device, const RouteSchedule& schedule, const Tensors& at, cuda::Stream stream) {
+  const RouteArgs args = route_args(schedule, at);
+  launch(device, schedule.launch, stream, &args);
 }
 
 }  // namespace moe

@@ -4,7 +4,7 @@ import { moeDispatch, moeReduce, prepareDispatch } from '@moe-dispatch/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CudaBackend, cuda } from '../../src/index.js';
 import { type Harness, loadHarness } from '../support/harness.js';
-import { disposeAll, outputs, Words } from '../support/problem.js';
+import { disposeAll, Words } from '../support/problem.js';
 
 const SOAK_SECONDS = Number(process.env.MOE_SOAK_SECONDS ?? 5);
 const MIB = 2 ** 20;
@@ -131,10 +131,7 @@ describe('a tensor of 17 GiB', () => {
       expect(row(map[k * tokens + tokens - 1]!).equals(Buffer.from(last.buffer))).toBe(true);
       expect(row(map[k * tokens + 1000]!).readUInt16LE(rowBytes - 2)).toBe(0x3f80);
     }
-    const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = out;
-    const reduced = moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, {
-      normTopkProb: true,
-    });
+    const reduced = moeReduce(out.permuteInput, out, { normTopkProb: true });
     const middle = harness.read(reduced.devicePtr + BigInt((tokens - 2) * rowBytes), rowBytes);
     expect(new Uint16Array(middle).every((bits) => bits === 0x3f80)).toBe(true);
     disposeAll(x, gating, out, reduced);
@@ -149,13 +146,7 @@ it(
     const soaked = await cuda().create();
     const reserved = () => soaked.memory().pooledBytes + soaked.memory().liveBytes;
     const round = async () => {
-      const sizes = {
-        tokens: 1 + words.below(2000),
-        hidden: 8 * (1 + words.below(64)),
-        experts: 64,
-        topK: 6,
-      };
-      const { tokens, hidden, experts, topK } = sizes;
+      const [tokens, hidden, experts, topK] = [1 + words.below(2000), 8 * (1 + words.below(64)), 64, 6];
       const x = soaked.tensor(words.uint16(tokens * hidden), [tokens, hidden], 'bfloat16');
       const gating = soaked.tensor(words.floats(tokens * experts), [tokens, experts], 'float32');
       const prepared = prepareDispatch(soaked, {
@@ -165,7 +156,7 @@ it(
         moeTopk: topK,
         dtype: 'bfloat16',
       });
-      const out = outputs(soaked, sizes, 'bfloat16');
+      const out = prepared.outputs();
       prepared.run(x, gating, out);
       const eager = moeDispatch(x, gating, { moeTopk: topK });
       const counts = (await eager.tokenNumsPerExpert.read()) as BigInt64Array;

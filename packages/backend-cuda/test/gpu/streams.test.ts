@@ -2,7 +2,7 @@ import { moeDispatch, moeReduce, prepareDispatch } from '@moe-dispatch/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CudaBackend, type CudaTensor, cuda } from '../../src/index.js';
 import { type Harness, loadHarness } from '../support/harness.js';
-import { disposeAll, outputs, Words } from '../support/problem.js';
+import { disposeAll, Words } from '../support/problem.js';
 
 const CASES = [
   { name: 'decode', tokens: 1, hidden: 512, experts: 8, topK: 2 },
@@ -20,9 +20,13 @@ beforeAll(async () => {
 });
 afterAll(() => backend.dispose());
 
-async function readAll(tensors: object): Promise<Buffer[]> {
-  const all = Object.values(tensors) as CudaTensor[];
-  return Promise.all(all.map(async (tensor) => Buffer.from((await tensor.read()).buffer)));
+/** The same bytes in every result. */
+async function expectSame(found: object, expected: object): Promise<void> {
+  const bytes = async (tensor: CudaTensor) => Buffer.from((await tensor.read()).buffer);
+  const others = expected as Record<string, CudaTensor>;
+  for (const [name, tensor] of Object.entries(found) as [string, CudaTensor][]) {
+    expect((await bytes(tensor)).equals(await bytes(others[name]!)), name).toBe(true);
+  }
 }
 
 describe.each(CASES)('capturing a $name dispatch', (sizes) => {
@@ -38,15 +42,13 @@ describe.each(CASES)('capturing a $name dispatch', (sizes) => {
     });
     const x = backend.tensor(words.uint16(tokens * hidden), [tokens, hidden], 'bfloat16');
     const gating = backend.tensor(words.floats(tokens * experts), [tokens, experts], 'float32');
-    const out = outputs(backend, sizes, 'bfloat16');
+    const out = prepared.outputs();
     const reduced = backend.empty([tokens, hidden], 'bfloat16');
     const stream = harness.createStream();
     const scope = backend.withStream(stream);
     harness.beginCapture(stream);
     prepared.run(x, gating, out);
-    moeReduce(out.permuteInput, out.expertScalesFloat, out.permuteIndicesPerToken, out.topKIndices, {
-      out: reduced,
-    });
+    moeReduce(out.permuteInput, out, { out: reduced });
     const { graph, kernels, others } = harness.endCapture(stream);
     scope.end();
     expect(others).toBe(0);
@@ -56,11 +58,7 @@ describe.each(CASES)('capturing a $name dispatch', (sizes) => {
     harness.launchGraph(graph, stream);
     harness.synchronize(stream);
     const expected = moeDispatch(x, gating, { moeTopk: topK });
-    const names = Object.keys(out) as (keyof typeof out)[];
-    const [found, wanted] = [await readAll(out), await readAll(names.map((name) => expected[name]))];
-    names.forEach((name, i) => {
-      expect(found[i]!.equals(wanted[i]!), name).toBe(true);
-    });
+    await expectSame(out, expected);
     harness.destroyGraph(graph);
     harness.destroyStream(stream);
     prepared.dispose();
@@ -71,10 +69,13 @@ describe.each(CASES)('capturing a $name dispatch', (sizes) => {
 describe('withStream', () => {
   it('orders work after what the caller issued on that stream', async () => {
     const rows = 1 << 16;
-    const sizes = { tokens: rows, hidden: 512, experts: 2, topK: 1 };
     const x = backend.empty([rows, 512], 'int32');
     const gating = backend.tensor(new Float32Array(rows * 2), [rows, 2], 'float32');
-    const out = outputs(backend, sizes, 'int32');
+    const prepared = prepareDispatch(backend, {
+      ...{ tokens: rows, hidden: 512, numExperts: 2, moeTopk: 1 },
+      dtype: 'int32',
+    });
+    const out = prepared.outputs();
     const stream = harness.createStream();
     const scope = backend.withStream(stream);
     for (let word = 1; word <= 20; word++) {
@@ -85,6 +86,7 @@ describe('withStream', () => {
     }
     scope.end();
     scope.end();
+    prepared.dispose();
     disposeAll(x, gating, out);
     harness.destroyStream(stream);
   });

@@ -7,6 +7,9 @@ import { cuda } from '../../src/index.js';
 const BUSY = new URL('../support/busy-worker.mjs', import.meta.url);
 const TOTAL = 4096 * 6;
 
+/** Without vitest's own conditions, which lead to sources. */
+const busyWorker = () => new Worker(BUSY, { execArgv: [] });
+
 /** The first `count` messages of a worker; an error of it rejects. */
 function messages(worker: Worker, count: number): Promise<number[]> {
   const received: number[] = [];
@@ -20,16 +23,16 @@ function messages(worker: Worker, count: number): Promise<number[]> {
 }
 
 it('several Workers use the device at once', async () => {
-  const workers = Array.from({ length: 4 }, () => new Worker(BUSY));
+  const workers = Array.from({ length: 4 }, busyWorker);
   const rounds = await Promise.all(workers.map((worker) => messages(worker, 100)));
   for (const round of rounds) expect(round.every((sum) => sum === TOTAL)).toBe(true);
   await Promise.all(workers.map((worker) => worker.terminate()));
 });
 
 it('a Worker terminated in mid-flight leaves the others and the device alone', async () => {
-  const stays = new Worker(BUSY);
+  const stays = busyWorker();
   for (let i = 0; i < 5; i++) {
-    const dies = new Worker(BUSY);
+    const dies = busyWorker();
     await messages(dies, 1 + i);
     await dies.terminate();
   }

@@ -56,7 +56,7 @@ describe('creating the backend', () => {
     expect(create(driver.folder, '').info).toMatchObject({ name: 'cuda', device: 'Fake GPU, ordinal 0' });
   });
 
-  it('says so where there is no driver', () => {
+  it('says so when there is no driver', () => {
     // A file in front of a driver that this machine may have.
     writeFileSync(join(noDriver, 'libcuda.so.1'), 'no library');
     const error = create(noDriver, '');
@@ -64,7 +64,7 @@ describe('creating the backend', () => {
     expect(error.found).toContain('libcuda.so.1');
   });
 
-  it('says so where the platform package is not installed', () => {
+  it('says so when the platform package is not installed', () => {
     const folder = withoutPlatformPackage();
     try {
       const script = `import { cuda } from '${join(folder, 'dist/index.js')}';
@@ -76,6 +76,25 @@ describe('creating the backend', () => {
       expect(error.reason).toBe('no-platform-package');
       expect(error.expected).toContain('@moe-dispatch/backend-cuda-linux-x64');
       expect(error.expected).toContain('or install its tarball');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('says so when the platform package is of another version', () => {
+    const folder = withoutPlatformPackage();
+    try {
+      const addon = join(folder, 'node_modules/@moe-dispatch/backend-cuda-linux-x64');
+      mkdirSync(addon);
+      writeFileSync(join(addon, 'index.js'), "exports.contract = 'tokens; hidden';");
+      const script = `import { cuda } from '${join(folder, 'dist/index.js')}';
+        await cuda().create().catch(({ reason, found }) => console.log(JSON.stringify({ reason, found })));`;
+      const args = ['--input-type=module', '-e', script];
+      const error = JSON.parse(
+        execFileSync(process.execPath, args, { env: outsideWorkspace, encoding: 'utf8' }),
+      );
+      expect(error.reason).toBe('no-platform-package');
+      expect(error.found).toContain('of another version');
     } finally {
       rmSync(folder, { recursive: true });
     }
@@ -100,7 +119,7 @@ describe('creating the backend', () => {
     expect(error.found).toContain(found);
   });
 
-  it('names the devices where the ordinal is not one of them', () => {
+  it('names the devices when the ordinal is not one of them', () => {
     const error = create(driver.folder, '', 7);
     expect(error).toMatchObject({ ...unavailable, reason: 'no-such-ordinal', found: 'ordinal 7' });
     expect(error.expected).toContain('0 (Fake GPU)');
@@ -128,7 +147,7 @@ describe('inspect', () => {
     expect(inspection(driver.folder, 'crash', 'inspect').stdout).toContain('driver: of unknown version');
   });
 
-  it('says that it did not look for a driver where the platform package is not installed', () => {
+  it('says that it did not look for a driver when the platform package is not installed', () => {
     const folder = withoutPlatformPackage();
     try {
       const args = [join(folder, 'bin/moe-dispatch-cuda.js'), 'inspect'];

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('./fake-cuda.cc', import.meta.url));
 
-/** Builds a libcuda.so.1 that is none; returns the folder for LD_LIBRARY_PATH. */
+/** Builds a fake libcuda.so.1; returns the folder for LD_LIBRARY_PATH. */
 export function buildFakeDriver(...flags: string[]): { folder: string; remove(): void } {
   const folder = mkdtempSync(join(tmpdir(), 'moe-fake-cuda-'));
   const target = join(folder, 'libcuda.so.1');

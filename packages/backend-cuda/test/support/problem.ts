@@ -1,19 +1,4 @@
-import {
-  type Backend,
-  type DispatchTensors,
-  type DType,
-  isTensor,
-  type Out,
-  type Tensor,
-} from '@moe-dispatch/core';
-
-/** Sizes of a dispatch. */
-export interface Sizes {
-  tokens: number;
-  hidden: number;
-  experts: number;
-  topK: number;
-}
+import { isTensor } from '@moe-dispatch/core';
 
 /** Reproducible 32-bit words (xorshift). */
 export class Words {
@@ -42,23 +27,6 @@ export class Words {
   uint16(count: number): Uint16Array {
     return Uint16Array.from({ length: count }, () => this.next() & 0xbfff);
   }
-}
-
-/** Tensors for every output of a dispatch. */
-export function outputs<T extends Tensor, N, O extends object>(
-  backend: Backend<T, N, O>,
-  sizes: Sizes,
-  dtype: DType,
-): Out<DispatchTensors<T>, T> {
-  const { tokens, hidden, experts, topK } = sizes;
-  return {
-    permuteInput: backend.empty([topK * tokens, hidden], dtype),
-    tokenNumsPerExpert: backend.empty([experts], 'int64'),
-    expertOffsets: backend.empty([experts + 1], 'int32'),
-    permuteIndicesPerToken: backend.empty([topK, tokens], 'int32'),
-    expertScalesFloat: backend.empty([tokens, topK], 'float32'),
-    topKIndices: backend.empty([tokens, topK], 'int32'),
-  };
 }
 
 /** Disposes tensors, and the tensors of objects that hold them. */

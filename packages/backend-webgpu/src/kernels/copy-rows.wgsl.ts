@@ -1,9 +1,15 @@
+import { signature } from '../kernel.js';
+
+/** How rows are copied: word by word, or four words at a time. */
+export type RowUnit = 'words' | 'vectors';
+
 /**
- * Copies the rows of `p.group_tokens` tokens from `token0` on: reads each once and writes it to `picks` rows, which
+ * Copies the rows of `p.workgroup_tokens` tokens from `token0` on: reads each once and writes it to `picks` rows, which
  * stand in `rows[token · picks + k]`; NOWHERE is not written. `head` is the thread's first unit, loaded before the
- * rows are known; each next one is loaded ahead of the writes. x and permuted may be cuts of their tensors.
+ * rows are known; each next one is loaded ahead of the writes. x and permute_input may be cuts of their tensors. The
+ * kernel has `tokens` and `workgroup_tokens` beside `copySignature`.
  */
-export function copyRows(unit: 'words' | 'vectors'): string {
+export function copyRows(unit: RowUnit): string {
   return /* wgsl */ `
 const NOWHERE = 0xffffffffu;
 alias CopyUnit = ${unit === 'vectors' ? 'vec4<u32>' : 'u32'};
@@ -15,7 +21,7 @@ fn load_unit(token0: u32, i: u32) -> CopyUnit {
 }
 
 fn copy_rows(token0: u32, picks: u32, thread: u32, head: CopyUnit) {
-  let tokens = min(p.group_tokens, p.tokens - token0);
+  let tokens = min(p.workgroup_tokens, p.tokens - token0);
   let units = tokens * p.row_units;
   var value = head;
   for (var i = thread; i < units; i += WORKGROUP) {
@@ -33,20 +39,20 @@ fn write_unit(value: CopyUnit, first: u32, picks: u32, column: u32) {
   for (var k = 0u; k < picks; k++) {
     let row = rows[first + k];
     let target_unit = row * p.row_units + column;
-    if (row != NOWHERE && target_unit - p.permuted_first < p.permuted_count) {
-      permuted[target_unit + p.permuted_at] = value;
+    if (row != NOWHERE && target_unit - p.permute_input_first < p.permute_input_count) {
+      permute_input[target_unit + p.permute_input_at] = value;
     }
   }
 }
 `;
 }
 
-export const COPY_ROWS_PARAMS = [
-  'tokens',
-  'group_tokens',
-  'row_units',
-  'x_first',
-  'x_count',
-  'permuted_first',
-  'permuted_count',
-];
+export function copySignature(unit: RowUnit) {
+  return signature({ x: unit, permute_input: `${unit} out` }, [
+    'row_units',
+    'x_first',
+    'x_count',
+    'permute_input_first',
+    'permute_input_count',
+  ]);
+}

@@ -3,9 +3,9 @@ import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 /** WGSL `write_expert`: an expert's entries of expert_offsets and of the counts, which are int64, low word first. */
 export const WRITE_EXPERT = /* wgsl */ `
 fn write_expert(expert: u32, before: u32, count: u32) {
-  offsets[p.offsets_at + expert] = before;
-  counts[p.counts_at + 2u * expert] = count;
-  counts[p.counts_at + 2u * expert + 1u] = 0u;
+  expert_offsets[p.expert_offsets_at + expert] = before;
+  token_nums_per_expert[p.token_nums_per_expert_at + 2u * expert] = count;
+  token_nums_per_expert[p.token_nums_per_expert_at + 2u * expert + 1u] = 0u;
 }
 `;
 
@@ -39,6 +39,6 @@ fn write_offsets(thread: u32) {
     total += sums.y;
     workgroupBarrier();
   }
-  if (thread == 0u) { offsets[p.offsets_at + p.experts] = total; }
+  if (thread == 0u) { expert_offsets[p.expert_offsets_at + p.experts] = total; }
 }
 `;

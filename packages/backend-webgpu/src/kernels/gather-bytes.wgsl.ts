@@ -1,22 +1,28 @@
-import type { Kernel } from '../kernel.js';
+import { signature } from '../kernel.js';
 
 /**
  * Moves rows that are not whole words: each word of the output is put together by one thread from the one to four
  * rows it spans, so neighbours never race. Bytes whose source is outside the bound cuts keep their old value, and so
  * do those behind the tensor's end.
  */
-export const gatherBytes: Kernel = {
+export const gatherBytes = {
   id: 'gather-bytes.wgsl.ts',
-  storage: { row_tokens: 'words', x: 'words', permuted: 'words out' },
-  params: [
-    ...['row_bytes', 'total_bytes', 'tokens', 'row_first', 'row_count', 'x_first', 'x_count'],
-    ...['permuted_first', 'permuted_count'],
-  ],
+  ...signature({ row_tokens: 'words', x: 'words', permute_input: 'words out' }, [
+    'row_bytes',
+    'total_bytes',
+    'tokens',
+    'row_first',
+    'row_count',
+    'x_first',
+    'x_count',
+    'permute_input_first',
+    'permute_input_count',
+  ]),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i >= p.permuted_count) { return; }
-  let word = p.permuted_first + i;
+  if (i >= p.permute_input_count) { return; }
+  let word = p.permute_input_first + i;
   var row = word * 4u / p.row_bytes;
   var column = word * 4u - row * p.row_bytes;
   var value = 0u;
@@ -37,11 +43,11 @@ fn run(group: u32, thread: u32) {
       row++;
     }
   }
-  let at = word + p.permuted_at;
+  let at = word + p.permute_input_at;
   if (mask == 0xffffffffu) {
-    permuted[at] = value;
+    permute_input[at] = value;
   } else if (mask != 0u) {
-    permuted[at] = (permuted[at] & ~mask) | value;
+    permute_input[at] = (permute_input[at] & ~mask) | value;
   }
 }
 `,

@@ -1,29 +1,30 @@
-import type { Kernel } from '../kernel.js';
+import { signature } from '../kernel.js';
 
 /**
  * For tensors larger than a binding: copies, for each choice k, the words that a cut of the reduced output needs
- * from the rows of one cut of `source`. Dispatched for every cut of the source; each writes only what lies in it.
+ * from the rows of one cut of `source` that `chosen` names. Launched for every cut of the source; each writes only what lies in it.
  */
-export const gatherChoices: Kernel = {
+export const gatherChoices = {
   id: 'gather-choices.wgsl.ts',
-  storage: { indices: 'words', source: 'words', gathered: 'words out' },
-  params: [
-    ...['row_elements', 'total_elements', 'word_elements', 'topk_width', 'total_rows'],
-    ...[
-      'first_word',
-      'words',
-      'choice_stride',
-      'token_stride',
-      'indices_token',
-      'source_first',
-      'source_count',
-    ],
-  ],
+  ...signature({ chosen: 'words', source: 'words', gathered: 'words out' }, [
+    'row_elements',
+    'total_elements',
+    'word_elements',
+    'top_k',
+    'total_rows',
+    'first_word',
+    'words',
+    'choice_stride',
+    'token_stride',
+    'first_token',
+    'source_first',
+    'source_count',
+  ]),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
   let k = i / p.words;
-  if (k >= p.topk_width) { return; }
+  if (k >= p.top_k) { return; }
   var word = gathered[i + p.gathered_at];
   for (var half = 0u; half < p.word_elements; half++) {
     word = with_element(word, (p.first_word + i - k * p.words) * p.word_elements + half, half, k);
@@ -35,7 +36,7 @@ fn run(group: u32, thread: u32) {
 fn with_element(word: u32, element: u32, half: u32, k: u32) -> u32 {
   if (element >= p.total_elements) { return word; }
   let token = element / p.row_elements;
-  let row = indices[p.indices_at + k * p.choice_stride + (token - p.indices_token) * p.token_stride];
+  let row = chosen[p.chosen_at + k * p.choice_stride + (token - p.first_token) * p.token_stride];
   let from_element = row * p.row_elements + element - token * p.row_elements;
   let from_word = from_element / p.word_elements;
   if (row >= p.total_rows || from_word - p.source_first >= p.source_count) { return word; }

@@ -1,29 +1,29 @@
 /** 16-bit floats in integer arithmetic: no shader-f16, and no liberties with NaN or subnormals. */
 const BFLOAT16 = /* wgsl */ `
-fn widen(bits: u32) -> f32 { return bitcast<f32>(bits << 16u); }
+fn widen(bits: u32) -> u32 { return bits << 16u; }
 
 // Rounds to nearest, ties to even; a NaN stays one.
-fn narrow(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
+fn narrow(bits: u32) -> u32 {
   if ((bits & 0x7fffffffu) > 0x7f800000u) { return (bits >> 16u) | 0x40u; }
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
 }
 `;
 
 const FLOAT16 = /* wgsl */ `
-fn widen(bits: u32) -> f32 {
+fn widen(bits: u32) -> u32 {
   let sign = (bits & 0x8000u) << 16u;
   let exponent = (bits >> 10u) & 0x1fu;
   let mantissa = bits & 0x3ffu;
-  if (exponent == 31u) { return bitcast<f32>(sign | 0x7f800000u | (mantissa << 13u)); }
-  if (exponent != 0u) { return bitcast<f32>(sign | ((exponent + 112u) << 23u) | (mantissa << 13u)); }
-  // A subnormal is mantissa · 2^-24, exact in float32.
-  return bitcast<f32>(sign | bitcast<u32>(f32(mantissa) * 5.9604644775390625e-8));
+  if (exponent == 31u) { return sign | 0x7f800000u | (mantissa << 13u); }
+  if (exponent != 0u) { return sign | ((exponent + 112u) << 23u) | (mantissa << 13u); }
+  if (mantissa == 0u) { return sign; }
+  // A subnormal is mantissa · 2^-24, a normal float32.
+  let rise = countLeadingZeros(mantissa) - 21u;
+  return sign | ((113u - rise) << 23u) | (((mantissa << rise) & 0x3ffu) << 13u);
 }
 
 // Rounds to nearest, ties to even; a NaN stays one.
-fn narrow(value: f32) -> u32 {
-  let bits = bitcast<u32>(value);
+fn narrow(bits: u32) -> u32 {
   let sign = (bits >> 16u) & 0x8000u;
   let size = bits & 0x7fffffffu;
   if (size > 0x7f800000u) { return sign | 0x7e00u; }
@@ -41,7 +41,7 @@ fn narrow(value: f32) -> u32 {
 }
 `;
 
-/** WGSL functions \`widen(bits) -> f32\` and \`narrow(f32) -> bits\` of a 16-bit dtype. */
+/** WGSL functions \`widen(bits)\` to the bits of a float32 and \`narrow(bits)\` of a 16-bit dtype. */
 export function halfFloats(dtype: 'float16' | 'bfloat16'): string {
   return dtype === 'float16' ? FLOAT16 : BFLOAT16;
 }

@@ -1,56 +1,78 @@
-import { type Kernel, kernelId } from '../kernel.js';
-import { COPY_ROWS_PARAMS, copyRows } from './copy-rows.wgsl.js';
+import { joined, type Kernel, kernelId, type Signature, signature } from '../kernel.js';
+import { copyRows, copySignature, type RowUnit } from './copy-rows.wgsl.js';
 import { WRITE_OFFSETS } from './expert-offsets.wgsl.js';
 
-export interface PlacePairsOptions {
-  /** Of few pairs, which are all counted here; else the work of count-experts and scan-blocks is there. */
-  few:
-    | {
-        /** Lanes that count for one pair: a power of two, at most the workgroup's size. */
-        lanes: number;
-        /** Experts whose offsets are scanned at a time: a multiple of the workgroup's size. */
-        slice: number;
-      }
-    | undefined;
-  /** Whether to move the rows as well, and in which unit. */
-  copy: 'words' | 'vectors' | false;
+export interface FewPairs {
+  /** Lanes that count for one pair: a power of two, at most the workgroup's size. */
+  readonly lanes: number;
+  /** Experts whose offsets are scanned at a time: a multiple of the workgroup's size. */
+  readonly slice: number;
 }
 
+const PLACE = signature({ top_k_indices: 'words', permute_indices_per_token: 'words out' }, [
+  'top_k',
+  'experts',
+  'tokens',
+  'workgroup_tokens',
+  'token_start',
+  'token_end',
+  'map_first',
+  'map_count',
+]);
+const FEW = joined(
+  PLACE,
+  signature({ expert_offsets: 'words out', token_nums_per_expert: 'words out' }, ['lead']),
+);
+const COUNTED = joined(
+  PLACE,
+  signature({ places: 'words', tile_entries: 'words' }, ['tiles', 'tile_tokens']),
+);
+
 /**
- * Finds the row of each (token, choice) pair and, with `copy`, moves the tokens' rows there. A pair's row is the
- * number of pairs that sort before it: those of lower experts, and those of its own expert that come earlier. One
- * workgroup per `group_tokens` tokens; of few pairs, after a first one that writes offsets and counts (where `lead`
- * is 1).
+ * Finds the row of each pair, of few, which are all counted here. A pair's row is the number of pairs that sort before
+ * it: those of lower experts, and those of its own expert that come earlier. One workgroup per `workgroup_tokens`
+ * tokens, after a first one that writes offsets and counts (if `lead` is 1).
  */
-export function placePairs(options: PlacePairsOptions): Kernel {
-  const { few, copy } = options;
+export function placeFew(few: FewPairs) {
+  return variant(FEW, few, undefined);
+}
+
+/** `placeFew`, which moves the tokens' rows there as well. */
+export function placeFewAndCopy(few: FewPairs, unit: RowUnit) {
+  return variant(joined(FEW, copySignature(unit)), few, unit);
+}
+
+/** Finds the row of each pair from the work of count-experts and scan-tiles. */
+export function placeCounted() {
+  return variant(COUNTED, undefined, undefined);
+}
+
+/** `placeCounted`, which moves the tokens' rows there as well. */
+export function placeCountedAndCopy(unit: RowUnit) {
+  return variant(joined(COUNTED, copySignature(unit)), undefined, unit);
+}
+
+function variant<Binding extends string, Param extends string>(
+  takes: Signature<Binding, Param>,
+  few: FewPairs | undefined,
+  copy: RowUnit | undefined,
+): Kernel<Binding, Param> {
   return {
-    id: kernelId('place-pairs.wgsl.ts', { ...few, copy }),
-    storage: {
-      topk: 'words',
-      ...(few ? {} : { ranks: 'words', workspace: 'words' }),
-      indices: 'words out',
-      ...(few && { offsets: 'words out', counts: 'words out' }),
-      ...(copy && { x: copy, permuted: `${copy} out` }),
-    },
-    params: [
-      ...['topk_width', 'experts', 'token_start', 'token_end', 'indices_first', 'indices_count'],
-      ...(few ? ['lead'] : ['blocks', 'block_tokens']),
-      ...(copy ? COPY_ROWS_PARAMS : ['tokens', 'group_tokens']),
-    ],
+    id: kernelId('place-pairs.wgsl.ts', { ...few, copy: copy ?? false }),
+    ...takes,
     body: () => /* wgsl */ `
 const LANES = ${few?.lanes ?? 1}u;
 const NONE = 0xffffffffu;
 var<workgroup> rows: array<u32, WORKGROUP / LANES>;
-${few ? countHere(few.slice) : COUNTED}
+${few ? countHere(few.slice) : COUNTED_BEFORE}
 ${copy ? copyRows(copy) : ''}
 fn run(group: u32, thread: u32) {
   ${few ? 'if (group < p.lead) { write_offsets(thread); return; }' : ''}
-  let token0 = p.token_start + (group${few ? ' - p.lead' : ''}) * p.group_tokens;
+  let token0 = p.token_start + (group${few ? ' - p.lead' : ''}) * p.workgroup_tokens;
   if (token0 >= p.token_end) { return; }
-  let pair0 = token0 * p.topk_width;
-  let pairs = min(p.group_tokens, p.token_end - token0) * p.topk_width;
-  // Several rounds only where one token has more choices than fit: group_tokens is 1 then.
+  let pair0 = token0 * p.top_k;
+  let pairs = min(p.workgroup_tokens, p.token_end - token0) * p.top_k;
+  // Several rounds only where one token has more choices than fit: workgroup_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP / LANES) {
     let slot = thread / LANES;
     ${copy ? 'let head = load_unit(token0, thread);' : ''}
@@ -60,30 +82,30 @@ fn run(group: u32, thread: u32) {
       if (first + slot < pairs) { write_index(pair0 + first + slot, row); }
     }
     workgroupBarrier();
-    ${copy ? 'copy_rows(token0, min(min(p.topk_width, pairs - first), WORKGROUP / LANES), thread, head);' : ''}
+    ${copy ? 'copy_rows(token0, min(min(p.top_k, pairs - first), WORKGROUP / LANES), thread, head);' : ''}
     workgroupBarrier();
   }
 }
 
 fn write_index(pair: u32, row: u32) {
-  let token = pair / p.topk_width;
-  let word = (pair - token * p.topk_width) * p.tokens + token;
-  if (word - p.indices_first < p.indices_count) { indices[word + p.indices_at] = row; }
+  let token = pair / p.top_k;
+  let word = (pair - token * p.top_k) * p.tokens + token;
+  if (word - p.map_first < p.map_count) { permute_indices_per_token[word + p.permute_indices_per_token_at] = row; }
 }
 `,
   };
 }
 
-/** The first row of the pair's expert and block, and the pair's place behind it. */
-const COUNTED = /* wgsl */ `
+/** The first row of the pair's expert and tile, and the pair's place behind it. */
+const COUNTED_BEFORE = /* wgsl */ `
 fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
   if (!live) { return NONE; }
   // Loaded before the expert is known to be one.
-  let rank = ranks[p.ranks_at + pair];
-  let expert = topk[p.topk_at + pair];
+  let place = places[p.places_at + pair];
+  let expert = top_k_indices[p.top_k_indices_at + pair];
   if (expert >= p.experts) { return NONE; }
-  let block = pair / (p.topk_width * p.block_tokens);
-  return workspace[p.workspace_at + (p.experts + expert) * p.blocks + block] + rank;
+  let tile = pair / (p.top_k * p.tile_tokens);
+  return tile_entries[p.tile_entries_at + (p.experts + expert) * p.tiles + tile] + place;
 }
 `;
 
@@ -94,8 +116,8 @@ const SLICE = ${slice}u;
 var<workgroup> partial: array<u32, WORKGROUP>;
 ${WRITE_OFFSETS}
 fn count_slice(first: u32, thread: u32) {
-  for (var i = thread; i < p.tokens * p.topk_width; i += WORKGROUP) {
-    let expert = topk[p.topk_at + i] - first;
+  for (var i = thread; i < p.tokens * p.top_k; i += WORKGROUP) {
+    let expert = top_k_indices[p.top_k_indices_at + i] - first;
     if (expert < min(SLICE, p.experts - first)) { atomicAdd(&slice[expert], 1u); }
   }
 }
@@ -103,7 +125,7 @@ fn count_slice(first: u32, thread: u32) {
 fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
   let lane = thread % LANES;
   var expert = NONE;
-  if (live) { expert = topk[p.topk_at + pair]; }
+  if (live) { expert = top_k_indices[p.top_k_indices_at + pair]; }
   partial[thread] = select(0u, pairs_before(pair, expert, lane), expert < p.experts);
   workgroupBarrier();
   for (var step = 1u; step <= countTrailingZeros(LANES); step++) {
@@ -115,11 +137,11 @@ fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
 }
 
 fn pairs_before(pair: u32, expert: u32, lane: u32) -> u32 {
-  let end = p.tokens * p.topk_width;
+  let end = p.tokens * p.top_k;
   var count = 0u;
   for (var i = lane; i < end; i += LANES) {
     // Equal experts count where they come earlier.
-    count += u32(topk[p.topk_at + i] < expert + u32(i < pair));
+    count += u32(top_k_indices[p.top_k_indices_at + i] < expert + u32(i < pair));
   }
   return count;
 }

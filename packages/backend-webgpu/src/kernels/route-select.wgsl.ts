@@ -1,4 +1,4 @@
-import { type Kernel, kernelId } from '../kernel.js';
+import { joined, type Kernel, kernelId, type Signature, signature } from '../kernel.js';
 import { GATING_VALUES } from './gating-values.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
@@ -15,12 +15,13 @@ export interface RouteSelectOptions {
   /** Keys that a lane holds in registers; 0 where a row is too wide and is read again for each choice. */
   slots: number;
   topkOnly: boolean;
-  /**
-   * Whether to do the work of count-experts as well: a workgroup's rows are a block. Only where every expert has a
-   * thread, and every row is a token.
-   */
-  counted: boolean;
 }
+
+const SELECT = signature(
+  { gating_output: 'words', top_k_indices: 'words out', expert_scales_float: 'words out' },
+  ['first_row', 'rows', 'width', 'picks', 'groups'],
+);
+const COUNT = signature({ places: 'words out', tile_entries: 'words out' }, ['tiles']);
 
 /**
  * The lanes for rows of that width: enough that each choice has one, and that each lane holds its part in registers,
@@ -43,16 +44,28 @@ export function lanesForRow(
  * behind the one before. A row is a token, or one group of a token (then `groups` is the
  * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
  */
-export function routeSelect(options: RouteSelectOptions): Kernel {
-  const { lanes, subgroups, slots, topkOnly, counted } = options;
+export function routeSelect(options: RouteSelectOptions) {
+  return variant(options, SELECT, false);
+}
+
+/**
+ * `routeSelect`, and the work of count-experts: a workgroup's rows are a tile. Only if every expert has a thread, and
+ * every row is a token.
+ */
+export function routeSelectCounted(options: RouteSelectOptions) {
+  return variant(options, joined(SELECT, COUNT), true);
+}
+
+function variant<Binding extends string, Param extends string>(
+  options: RouteSelectOptions,
+  takes: Signature<Binding, Param>,
+  counted: boolean,
+): Kernel<Binding, Param> {
+  const { lanes, subgroups, slots, topkOnly } = options;
   const { place, exchange } = subgroups ? SUBGROUP_LANES : WORKGROUP_LANES;
   return {
-    id: kernelId('route-select.wgsl.ts', options),
-    storage: {
-      ...{ gating: 'words', topk: 'words out', scales: 'words out' },
-      ...(counted && { ranks: 'words out', workspace: 'words out' }),
-    },
-    params: ['first_row', 'rows', 'width', 'picks', 'groups', ...(counted ? ['blocks'] : [])],
+    id: kernelId('route-select.wgsl.ts', { ...options, counted }),
+    ...takes,
     subgroups,
     body: () => `
 const LANES = ${lanes}u;
@@ -62,7 +75,7 @@ const TOPK_ONLY = ${topkOnly};
 ${GATING_VALUES}
 ${exchange}${TEAM}
 fn load_key(start: u32, i: u32) -> u32 {
-  return select(0u, rank_key(gating[start + i]), i < p.width);
+  return select(0u, rank_key(gating_output[start + i]), i < p.width);
 }
 
 fn take(best: vec2<u32>, key: u32, index: u32) -> vec2<u32> {
@@ -80,7 +93,7 @@ fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) 
   let team = place / LANES;
   let first_row = p.first_row + group * ROWS;
   let row = first_row + team;
-  let start = min(row, p.rows - 1u) * p.width + p.gating_at;
+  let start = min(row, p.rows - 1u) * p.width + p.gating_output_at;
   var keys = load_keys(start, lane);
   var last = vec2(0xffffffffu);
   var mine = 0u;
@@ -97,8 +110,8 @@ fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) 
   let chosen = row < p.rows && lane < p.picks;
   let pair = row * p.picks + lane;
   if (chosen) {
-    topk[p.topk_at + pair] = (row % p.groups) * p.width + mine;
-    scales[p.scales_at + pair] = scale_bits(gating[start + mine], maximum, total, TOPK_ONLY);
+    top_k_indices[p.top_k_indices_at + pair] = (row % p.groups) * p.width + mine;
+    expert_scales_float[p.expert_scales_float_at + pair] = scale_bits(gating_output[start + mine], maximum, total, TOPK_ONLY);
   }
   ${counted ? 'count_choices(chosen, pair, mine, team, first_row / ROWS, thread);' : ''}
 }
@@ -111,13 +124,13 @@ const COUNT_CHOICES = /* wgsl */ `
 ${WORKGROUP_SCAN}
 var<workgroup> rows_of_expert: array<atomic<u32>, WORKGROUP>;
 
-fn count_choices(chosen: bool, pair: u32, expert: u32, team: u32, block: u32, thread: u32) {
+fn count_choices(chosen: bool, pair: u32, expert: u32, team: u32, tile: u32, thread: u32) {
   if (chosen) { atomicOr(&rows_of_expert[expert], 1u << team); }
   workgroupBarrier();
-  if (chosen) { ranks[p.ranks_at + pair] = rows_before(expert, team); }
+  if (chosen) { places[p.places_at + pair] = rows_before(expert, team); }
   let count = rows_before(thread, ROWS);
   let upto = workgroup_scan(count, thread).x + count;
-  if (thread < p.width && block < p.blocks) { workspace[p.workspace_at + thread * p.blocks + block] = upto; }
+  if (thread < p.width && tile < p.tiles) { tile_entries[p.tile_entries_at + thread * p.tiles + tile] = upto; }
 }
 
 // How many of the rows before this one chose the expert.

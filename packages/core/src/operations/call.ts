@@ -24,7 +24,7 @@ export type Spec<Op extends OperationName = OperationName> = Sizes & {
 } & Pick<Attributes, Table[Op]['attributes'][number]>;
 
 /** One call of an operation, as its backend gets it: checked, flat, each tensor by its name in the table. */
-export type Call<Op extends OperationName = OperationName, T extends Tensor = Tensor> = Spec<Op> & {
+export type Call<Op extends OperationName = OperationName, T = Tensor> = Spec<Op> & {
   [Name in InputName<Op> | OutputName<Op>]: T;
 } & { [Name in OptionalName<Op>]: T | null };
 

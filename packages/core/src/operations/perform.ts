@@ -58,18 +58,13 @@ export function perform<Op extends OperationName>(
   vector = false,
 ): Results {
   const run = implementationOf(operation, backend);
-  const results = new Results() as Results & Record<string, Tensor>;
-  const shapeOf = (name: TensorName) => tensorShape(name, call).slice(0, vector ? 1 : undefined);
+  const sizes = vector ? { ...call, vector } : call;
+  const results =
+    out === undefined
+      ? newResults(operation, backend, sizes)
+      : checkedResults(operation, backend, sizes, out, nameOf);
   try {
-    for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
-      const dtype = tensorDType(name, call);
-      const tensor =
-        out === undefined
-          ? newTensor(backend, name, shapeOf(name), dtype)
-          : checkOutput(nameOf(name), out[name], backend, dtype, shapeOf(name));
-      results[name] = tensor;
-      call[name] = tensor;
-    }
+    Object.assign(call, results);
     if (out !== undefined) checkCallOverlap(operation, call, nameOf);
     // An empty result needs no kernel, whatever size the inputs have.
     if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as Call<Op>);
@@ -78,6 +73,42 @@ export function perform<Op extends OperationName>(
     if (out === undefined) results.dispose();
     throw error;
   }
+}
+
+/** Sizes, the dtype of the rows, and whether those are single elements. */
+type OutputSizes = Sizes & { dtype: DType; vector?: boolean };
+
+/** New tensors for an operation's results. @throws ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY */
+export function newResults(operation: OperationName, backend: Backend, sizes: OutputSizes): Results {
+  const results = new Results() as Results & Record<string, Tensor>;
+  try {
+    for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
+      results[name] = newTensor(backend, name, outputShape(name, sizes), tensorDType(name, sizes));
+    }
+    return results;
+  } catch (error) {
+    results.dispose();
+    throw error;
+  }
+}
+
+function checkedResults(
+  operation: OperationName,
+  backend: Backend,
+  sizes: OutputSizes,
+  out: Out,
+  nameOf: ArgumentNames,
+): Results {
+  const results = new Results() as Results & Record<string, Tensor>;
+  for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
+    const dtype = tensorDType(name, sizes);
+    results[name] = checkOutput(nameOf(name), out[name], backend, dtype, outputShape(name, sizes));
+  }
+  return results;
+}
+
+function outputShape(name: TensorName, sizes: OutputSizes): number[] {
+  return tensorShape(name, sizes).slice(0, sizes.vector ? 1 : undefined);
 }
 
 /**

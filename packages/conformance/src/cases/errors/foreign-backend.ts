@@ -2,7 +2,7 @@ import { Backend, DTYPES, type DType, Tensor } from '@moe-dispatch/core';
 
 /** A backend that computes nothing: its tensors are those "of another backend". */
 export function foreignBackend(): Backend {
-  return new Backend({
+  return new Backend<Tensor>({
     name: 'foreign',
     device: 'none',
     dtypes: Object.keys(DTYPES) as DType[],

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DTYPES } from '@moe-dispatch/core';
+import { TENSORS } from '@moe-dispatch/core/backend';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { FLAGS } from '../../../backend-cuda-linux-x64/scripts/flags.mjs';
+import { header } from '../../scripts/header.mjs';
+import { CONTRACT, FIELDS } from '../../src/argument-block.js';
+
+const NATIVE = fileURLToPath(new URL('../../native/', import.meta.url));
+const TABLE = { FIELDS, CONTRACT, TENSORS, DTYPES };
+
+it('native/contract/table.h is what core says', () => {
+  const text = readFileSync(join(NATIVE, 'contract/table.h'), 'utf8');
+  expect(text, 'run scripts/contract.mjs').toBe(header(TABLE));
+});
+
+describe('the addon does not compile with a member that it does not handle', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'moe-contract-'));
+  beforeAll(() => {
+    for (const part of ['contract', 'driver', 'kernels', 'launch']) {
+      cpSync(join(NATIVE, part), join(folder, part), { recursive: true });
+    }
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** What the compiler says of each file of launch/ that it refuses if an enum of the table has one more member. */
+  function refusals(name: string, member: string): Record<string, string> {
+    const fields = FIELDS.map((field) =>
+      field.name === name ? { ...field, values: [...field.values!, member] } : field,
+    );
+    writeFileSync(join(folder, 'contract/table.h'), header({ ...TABLE, FIELDS: fields }));
+    const files = readdirSync(join(folder, 'launch')).filter((name) => name.endsWith('.cc'));
+    const compile = (name: string) =>
+      spawnSync(process.env.CXX || 'c++', [...FLAGS, '-fsyntax-only', join(folder, 'launch', name)], {
+        encoding: 'utf8',
+      });
+    const outputs = files.map((name) => [name, compile(name)] as const);
+    return Object.fromEntries(
+      outputs.filter(([, { status }]) => status !== 0).map(([name, { stderr }]) => [name, stderr]),
+    );
+  }
+
+  it('of Router', () => {
+    const found = refusals('router', 'sigmoid');
+    expect(Object.keys(found)).toEqual(['route.cc']);
+    expect(found['route.cc']!.match(/enumeration value .kSigmoid. not handled in switch/g)).toHaveLength(2);
+  });
+
+  it('of Operation', () => {
+    const found = refusals('operation', 'sortRows');
+    expect(Object.keys(found)).toEqual(['operations.cc']);
+    expect(
+      found['operations.cc']!.match(/enumeration value .kSortRows. not handled in switch/g),
+    ).toHaveLength(3);
+  });
+});
