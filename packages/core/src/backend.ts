@@ -78,7 +78,8 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   readonly skipped: readonly SkippedBackend[] = [];
   /** For types alone: the class of each prepared operation. */
   declare readonly preparedTypes?: { readonly [Op in OperationName]: Prepared<Op, T> };
-  readonly #contract: BackendContract<T, N>;
+  /** Of types that say nothing of T and N, so that a backend of one class of tensors is a Backend. */
+  readonly #contract: BackendContract<Tensor, unknown>;
   readonly #ledger = new Ledger();
   readonly #internals: Internals;
   #disposed = false;
@@ -89,7 +90,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const operations = implementedOperations(contract as never);
     const wrap = contract.adopt !== undefined;
     this.info = Object.freeze({ name, device, dtypes, limits, operations, wrap, exact });
-    this.#contract = contract;
+    this.#contract = contract as never;
     this.#internals = {
       contract: contract as never,
       checkUsable: () => this.#checkUsable(),
@@ -117,7 +118,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.#checkUsable();
     const read = readTensorData(data, shape, dtype, this.info.dtypes);
     const tensor = this.#create(read.shape, read.dtype, false, (spec) => this.#contract.allocate(spec));
-    this.#contract.upload(tensor as T, read.elements);
+    this.#contract.upload(tensor, read.elements);
     return tensor;
   }
 

@@ -49,7 +49,8 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly #overlapNames: string[] = [];
   /** Of the outputs, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
-  readonly #implementation: (call: Call<Op, T>) => void;
+  /** Of a type that says nothing of T, so that a backend of one class of tensors is a Backend. */
+  readonly #implementation: (call: never) => void;
   #running = false;
   #disposed = false;
 
@@ -111,7 +112,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   /** Issues the work of a checked call. The object is used again by the next run: keep nothing of it. */
   protected execute(call: Call<Op, T>): void {
-    this.#implementation(call);
+    this.#implementation(call as never);
   }
 
   /** Frees the workspace; called once. */
