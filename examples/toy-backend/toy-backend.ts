@@ -1,32 +1,34 @@
 import * as core from '@moe-dispatch/core';
+import * as author from '@moe-dispatch/core/backend';
 
 type Native = ArrayBufferView<ArrayBuffer>;
-type Shape = readonly number[];
 
 const MAX = 3.4028234663852886e38;
+/** Every operation of a sum is rounded to float32. */
+const f32 = Math.fround;
 /** A gating value as it takes part in the ranking. */
 const clean = (value: number) => (Number.isNaN(value) ? -MAX : Math.min(Math.max(value, -MAX), MAX));
 
 /** Bytes in JavaScript memory; freeing them is the garbage collector's business. */
 class ToyTensor extends core.Tensor {
-  override readonly memory: ArrayBuffer;
-  override readonly byteOffset: number;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  override readonly byteOffset: number;
+  /** Not bytes.length: the owner of borrowed memory may detach it. */
+  override readonly capacity: number;
 
-  constructor(backend: core.Backend, shape: Shape, dtype: core.DType, memory: Native, borrowed: boolean) {
-    super(backend, shape, dtype, memory.byteLength, borrowed);
-    ({ buffer: this.memory, byteOffset: this.byteOffset } = memory);
-    this.bytes = new Uint8Array(this.memory, this.byteOffset, memory.byteLength);
+  constructor(spec: author.TensorSpec, bytes: Uint8Array<ArrayBuffer>) {
+    super(spec);
+    this.bytes = bytes;
+    ({ byteOffset: this.byteOffset, length: this.capacity } = bytes);
   }
 
-  /** Not byteLength: the owner of borrowed memory may have detached it. */
-  override get capacity(): number {
-    return this.bytes.length;
+  override get memory(): ArrayBuffer {
+    return this.bytes.buffer;
   }
 
   /** The memory of an int32 tensor. */
   get ints(): Int32Array {
-    return new Int32Array(this.memory, this.byteOffset, this.bytes.length / 4);
+    return new Int32Array(this.memory, this.byteOffset, this.byteLength / 4);
   }
 
   /** The memory of a float32 tensor, a widened copy of a 16-bit one. */
@@ -41,43 +43,20 @@ class ToyTensor extends core.Tensor {
   setFloats(length: number, compute: (i: number) => number): void {
     const values = Float32Array.from({ length }, (_, i) => compute(i));
     const narrow = this.dtype === 'float16' ? core.float32ToFloat16 : core.float32ToBfloat16;
-    this.bytes.set(new Uint8Array((this.dtype === 'float32' ? values : narrow(values)).buffer));
+    this.bytes.set(
+      new Uint8Array((this.dtype === 'float32' ? values : narrow(values)).buffer as ArrayBuffer),
+    );
   }
 
   protected override download = async (): Promise<ArrayBuffer> => this.bytes.slice().buffer;
   protected override release = (): void => {};
 }
 
-/** The whole contract in plain loops: to read, not to use. */
-class ToyBackend extends core.Backend<ToyTensor, Native> {
-  override readonly info: core.BackendInfo = {
-    name: 'toy',
-    device: 'plain loops',
-    dtypes: Object.keys(core.DTYPES) as core.DType[],
-    limits: { maxTensorBytes: 2 ** 30, maxExperts: 65536 },
-  };
-
-  override allocate(shape: Shape, dtype: core.DType, byteLength: number): ToyTensor {
-    return new ToyTensor(this, shape, dtype, new Uint8Array(byteLength), false);
-  }
-  override upload(tensor: ToyTensor, data: core.ArrayOf<core.DType>): void {
-    tensor.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  }
-  override adopt(native: Native, shape: Shape, dtype: core.DType, byteLength: number): ToyTensor {
-    core.checkArrayType('native', native, dtype);
-    const [found, expected] = [`${native.byteLength} bytes`, `at least ${byteLength} bytes`];
-    if (native.byteLength < byteLength) throw core.invalid('BUFFER_TOO_SMALL', 'native', found, expected);
-    const memory = new Uint8Array(native.buffer, native.byteOffset, byteLength);
-    return new ToyTensor(this, shape, dtype, memory, true);
-  }
-  override pooledBytes = (): number => 0;
-  override shutdown = (): void => {};
-  override prepare = (call: core.PrepareCall): ToyPrepared => new ToyPrepared(this, call);
-
-  override route({ routing, tokens, numExperts, topK, ...call }: core.RouteCall<ToyTensor>): void {
-    const [gating, scales] = [call.gating.floats, call.expertScalesFloat.floats];
+const operations: author.Operations<ToyTensor> = {
+  routeTokens({ router, tokens, numExperts, topK, ...call }) {
+    const [gating, scales] = [call.gatingOutput.floats, call.expertScalesFloat.floats];
     const experts = call.topKIndices.ints;
-    const groups = routing === 'group' ? topK : 1;
+    const groups = { softmax: 1, group: topK, 'topk-only': 1 }[router];
     const size = numExperts / groups;
     for (let t = 0; t < tokens; t++) {
       const row = Array.from(gating.subarray(t * numExperts, (t + 1) * numExperts), clean);
@@ -89,13 +68,13 @@ class ToyBackend extends core.Backend<ToyTensor, Native> {
         for (let i = 0; i < topK / groups; i++) {
           const choice = t * topK + g + i;
           experts[choice] = ranked[i];
-          scales[choice] = routing === 'topk-only' ? row[ranked[i]] : exp(ranked[i]) / sum;
+          scales[choice] = router === 'topk-only' ? row[ranked[i]] : exp(ranked[i]) / sum;
         }
       }
     }
-  }
+  },
 
-  override plan({ tokens, numExperts, topK, ...call }: core.PlanCall<ToyTensor>): void {
+  planDispatch({ tokens, numExperts, topK, ...call }) {
     const experts = call.topKIndices.ints;
     const counts = new BigInt64Array(numExperts);
     for (const expert of experts) counts[checkIndex('topKIndices', expert, numExperts)]++;
@@ -106,44 +85,65 @@ class ToyBackend extends core.Backend<ToyTensor, Native> {
     for (const [row, pair] of pairs.entries()) {
       call.permuteIndicesPerToken.ints[(pair % topK) * tokens + Math.floor(pair / topK)] = row;
     }
-  }
+  },
 
-  override permute({ tokens, topK, hidden, x, permuteInput, ...call }: core.PermuteCall<ToyTensor>): void {
+  permuteRows({ tokens, topK, hidden, x, permuteInput, ...call }) {
     const rowBytes = hidden * core.DTYPES[x.dtype].bytes;
     call.permuteIndicesPerToken.ints.forEach((row, i) => {
       const from = (i % tokens) * rowBytes;
       const to = checkIndex('plan.permuteIndicesPerToken', row, topK * tokens) * rowBytes;
       permuteInput.bytes.set(x.bytes.subarray(from, from + rowBytes), to);
     });
-  }
+  },
 
-  override reduce(call: core.ReduceCall<ToyTensor>): void {
-    const { tokens, topK, hidden, numExperts, output } = call;
+  moeReduce({ tokens, topK, hidden, numExperts, normTopkProb, routedScalingFactor, output, ...call }) {
     const [ffnOut, scales, bias] = [call.ffnOut.floats, call.expertScalesFloat.floats, call.ffn2Bias?.floats];
     const [rows, experts] = [call.permuteIndicesPerToken.ints, call.topKIndices.ints];
     output.setFloats(tokens * hidden, (i) => {
       const [t, d] = [Math.floor(i / hidden), i % hidden];
-      let [sum, norm] = [0, call.normTopkProb ? 0 : 1];
-      for (let k = 0; k < topK; k++) {
+      const given = scales.subarray(t * topK, (t + 1) * topK);
+      const norm = normTopkProb ? given.reduce((total, scale) => f32(total + scale)) : 1;
+      return given.reduce((sum, scale, k) => {
         const row = checkIndex('permuteIndicesPerToken', rows[k * tokens + t], topK * tokens);
         const expert = bias === undefined ? 0 : checkIndex('topKIndices', experts[t * topK + k], numExperts);
-        sum += scales[t * topK + k] * (ffnOut[row * hidden + d] + (bias?.[expert * hidden + d] ?? 0));
-        if (call.normTopkProb) norm = Math.fround(norm + scales[t * topK + k]);
-      }
-      return norm === 0 ? 0 : (call.routedScalingFactor * sum) / norm;
+        const weight = norm === 0 ? 0 : f32(f32(scale / norm) * routedScalingFactor);
+        const value = f32(ffnOut[row * hidden + d] + (bias?.[expert * hidden + d] ?? 0));
+        return f32(sum + f32(weight * value));
+      }, 0);
     });
-  }
-}
+  },
+};
 
-class ToyPrepared extends core.PreparedDispatch<ToyTensor> {
-  override readonly workspaceBytes = 0;
-  protected override execute = (call: core.DispatchCall<ToyTensor>) => call.x.backend.dispatch(call);
-  protected override release = (): void => {};
-}
+/** The whole contract in plain loops: to read, not to use. */
+const contract: author.BackendContract<ToyTensor, Native> = {
+  name: 'toy',
+  device: 'plain loops',
+  dtypes: Object.keys(core.DTYPES) as core.DType[],
+  limits: { maxTensorBytes: 2 ** 30, maxExperts: 65536 },
+  operations,
+  allocate: (spec) => new ToyTensor(spec, new Uint8Array(spec.byteLength)),
+  upload: ({ bytes }, { buffer, byteOffset, byteLength }) =>
+    bytes.set(new Uint8Array(buffer, byteOffset, byteLength)),
 
-export const toy = (): core.BackendFactory<ToyBackend> => ({ name: 'toy', create: () => new ToyBackend() });
+  adopt(native, spec, byteOffset) {
+    author.checkArrayType('native', native, spec.dtype);
+    const [found, needed] = [native.byteLength, byteOffset + spec.byteLength];
+    const expected = `at least ${needed} bytes`;
+    if (found < needed) throw author.invalid('BUFFER_TOO_SMALL', 'native', `${found} bytes`, expected);
+    return new ToyTensor(
+      spec,
+      new Uint8Array(native.buffer, native.byteOffset + byteOffset, spec.byteLength),
+    );
+  },
+};
+
+type ToyBackend = core.Backend<ToyTensor, Native>;
+export const toy = (): core.BackendFactory<ToyBackend> => ({
+  name: 'toy',
+  create: () => new core.Backend(contract),
+});
 
 function checkIndex(argument: string, index: number, end: number): number {
   if (index >= 0 && index < end) return index;
-  throw core.invalid('INDEX_OUT_OF_RANGE', argument, `the index ${index}`, `0 to ${end - 1}`);
+  throw author.invalid('INDEX_OUT_OF_RANGE', argument, `the index ${index}`, `0 to ${end - 1}`);
 }

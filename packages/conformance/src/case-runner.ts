@@ -1,11 +1,11 @@
 import { type Backend, type BackendFactory, isBackend, isMoeDispatchError } from '@moe-dispatch/core';
+import { checkUsable } from '@moe-dispatch/core/backend';
 import type { ConformanceCase } from './cases/conformance-case.js';
 import { ConformanceError } from './conformance-error.js';
 import type { ConformanceKit } from './kit.js';
 import { describeMachine } from './machine.js';
-import { checkManifest, resolveManifest } from './manifest.js';
 import { detectNativeMemory } from './native-memory.js';
-import type { CaseResult, ConformanceReport } from './report.js';
+import { type CaseResult, type ConformanceReport, reportedBackend } from './report.js';
 import { type Environment, NotClaimed, Session } from './session.js';
 import { timeLimitError, withTimeLimit } from './time-limit.js';
 import { UlpHistograms } from './ulp-histogram.js';
@@ -42,25 +42,16 @@ export class CaseRunner {
     this.environment = environment;
   }
 
-  /** @throws ConformanceError for a wrong manifest; what the factory throws. */
+  /** @throws ConformanceError for a backend whose info is no text; what the factory throws. */
   static async create(target: Backend | BackendFactory, kit: ConformanceKit): Promise<CaseRunner> {
-    checkManifest(kit.manifest ?? {}, 'manifest');
     const factory = isBackend(target) ? undefined : target;
     const backend = isBackend(target) ? target : await makeBackend(target);
     const environment = makeEnvironment(backend, factory, kit);
-    const { name, device, dtypes, limits } = backend.info;
-    checkText('name', name);
-    checkText('device', device);
+    checkText('name', backend.info.name);
+    checkText('device', backend.info.device);
     const driver = await kit.driver?.(backend);
     const header = {
-      backend: {
-        name,
-        device,
-        dtypes: [...dtypes],
-        limits: { ...limits },
-        manifest: environment.claims,
-        ...(driver === undefined ? {} : { driver }),
-      },
+      backend: { ...reportedBackend(backend), ...(driver === undefined ? {} : { driver }) },
       machine: describeMachine(),
     };
     return new CaseRunner(header, factory, kit, environment);
@@ -111,14 +102,14 @@ export class CaseRunner {
       const { factory, kit } = this;
       this.environment = makeEnvironment(await makeBackend(factory as BackendFactory), factory, kit);
     }
-    this.environment.backend.checkUsable();
+    checkUsable(this.environment.backend);
     return this.environment;
   }
 
   /** Not after its device is lost, or after someone disposed it. */
   private isUsable(): boolean {
     try {
-      this.environment?.backend.checkUsable();
+      if (this.environment !== undefined) checkUsable(this.environment.backend);
       return true;
     } catch {
       return false;
@@ -150,13 +141,7 @@ function makeEnvironment(
   factory: BackendFactory | undefined,
   kit: ConformanceKit,
 ): Environment {
-  const native = kit.nativeMemory?.(backend) ?? detectNativeMemory(backend);
-  return {
-    backend,
-    factory,
-    native,
-    claims: resolveManifest(backend, kit.manifest ?? {}, native !== undefined),
-  };
+  return { backend, factory, native: kit.nativeMemory?.(backend) ?? detectNativeMemory(backend) };
 }
 
 async function runInSession(run: ConformanceCase['run'], session: Session): Promise<Ending> {
@@ -179,10 +164,18 @@ async function runInSession(run: ConformanceCase['run'], session: Session): Prom
 }
 
 function outcomeOf(id: string, ms: number, session: Session | undefined, ending: Ending): CaseOutcome {
-  const { differences = [], routing, errors = new UlpHistograms() } = session ?? {};
-  // Copied, because an abandoned case may go on adding to them.
-  const result = { id, ms, differences: [...differences], ...ending };
-  return { result: routing === undefined ? result : { ...result, routing }, errors };
+  const { differences = [], notJudged = [], routing, errors = new UlpHistograms() } = session ?? {};
+  const skipped = Array.from(notJudged, ([operation, reason]) => ({ operation, reason }));
+  const result = {
+    id,
+    ms,
+    // Copied, because an abandoned case may go on adding to them.
+    differences: [...differences],
+    ...(skipped.length === 0 ? {} : { notJudged: skipped }),
+    ...ending,
+    ...(routing === undefined ? {} : { routing }),
+  };
+  return { result, errors };
 }
 
 function disposeQuietly(disposable: { dispose(): void }): void {

@@ -4,8 +4,8 @@ import type { Difference } from './compare.js';
 import { compareResults, computeResults } from './compare-results.js';
 import { describeMachine } from './machine.js';
 import { pauses } from './pauses.js';
-import type { ErrorHistogram, ReportedBackend } from './report.js';
-import { NotClaimed } from './session.js';
+import { type ErrorHistogram, type ReportedBackend, reportedBackend } from './report.js';
+import { NotClaimed, Session } from './session.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
 /** Of the JSON that compareBackends gives. A reader refuses a number that it does not know. */
@@ -54,8 +54,8 @@ export interface CompareOptions {
 const MAX_FAILURES = 10;
 
 /**
- * Gives random calls of every mode, dtype and shape to two backends. Indices, counts and rows must agree in every byte;
- * scales and sums as far as the contract binds both.
+ * Gives random calls of every mode, dtype and shape to two backends. Indices, counts, rows and sums must agree in every
+ * byte, scales as far as the contract binds both.
  * @param a a backend, which stays alive, or a factory, whose backend is disposed at the end
  * @throws what a factory throws
  */
@@ -100,7 +100,7 @@ async function compareOpen(pair: Pair, options: CompareOptions): Promise<Compari
   const failed = failures.length;
   return {
     version: COMPARISON_VERSION,
-    backends: [reported(pair[0]), reported(pair[1])],
+    backends: [reportedBackend(pair[0]), reportedBackend(pair[1])],
     machine: describeMachine(),
     started,
     complete: done === cases,
@@ -135,11 +135,19 @@ async function compareSeed(
 async function compareCall([a, b]: Pair, call: RandomCall, errors: UlpHistograms): Promise<Difference[]> {
   const dtypes = a.info.dtypes.filter((dtype) => b.info.dtypes.includes(dtype));
   const inputs = randomInputs(call, dtypes);
-  const compute = (backend: Backend, name: 'A' | 'B') =>
-    computeResults(backend, inputs).catch((error) => {
+  const compute = (backend: Backend, name: 'A' | 'B') => {
+    const session = new Session({ backend, factory: undefined, native: undefined });
+    return computeResults(session, inputs).catch((error) => {
       throw error instanceof NotClaimed ? error : new BackendThrew(name, error);
     });
-  return compareResults(inputs, await compute(a, 'A'), await compute(b, 'B'), errors);
+  };
+  return compareResults(
+    inputs,
+    await compute(a, 'A'),
+    await compute(b, 'B'),
+    a.info.exact && b.info.exact,
+    errors,
+  );
 }
 
 class Disagreement extends Error {
@@ -158,9 +166,4 @@ class BackendThrew extends Error {
     super(String(cause), { cause });
     this.backend = backend;
   }
-}
-
-function reported({ info }: Backend): ReportedBackend {
-  const { name, device, dtypes, limits } = info;
-  return { name, device, dtypes: [...dtypes], limits: { ...limits } };
 }

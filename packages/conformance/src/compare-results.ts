@@ -1,6 +1,7 @@
-import { type Backend, type FloatDType, moeDispatch, moeReduce, type Tensor } from '@moe-dispatch/core';
+import type { FloatDType } from '@moe-dispatch/core';
+import { STAGES, type TensorName } from '@moe-dispatch/core/backend';
 import type { RandomInputs } from './cases/random-call.js';
-import { optionsOf, requireDispatch, uploadReduceOptions } from './checks.js';
+import { dispatchCall, reduceCall } from './checks.js';
 import {
   classOf,
   compareExact,
@@ -11,102 +12,91 @@ import {
   wholeDifference,
 } from './compare.js';
 import { decode } from './float-formats.js';
-import type { HostTensor } from './host-tensor.js';
-import { resolveManifest } from './manifest.js';
-import { expectReduce } from './oracle.js';
-import { Session } from './session.js';
+import { type HostTensor, readHost } from './host-tensor.js';
+import { type HostCall, type HostTensors, issue } from './operations/host-call.js';
+import { outputsOf } from './operations/judge.js';
+import { expectReduce } from './oracle-reduce.js';
+import type { Session } from './session.js';
 import type { UlpHistograms } from './ulp-histogram.js';
 
-const EXACT = [
-  'topKIndices',
-  'tokenNumsPerExpert',
-  'expertOffsets',
-  'permuteIndicesPerToken',
-  'permuteInput',
-] as const;
-
-/** What one backend made of a random call, in plain memory. */
-export interface Results {
-  /** In the order of EXACT. */
-  readonly exact: readonly HostTensor[];
-  readonly expertScalesFloat: HostTensor<'float32'>;
-  readonly output: HostTensor<FloatDType>;
-}
-
-/** @throws NotClaimed, and what the backend throws */
-export async function computeResults(backend: Backend, { dispatch, reduce }: RandomInputs): Promise<Results> {
-  const claims = resolveManifest(backend, {}, false);
-  const session = new Session({ backend, factory: undefined, native: undefined, claims });
+/** What one backend made of a random call, in plain memory. @throws NotClaimed, and what the backend throws */
+export async function computeResults(
+  session: Session,
+  { dispatch, reduce }: RandomInputs,
+): Promise<HostTensors> {
   try {
-    requireDispatch(session, dispatch);
-    const [x, gating] = [session.upload(dispatch.x), session.upload(dispatch.gating)];
-    const routed = session.keep(moeDispatch(x, gating, optionsOf(dispatch)));
-    const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices } = reduce;
-    const inputs = [ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
-    const [ffn, scales, rows, experts] = inputs.map((host) => session.upload(host));
-    const output = session.keep(moeReduce(ffn, scales, rows, experts, uploadReduceOptions(session, reduce)));
-    return {
-      exact: await Promise.all(EXACT.map((name) => toHost(routed[name]))),
-      expertScalesFloat: (await toHost(routed.expertScalesFloat)) as HostTensor<'float32'>,
-      output: (await toHost(output)) as HostTensor<FloatDType>,
-    };
+    const results = await compute(session, dispatchCall(dispatch));
+    return { ...results, ...(await compute(session, reduceCall(reduce))) };
   } finally {
     session.dispose();
   }
 }
 
-async function toHost(tensor: Tensor): Promise<HostTensor> {
-  return { data: await tensor.read(), shape: tensor.shape, dtype: tensor.dtype };
+async function compute(session: Session, call: HostCall): Promise<HostTensors> {
+  const found = Object.entries(issue(session, call));
+  const read = found.map(async ([name, tensor]) => [name, await readHost(tensor)]);
+  return Object.fromEntries(await Promise.all(read));
 }
 
-/** Where B's results differ from A's. `errors` counts how far B's floats lie from A's. */
+/**
+ * Where B's results differ from A's, up to the first stage in which they do: what follows was given other inputs.
+ * @param exact whether the sums of both are exact
+ * @param errors counts how far B's floats lie from A's
+ */
 export function compareResults(
   inputs: RandomInputs,
-  a: Results,
-  b: Results,
+  a: HostTensors,
+  b: HostTensors,
+  exact: boolean,
   errors: UlpHistograms,
 ): Difference[] {
-  return [
-    ...EXACT.flatMap((tensor, i) => {
-      const place = { case: 'moeDispatch', tensor };
-      return differentKind(place, a.exact[i], b.exact[i]) ?? compareExact(place, b.exact[i].data, a.exact[i]);
-    }),
-    ...compareScales(inputs, a.expertScalesFloat, b.expertScalesFloat, errors),
-    ...compareOutputs(inputs, a.output, b.output, errors),
-  ];
+  const differences: Difference[] = [];
+  for (const operation of STAGES) {
+    for (const tensor of outputsOf(operation)) {
+      const place = { case: 'moeDispatch', tensor, operation };
+      differences.push(...compareTensors(inputs, place, a[tensor]!, b[tensor]!, errors));
+    }
+    if (differences.length > 0) break;
+  }
+  return [...differences, ...compareOutputs(inputs, a.output!, b.output!, exact, errors)];
 }
 
-function compareScales(
+function compareTensors(
   { dispatch, gaps }: RandomInputs,
-  a: Results['expertScalesFloat'],
-  b: Results['expertScalesFloat'],
+  place: Place & { tensor: TensorName },
+  a: HostTensor,
+  b: HostTensor,
   errors: UlpHistograms,
 ): Difference[] {
-  const place = { case: 'moeDispatch', tensor: 'expertScalesFloat' };
   const kind = differentKind(place, a, b);
   if (kind !== undefined) return kind;
-  if (dispatch.topkOnlyMode === true) return compareExact(place, b.data, a);
-  a.data.forEach((value, i) => {
+  if (place.tensor !== 'expertScalesFloat' || dispatch.topkOnlyMode === true) {
+    return compareExact(place, b.data, a);
+  }
+  const [scales, found] = [a as HostTensor<'float32'>, b.data as Float32Array<ArrayBuffer>];
+  scales.data.forEach((value, i) => {
     // The contract lets smaller ones be 0.
-    if (value > 1e-37) errors.add(place.tensor, 'float32', value, b.data[i]);
+    if (value > 1e-37) errors.add(place.tensor, 'float32', value, found[i]);
   });
-  return compareScalePair(place, b.data, a, gaps);
+  return compareScalePair(place, found, scales, gaps);
 }
 
 function compareOutputs(
   { reduce }: RandomInputs,
-  a: Results['output'],
-  b: Results['output'],
+  a: HostTensor,
+  b: HostTensor,
+  exact: boolean,
   errors: UlpHistograms,
 ): Difference[] {
-  const place = { case: 'moeReduce', tensor: 'output' };
+  const place = { case: 'moeReduce', tensor: 'output', operation: 'moeReduce' } as const;
   const kind = differentKind(place, a, b);
   if (kind !== undefined) return kind;
-  const found = decode(b.dtype, b.data);
-  decode(a.dtype, a.data).forEach((value, i) => {
-    errors.add(`output ${a.dtype}`, a.dtype, value, found[i]);
+  const [right, other] = [a as HostTensor<FloatDType>, b as HostTensor<FloatDType>];
+  const found = decode(other.dtype, other.data);
+  decode(right.dtype, right.data).forEach((value, i) => {
+    errors.add(`output ${right.dtype}`, right.dtype, value, found[i]);
   });
-  return compareReducePair(place, b.data, a, expectReduce(reduce));
+  return compareReducePair(place, other.data, right, expectReduce(reduce), exact);
 }
 
 function differentKind(place: Place, a: HostTensor, b: HostTensor): Difference[] | undefined {

@@ -1,29 +1,19 @@
 import { type DType, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
+import { OPERATIONS, type OperationName, TENSORS, type TensorName } from '@moe-dispatch/core/backend';
 import { readSafetensors, type SafetensorsFile } from '@moe-dispatch/safetensors';
 import { elementCount, type HostTensor } from './host-tensor.js';
-import type { ReduceInput, RoutingMode } from './oracle.js';
+import type { CallOptions, HostCall, HostTensors } from './operations/host-call.js';
 
-/** One call of Paddle's moe_dispatch, its outputs, and calls of moe_reduce on the same routing (fixtures/README.md). */
-export interface GoldenFixture {
-  readonly x: HostTensor;
-  readonly gating: HostTensor<'float32'>;
-  readonly mode: RoutingMode;
-  /** Paddle's `token_nums_per_expert`, which is the inclusive prefix sum [E]. */
-  readonly prefixSum: HostTensor<'int64'>;
-  readonly permuteIndicesPerToken: HostTensor<'int32'>;
-  readonly expertScalesFloat: HostTensor<'float32'>;
-  readonly topKIndices: HostTensor<'int32'>;
-  readonly permuteInput: HostTensor | undefined;
-  /** SHA-256 of the bytes of permute_input, in hexadecimal. */
-  readonly permuteInputSha256: string | undefined;
-  readonly reduces: readonly GoldenReduce[];
-}
-
-export interface GoldenReduce {
-  /** `reduce0`, `reduce1`, … */
+/** A call whose outputs are known. */
+export interface GoldenCall extends HostCall {
+  /** Names it within its file: `moeDispatch`, `reduce0`, … */
   readonly name: string;
-  readonly input: ReduceInput;
-  readonly output: HostTensor<FloatDType>;
+  /** Those outputs that the file holds. */
+  readonly outputs: HostTensors;
+  /** SHA-256 of the bytes of outputs, in hexadecimal. */
+  readonly hashes: { readonly [Name in TensorName]?: string };
+  /** Whether the outputs are those of Paddle's kernels, which are less exact than the contract. */
+  readonly byPaddle: boolean;
 }
 
 /** A readable file that is not a fixture of the known form. */
@@ -40,58 +30,96 @@ export class FixtureError extends Error {
   }
 }
 
-/** @throws SafetensorsError, FixtureError */
-export function parseGolden(bytes: Uint8Array, file: string): GoldenFixture {
+/**
+ * The calls in a file, by its metadata `op`: `moe_dispatch` is Paddle's operator, followed by calls of moe_reduce on its
+ * routing; any operation of core's table is one call of that (fixtures/README.md).
+ * @throws SafetensorsError, FixtureError
+ */
+export function parseGolden(bytes: Uint8Array, file: string): GoldenCall[] {
   const reader = new FixtureReader(readSafetensors(bytes, file), file);
   const op = reader.metadata('op');
-  if (op !== 'moe_dispatch') throw reader.wrongMetadata('op', op, "'moe_dispatch'");
+  if (op === 'moe_dispatch') return parsePaddle(reader);
+  if (Object.hasOwn(OPERATIONS, op)) return [parseCall(reader, op as OperationName)];
+  const known = ['moe_dispatch', ...Object.keys(OPERATIONS)].map((name) => `'${name}'`);
+  throw reader.wrongMetadata('op', op, known.join(', '));
+}
+
+/** Tensors by their names in core's table, and the metadata `options`: the function's options as JSON. */
+function parseCall(reader: FixtureReader, operation: OperationName): GoldenCall {
+  const { inputs, optional, outputs } = OPERATIONS[operation];
+  const { tensors } = reader.content;
+  const pick = (names: readonly TensorName[]): HostTensors =>
+    Object.fromEntries(
+      names.flatMap((name) => (tensors.has(name) ? [[name, reader.tableTensor(name)]] : [])),
+    );
+  for (const name of inputs) reader.tableTensor(name);
+  const call = {
+    name: operation,
+    operation,
+    inputs: pick([...inputs, ...optional]),
+    options: reader.json('options') as CallOptions,
+    outputs: pick(outputs),
+    hashes: {},
+    byPaddle: false,
+  };
+  if (Object.keys(call.outputs).length > 0) return call;
+  throw reader.error(`none of the outputs ${outputs.join(', ')} is there`);
+}
+
+function parsePaddle(reader: FixtureReader): GoldenCall[] {
   const { tensors, metadata } = reader.content;
   const routing = {
     permuteIndicesPerToken: reader.tensor('permute_indices_per_token', 'int32'),
     expertScalesFloat: reader.tensor('expert_scales_float', 'float32'),
     topKIndices: reader.tensor('top_k_indices', 'int32'),
   };
-  return {
-    ...routing,
-    x: tensors.get('x') ?? generateX(reader),
-    gating: reader.tensor('gating_output', 'float32'),
-    mode: {
+  const permuteInput = tensors.get('permute_input');
+  const hash = metadata.get('permute_input_sha256');
+  const dispatch: GoldenCall = {
+    name: 'moeDispatch',
+    operation: 'moeDispatch',
+    inputs: {
+      x: tensors.get('x') ?? generateX(reader),
+      gatingOutput: reader.tensor('gating_output', 'float32'),
+    },
+    options: {
       moeTopk: reader.natural('moe_topk'),
       groupMoe: reader.flag('group_moe'),
       topkOnlyMode: reader.flag('topk_only_mode'),
     },
-    prefixSum: reader.tensor('token_nums_per_expert', 'int64'),
-    permuteInput: tensors.get('permute_input'),
-    permuteInputSha256: metadata.get('permute_input_sha256'),
-    reduces: [...metadata.keys()]
-      .filter((key) => /^reduce\d+$/.test(key))
-      .sort()
-      .map((name) => parseReduce(reader, name, routing)),
+    outputs: {
+      ...routing,
+      expertOffsets: offsetsOf(reader.tensor('token_nums_per_expert', 'int64')),
+      ...(permuteInput === undefined ? {} : { permuteInput }),
+    },
+    hashes: hash === undefined ? {} : { permuteInput: hash },
+    byPaddle: true,
   };
+  const reduces = [...metadata.keys()].filter((key) => /^reduce\d+$/.test(key)).sort();
+  return [dispatch, ...reduces.map((name) => parseReduce(reader, name, routing))];
 }
 
-function parseReduce(
-  reader: FixtureReader,
-  name: string,
-  routing: Pick<ReduceInput, 'permuteIndicesPerToken' | 'expertScalesFloat' | 'topKIndices'>,
-): GoldenReduce {
-  const options = reader.json(name);
-  const { norm_topk_prob: norm, routed_scaling_factor: factor, bias } = options;
+/** What Paddle calls token_nums_per_expert are the inclusive prefix sums [E]. */
+function offsetsOf({ data, shape }: HostTensor<'int64'>): HostTensor<'int32'> {
+  return { data: Int32Array.of(0, ...Array.from(data, Number)), shape: [shape[0] + 1], dtype: 'int32' };
+}
+
+function parseReduce(reader: FixtureReader, name: string, routing: HostTensors): GoldenCall {
+  const { norm_topk_prob: norm, routed_scaling_factor: factor, bias } = reader.json(name);
   if (typeof norm !== 'boolean' || typeof factor !== 'number' || typeof bias !== 'boolean') {
     const expected = 'norm_topk_prob (boolean), routed_scaling_factor (number) and bias (boolean)';
     throw reader.error(`metadata '${shortenText(name)}' must have ${expected}`);
   }
   const ffnOut = reader.floatTensor(`${name}.ffn_out`);
+  const ffn2Bias = bias ? { ffn2Bias: reader.tensor(`${name}.ffn2_bias`, ffnOut.dtype) } : {};
   return {
     name,
-    input: {
-      ...routing,
-      ffnOut,
-      normTopkProb: norm,
-      routedScalingFactor: factor,
-      ...(bias ? { ffn2Bias: reader.tensor(`${name}.ffn2_bias`, ffnOut.dtype) } : {}),
-    },
-    output: reader.tensor(`${name}.output`, ffnOut.dtype),
+    operation: 'moeReduce',
+    inputs: { ...routing, ffnOut, ...ffn2Bias },
+    options: { normTopkProb: norm, routedScalingFactor: factor },
+    outputs: { output: reader.tensor(`${name}.output`, ffnOut.dtype) },
+    hashes: {},
+    byPaddle: true,
   };
 }
 
@@ -117,6 +145,13 @@ class FixtureReader {
       throw this.error(`tensor '${name}' is ${tensor.dtype}, expected ${dtype}`, name);
     }
     return tensor as HostTensor as HostTensor<D>;
+  }
+
+  /** A tensor of core's table. */
+  tableTensor(name: TensorName): HostTensor {
+    const { dtype } = TENSORS[name];
+    const found = this.content.tensors.get(name)?.dtype;
+    return this.tensor<DType>(name, dtype === 'rows' ? (found ?? 'float32') : dtype);
   }
 
   floatTensor(name: string): HostTensor<FloatDType> {

@@ -1,4 +1,4 @@
-import { DTYPES, type DType } from '@moe-dispatch/core';
+import { type ArrayOf, DTYPES, type DType, type Tensor } from '@moe-dispatch/core';
 import type { HostTensor } from '@moe-dispatch/safetensors';
 
 /** What a case uploads, and what it expects back. */
@@ -11,6 +11,13 @@ export function elementCount(shape: readonly number[]): number {
 /** The bytes of a typed array, shared with it. */
 export function bytesOf(data: ArrayBufferView<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** What a backend's tensor holds. */
+export async function readHost<D extends DType>(
+  tensor: Tensor & { readonly dtype: D },
+): Promise<HostTensor<D>> {
+  return { data: (await tensor.read()) as ArrayOf<D>, shape: tensor.shape, dtype: tensor.dtype };
 }
 
 /** A tensor of zeros. */

@@ -14,10 +14,9 @@ export {
 export { ConformanceError } from './conformance-error.js';
 export { type Expectations, type ExpectedFailure, parseExpectations } from './expectations.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
-export { type GoldenFixture, parseGolden } from './golden-fixture.js';
+export { type GoldenCall, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';
 export type { ConformanceKit } from './kit.js';
-export type { CapabilityManifest } from './manifest.js';
 export { type NativeMemory, typedArrayMemory } from './native-memory.js';
 export {
   type CaseResult,

@@ -1,5 +1,4 @@
 import type { Backend } from '@moe-dispatch/core';
-import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
 
 /**
@@ -7,8 +6,6 @@ import type { NativeMemory } from './native-memory.js';
  * where `moe-conformance` finds it.
  */
 export interface ConformanceKit {
-  /** What is left out is as `backend.info` says (CapabilityManifest). */
-  readonly manifest?: Partial<CapabilityManifest>;
   /**
    * Memory for the cases of `backend.wrap`. Default: typed arrays, where the backend wraps those; elsewhere these cases
    * are not claimed.

@@ -1,7 +1,6 @@
 import { ConformanceError } from './conformance-error.js';
 import type { ConformanceKit } from './kit.js';
 import { importModule, moduleName } from './load-backend.js';
-import { checkManifest } from './manifest.js';
 import { exportedFile, locateModule, packageAround } from './module-location.js';
 
 /** The subpath export under which a backend's package has its kit. */
@@ -16,11 +15,10 @@ export async function loadKit(specifier: string): Promise<ConformanceKit> {
   const source = packageAround(locateModule(moduleName(specifier)));
   const file = source && exportedFile(source, SUBPATH);
   if (file === undefined) return {};
-  const { manifest, nativeMemory, driver } = await importModule(file);
-  if (manifest !== undefined) checkManifest(manifest, `${file}: manifest`);
+  const { nativeMemory, driver } = await importModule(file);
   for (const [name, value] of Object.entries({ nativeMemory, driver })) {
     if (value === undefined || typeof value === 'function') continue;
     throw new ConformanceError(`${file}: ${name}: expected a function, found ${typeof value}`);
   }
-  return { manifest, nativeMemory, driver } as ConformanceKit;
+  return { nativeMemory, driver } as ConformanceKit;
 }

@@ -19,11 +19,12 @@ export const typedArrayMemory: NativeMemory = {
   read: (native) => (native as ArrayOf<DType>).slice(),
 };
 
-/** typedArrayMemory where the backend wraps typed arrays, undefined where it does not. */
+/** typedArrayMemory if the backend wraps typed arrays, undefined if it does not. */
 export function detectNativeMemory(backend: Backend): NativeMemory | undefined {
+  if (!backend.info.wrap) return undefined;
   const memory = new DTYPES.float32.ArrayType(1);
   try {
-    (backend as Backend<Tensor, unknown>).wrap(memory, [1], 'float32').dispose();
+    (backend as unknown as Backend<Tensor, unknown>).wrap(memory, [1], 'float32').dispose();
     return typedArrayMemory;
   } catch {
     return undefined;

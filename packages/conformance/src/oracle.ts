@@ -1,9 +1,9 @@
-import { type ArrayOf, DTYPES, type FloatDType } from '@moe-dispatch/core';
-import { decode } from './float-formats.js';
+import { type ArrayOf, DTYPES } from '@moe-dispatch/core';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
 
 /*
- * The contract (docs/semantics.md) computed in float64, as directly as it reads. Nothing here is shared with a backend.
+ * The stages of the contract (docs/semantics.md) as directly as they read, scales in float64. Nothing here is shared with
+ * a backend.
  */
 
 export interface RoutingMode {
@@ -116,61 +116,6 @@ export function expectDispatch(
   return { ...routing, ...plan, permuteInput: expectRows(x, plan.permuteIndicesPerToken) };
 }
 
-export interface ReduceInput {
-  /** [K·T, D] */
-  readonly ffnOut: HostTensor<FloatDType>;
-  /** [T, K] */
-  readonly expertScalesFloat: HostTensor<'float32'>;
-  /** [K, T] */
-  readonly permuteIndicesPerToken: HostTensor<'int32'>;
-  /** [T, K] */
-  readonly topKIndices: HostTensor<'int32'>;
-  /** [E, D] or [E, 1, D] */
-  readonly ffn2Bias?: HostTensor<FloatDType>;
-  readonly normTopkProb?: boolean;
-  readonly routedScalingFactor?: number;
-}
-
-export interface ExpectedReduce {
-  /** [T, D] in float64, not rounded to the dtype. */
-  readonly values: Float64Array;
-  /** [T, D]: the sum of the terms' magnitudes, to which rounding errors are relative. */
-  readonly magnitudes: Float64Array;
-  readonly shape: readonly [tokens: number, hidden: number];
-  readonly topK: number;
-  readonly dtype: FloatDType;
-}
-
-/** A term whose row or (with a bias) expert is out of range counts as 0. */
-export function expectReduce(input: ReduceInput): ExpectedReduce {
-  const { ffnOut, expertScalesFloat: scales, permuteIndicesPerToken, topKIndices, ffn2Bias } = input;
-  const [tokens, topK] = scales.shape;
-  const hidden = ffnOut.shape[1];
-  const numExperts = ffn2Bias?.shape[0] ?? 0;
-  const ffn = decode(ffnOut.dtype, ffnOut.data);
-  const bias = ffn2Bias && decode(ffn2Bias.dtype, ffn2Bias.data);
-  const values = new Float64Array(tokens * hidden);
-  const magnitudes = new Float64Array(tokens * hidden);
-  for (let token = 0; token < tokens; token++) {
-    const weights = Array.from(scales.data.subarray(token * topK, (token + 1) * topK));
-    // As float32, so that every backend finds the same tokens to have no weight.
-    const total = weights.reduce((sum, weight) => Math.fround(sum + weight), 0);
-    if (input.normTopkProb === true && total === 0) continue;
-    const factor = (input.routedScalingFactor ?? 1) / (input.normTopkProb === true ? total : 1);
-    weights.forEach((weight, k) => {
-      const row = permuteIndicesPerToken.data[k * tokens + token];
-      const expert = topKIndices.data[token * topK + k];
-      if (!within(row, tokens * topK) || (bias && !within(expert, numExperts))) return;
-      for (let d = 0; d < hidden; d++) {
-        const term = factor * weight * (ffn[row * hidden + d] + (bias ? bias[expert * hidden + d] : 0));
-        values[token * hidden + d] += term;
-        magnitudes[token * hidden + d] += Math.abs(term);
-      }
-    });
-  }
-  return { values, magnitudes, shape: [tokens, hidden], topK, dtype: ffnOut.dtype };
-}
-
 function clean(value: number): number {
   if (Number.isNaN(value) || value === -Infinity) return -FLT_MAX;
   return value === Infinity ? FLT_MAX : value;
@@ -201,10 +146,6 @@ function groupOf(row: readonly number[], group: number, groups: number): number[
 function softmax(values: readonly number[]): { max: number; total: number } {
   const max = values.reduce((a, b) => Math.max(a, b));
   return { max, total: values.reduce((sum, value) => sum + Math.exp(value - max), 0) };
-}
-
-function within(index: number, length: number): boolean {
-  return index >= 0 && index < length;
 }
 
 /** The scales as float32 values, for use as an input. */

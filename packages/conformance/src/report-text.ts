@@ -6,27 +6,55 @@ import type { CaseResult, ConformanceReport } from './report.js';
  * @param repeat the command that repeats the case, for those who can run it
  */
 export function formatFailure(result: CaseResult, repeat?: string): string {
-  const { id, error, differences } = result;
+  const { id, error, differences, notJudged = [] } = result;
   const lines = [`FAILED ${id}`];
   if (error) lines.push(`  threw ${error.name}${error.code ? ` ${error.code}` : ''}: ${error.message}`);
   for (const difference of differences) lines.push(`  ${formatDifference(difference)}`);
+  for (const { operation, reason } of notJudged) lines.push(`  ${operation} was not judged: ${reason}`);
   if (repeat !== undefined) lines.push(`  repeat: ${repeat}`);
   return lines.join('\n');
 }
 
-function formatDifference({ case: label, tensor, index, expected, found, count }: Difference): string {
+function formatDifference({
+  case: label,
+  operation,
+  tensor,
+  index,
+  expected,
+  found,
+  count,
+}: Difference): string {
+  const stage = operation === undefined || operation === label ? '' : `${operation}: `;
   const element = index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;
   const wrong = index.length > 0 ? ` (${count} wrong in all)` : '';
-  return `${label}: ${element}: expected ${expected}, found ${found}${wrong}`;
+  return `${label}: ${stage}${element}: expected ${expected}, found ${found}${wrong}`;
 }
 
-/** The end of a run: what was not claimed, and the totals. */
+/** What a failed case is put down to: the operation at fault, or else the result or the error. */
+export function causeOf({ differences, error }: CaseResult): string {
+  const [first] = differences;
+  return first?.operation ?? first?.tensor ?? error?.code ?? error?.name ?? 'unknown';
+}
+
+/** `342 failed: planDispatch 340 (first: golden/…), memory().liveBytes 2 (first: …)` */
+function formatCauses(cases: readonly CaseResult[]): string {
+  const failed = cases.filter(({ status }) => status === 'failed');
+  const causes = new Map<string, CaseResult[]>();
+  for (const result of failed) causes.set(causeOf(result), [...(causes.get(causeOf(result)) ?? []), result]);
+  const parts = [...causes]
+    .sort(([, a], [, b]) => b.length - a.length)
+    .map(([cause, results]) => `${cause} ${results.length} (first: ${results[0].id})`);
+  return `${failed.length} failed: ${parts.join(', ')}`;
+}
+
+/** The end of a run: what was not claimed, what the failures are put down to, and the totals. */
 export function formatTotals({ backend, totals, cases, complete }: ConformanceReport): string {
   const lines: string[] = [];
   for (const { id, status, reason, link } of cases) {
     if (reason !== undefined)
       lines.push(`${status} ${id}: ${reason}${link === undefined ? '' : ` (${link})`}`);
   }
+  if (totals.failed > 0) lines.push(formatCauses(cases));
   const seconds = cases.reduce((sum, { ms }) => sum + ms, 0) / 1000;
   const notClaimed = totals.notClaimed > 0 ? `, ${totals.notClaimed} not claimed` : '';
   lines.push(`${backend.name} (${backend.device}), ${seconds.toFixed(1)} s`);

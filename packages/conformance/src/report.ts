@@ -1,6 +1,6 @@
-import type { DType } from '@moe-dispatch/core';
+import type { Backend, BackendInfo, DType } from '@moe-dispatch/core';
+import type { OperationName } from '@moe-dispatch/core/backend';
 import type { Difference } from './compare.js';
-import type { CapabilityManifest } from './manifest.js';
 
 /** Of the JSON below. A reader refuses a number that it does not know; fields may be added without a new one. */
 export const REPORT_VERSION = 1;
@@ -28,16 +28,32 @@ export interface ConformanceReport {
   readonly errors: readonly ErrorHistogram[];
 }
 
-/** The backend that was tested, as its `info` says. */
+/** The backend that was tested: its `info`, which is what the run held it to. */
 export interface ReportedBackend {
   readonly name: string;
   readonly device: string;
   readonly dtypes: readonly DType[];
   readonly limits: { readonly [name: string]: number };
-  /** What the run held it to: the claims of its manifest, the rest from the two lines above. */
-  readonly manifest?: CapabilityManifest;
+  /** The operations that it implements. */
+  readonly operations?: BackendInfo['operations'];
+  readonly wrap?: boolean;
+  /** Whether its sums have to agree in every bit. */
+  readonly exact?: boolean;
   /** The driver behind the device and its version, where known. */
   readonly driver?: string;
+}
+
+export function reportedBackend({ info }: Backend): ReportedBackend {
+  const { name, device, dtypes, limits, operations, wrap, exact } = info;
+  return {
+    name,
+    device,
+    dtypes: [...dtypes],
+    limits: { ...limits },
+    operations: [...operations],
+    wrap,
+    exact,
+  };
 }
 
 /** How many cases came to which end. */
@@ -67,6 +83,8 @@ export interface CaseResult {
   readonly ms: number;
   /** What was wrong in the results. */
   readonly differences: readonly Difference[];
+  /** Stages that could not be judged, because what the stage before gave them was not well-formed. */
+  readonly notJudged?: readonly NotJudged[];
   /** What was thrown. */
   readonly error?: { readonly name: string; readonly message: string; readonly code?: string };
   /** Why the case is not claimed, or is expected to fail. */
@@ -75,6 +93,12 @@ export interface CaseResult {
   readonly link?: string;
   /** The experts that the case's first dispatch chose, of a case small enough to draw. */
   readonly routing?: Routing;
+}
+
+/** A stage that could not be judged. */
+export interface NotJudged {
+  readonly operation: OperationName;
+  readonly reason: string;
 }
 
 /** For a picture of tokens × experts. */

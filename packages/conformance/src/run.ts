@@ -1,8 +1,8 @@
 import type { Backend, BackendFactory } from '@moe-dispatch/core';
 import { CaseRunner } from './case-runner.js';
 import type { ConformanceCase } from './cases/conformance-case.js';
+import { contractCases } from './cases/contract/index.js';
 import { errorCases } from './cases/errors/index.js';
-import { generatedCases } from './cases/generated/index.js';
 import { goldenCases } from './cases/golden.js';
 import { randomCases } from './cases/random.js';
 import { ConformanceError } from './conformance-error.js';
@@ -110,7 +110,7 @@ export const DEFAULT_RANDOM = 50;
  */
 export function collectCases(options: CaseSelection): ConformanceCase[] {
   const { fixtures = packageFixtures, filter = '', seed = DEFAULT_SEED, random = DEFAULT_RANDOM } = options;
-  const all = [...goldenCases(fixtures), ...generatedCases(), ...errorCases(), ...randomCases(seed, random)];
+  const all = [...goldenCases(fixtures), ...contractCases(), ...errorCases(), ...randomCases(seed, random)];
   if (options.expectations !== undefined) {
     checkExpectations(
       options.expectations,

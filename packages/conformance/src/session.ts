@@ -2,13 +2,14 @@ import {
   type ArrayOf,
   type Backend,
   type BackendFactory,
+  type BackendInfo,
   DTYPES,
   type DType,
+  type OperationName,
   type Tensor,
 } from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
-import type { CapabilityManifest } from './manifest.js';
 import type { NativeMemory } from './native-memory.js';
 import type { Routing } from './report.js';
 import { UlpHistograms } from './ulp-histogram.js';
@@ -16,8 +17,6 @@ import { UlpHistograms } from './ulp-histogram.js';
 /** What a run gives to every case. */
 export interface Environment {
   readonly backend: Backend;
-  /** What the backend claims: a case that needs more is not claimed. */
-  readonly claims: CapabilityManifest;
   /** Makes further backends, for cases that dispose one. */
   readonly factory: BackendFactory | undefined;
   /** Makes memory that `backend.wrap` takes. */
@@ -47,34 +46,47 @@ export class Session {
   readonly differences: Difference[] = [];
   /** How far the floats lay from the oracle. */
   readonly errors = new UlpHistograms();
+  /** Stages that could not be judged, and why: what they were given was wrong. */
+  readonly notJudged = new Map<OperationName, string>();
+  /** The backend under test, and further ones of this case. */
+  readonly backends: Backend[];
   private firstRouting: Routing | undefined;
   private readonly kept: { dispose(): void }[] = [];
   private readonly environment: Environment;
 
   constructor(environment: Environment) {
     this.environment = environment;
+    this.backends = [environment.backend];
   }
 
   get backend(): Backend {
-    return this.environment.backend;
+    return this.backends[0];
   }
 
-  get claims(): CapabilityManifest {
-    return this.environment.claims;
+  /** Whether its sums have to be exact. */
+  get isExact(): boolean {
+    return this.claims.exact;
+  }
+
+  /** What the backend claims: a case that needs more is not claimed. */
+  get claims(): BackendInfo {
+    return this.backend.info;
   }
 
   get native(): NativeMemory {
     const { native } = this.environment;
     if (!this.claims.wrap) throw new NotClaimed('wrap');
     if (native !== undefined) return native;
-    throw new Error('the manifest claims wrap, but there is no nativeMemory, and wrap takes no typed array');
+    throw new NotClaimed('wrap, of memory that only a nativeMemory of its kit could make');
   }
 
   /** Another backend of the same kind, disposed with the session. */
   async anotherBackend(): Promise<Backend> {
     const { factory } = this.environment;
     if (factory === undefined) throw new NotClaimed('needs a factory, to make a second backend');
-    return this.keep(await factory.create());
+    const backend = this.keep(await factory.create());
+    this.backends.push(backend);
+    return backend;
   }
 
   /** A tensor with this content, disposed with the session. */
@@ -85,18 +97,23 @@ export class Session {
 
   /**
    * A tensor of memory outside the backend, disposed with the session, and that memory.
-   * @param more elements that the memory has behind the tensor's, with bytes of 0xa5
+   * @param before elements that the memory has before the tensor's, with bytes of 0xa5
+   * @param behind elements that it has behind them
    */
-  async wrap(host: HostTensor, more = 0): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
+  async wrap(
+    host: HostTensor,
+    { before = 0, behind = 0 } = {},
+  ): Promise<{ tensor: Tensor; read(): Promise<ArrayOf<DType>> }> {
     const { native } = this;
-    const elements = host.data.length + more;
+    const elements = before + host.data.length + behind;
     this.requireTensor([elements], host.dtype);
     const { data } = hostTensor(host.dtype, [elements]);
     bytesOf(data).fill(0xa5);
-    (data as Uint8Array).set(host.data as Uint8Array);
+    (data as Uint8Array).set(host.data as Uint8Array, before);
     const memory = await native.make(data, host.dtype);
-    const backend = this.backend as Backend<Tensor, unknown>;
-    const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype));
+    const backend = this.backend as unknown as Backend<Tensor, unknown>;
+    const options = before === 0 ? {} : { byteOffset: before * DTYPES[host.dtype].bytes };
+    const tensor = this.keep(backend.wrap(memory, host.shape, host.dtype, options));
     return { tensor, read: async () => native.read(memory, host.dtype, elements) };
   }
 
@@ -116,15 +133,24 @@ export class Session {
     this.firstRouting = { numExperts, topKIndices: Array.from({ length: tokens }, (_, token) => row(token)) };
   }
 
-  /** A session of its own on the same backend, whose errors count only where `adopt` takes them. */
-  fork(): Session {
-    return new Session(this.environment);
+  /**
+   * A session of its own, whose errors count only if `adopt` takes them.
+   * @param backend which it is on; this session's by default
+   */
+  fork(backend = this.backend): Session {
+    return new Session({ ...this.environment, backend });
   }
 
   /** Takes over a fork's errors and picture. */
   adopt(fork: Session): void {
     this.errors.merge(fork.errors);
+    for (const [operation, reason] of fork.notJudged) this.skipJudging(operation, reason);
     this.firstRouting ??= fork.routing;
+  }
+
+  /** Notes, once for each stage, that it was not judged. */
+  skipJudging(operation: OperationName, reason: string): void {
+    if (!this.notJudged.has(operation)) this.notJudged.set(operation, reason);
   }
 
   /** Disposes it with the session. */
@@ -154,7 +180,7 @@ export class Session {
   requireTensor(shape: readonly number[], dtype: DType): void {
     this.require(dtype);
     const bytes = elementCount(shape) * DTYPES[dtype].bytes;
-    const { maxTensorBytes } = this.claims;
+    const { maxTensorBytes } = this.claims.limits;
     if (bytes > maxTensorBytes) {
       throw new NotClaimed(`a tensor of ${bytes} bytes; maxTensorBytes is ${maxTensorBytes}`);
     }
@@ -162,15 +188,23 @@ export class Session {
 
   /** Ends the case as not claimed unless the backend claims so many experts and choices, and tensors as large. */
   requireSizes({ numExperts, topK, tokens = 0, hidden = 0, dtype = 'float32' }: Sizes): void {
-    const { maxExperts, maxTopK } = this.claims;
+    const { maxExperts, maxTopK = maxExperts } = this.claims.limits;
     if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
     if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
     this.requireTensor([numExperts], 'int64');
     this.requireTensor([topK * tokens, hidden], dtype);
   }
 
-  requirePrepareDispatch(): void {
-    if (!this.claims.prepareDispatch) throw new NotClaimed('prepareDispatch');
+  /** Ends the case as not claimed unless the backend's sums are exact. */
+  requireExact(): void {
+    if (!this.isExact) throw new NotClaimed('exact sums');
+  }
+
+  /** Ends the case as not claimed unless the backend claims these operations. */
+  requireOperations(...operations: readonly OperationName[]): void {
+    for (const operation of operations) {
+      if (!this.claims.operations.includes(operation)) throw new NotClaimed(operation);
+    }
   }
 
   /** Disposes everything, also where some of it throws. @throws the first error of those */

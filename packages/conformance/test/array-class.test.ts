@@ -1,22 +1,19 @@
-import type { DType, Tensor } from '@moe-dispatch/core';
+import type { DType } from '@moe-dispatch/core';
 import { describe, expect, it } from 'vitest';
 import { compareBackends, runConformance } from '../src/index.js';
 import { reference } from './reference-backend.js';
-import { sabotaged } from './sabotage.js';
+import { changeTensors, sabotaged } from './sabotage.js';
 
 /* read() gives the typed array that core names for the dtype; the same elements in another class are a failure. */
 
 /** A backend whose tensors of one dtype are read as `convert` makes of their bytes. */
 function reading(dtype: DType, convert: (bytes: ArrayBuffer) => unknown) {
-  return sabotaged((backend) => {
-    const { allocate } = backend;
-    backend.allocate = (...args) => {
-      const tensor: Tensor = allocate.apply(backend, args);
+  return sabotaged((contract) =>
+    changeTensors(contract, (tensor) => {
       const read = tensor.read.bind(tensor);
       if (tensor.dtype === dtype) tensor.read = async () => convert((await read()).buffer) as never;
-      return tensor;
-    };
-  });
+    }),
+  );
 }
 
 const asUint32 = (bytes: ArrayBuffer) => new Uint32Array(bytes);

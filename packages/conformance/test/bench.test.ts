@@ -4,7 +4,8 @@ import { benchBackend } from '../src/bench/bench-backend.js';
 import { dispatchRatio, reduceRatio, type Shape } from '../src/bench/bench-report.js';
 import { medianTime } from '../src/bench/measure.js';
 import { copyRows, dispatchBytes, reduceBytes, STANDARD_SHAPES } from '../src/bench/shapes.js';
-import { reference } from './reference-backend.js';
+import { backendOf, reference, referenceContract } from './reference-backend.js';
+import { replaceOperation } from './sabotage.js';
 
 const shape = (tokens: number, hidden: number, numExperts: number, topK: number): Shape => ({
   ...{ tokens, hidden, numExperts, topK },
@@ -75,16 +76,14 @@ describe('benchBackend', () => {
   });
 
   it('compares another with its own permuteRows', async () => {
-    const backend = await reference().create();
-    backend.adopt = () => {
-      throw new Error('no typed arrays here');
-    };
-    const permute = backend.permute.bind(backend);
     const moved = new Set<number>();
-    backend.permute = (call) => {
+    const contract = referenceContract();
+    Object.assign(contract, { adopt: undefined });
+    replaceOperation(contract, 'permuteRows', (call, permute) => {
       moved.add(call.topK);
       permute(call);
-    };
+    });
+    const backend = backendOf(contract);
     const { copy, rows } = await benchBackend(backend, options);
     expect(copy).toContain('permuteRows');
     expect(moved).toContain(1);
@@ -92,13 +91,14 @@ describe('benchBackend', () => {
   });
 
   it('leaves out by name what does not fit, and what fails for want of memory', async () => {
-    const backend = await reference().create();
-    const allocate = backend.allocate.bind(backend);
-    backend.allocate = (sizes, dtype, bytes) => {
-      if (sizes[1] === 999)
+    const contract = referenceContract();
+    const allocate = contract.allocate.bind(contract);
+    contract.allocate = (spec) => {
+      if (spec.shape[1] === 999)
         throw new ResourceError('OUT_OF_MEMORY', { argument: 'shape', found: 'x', expected: 'y' });
-      return allocate(sizes, dtype, bytes);
+      return allocate(spec);
     };
+    const backend = backendOf(contract);
     const { maxExperts } = backend.info.limits;
     const shapes = [shape(4096, 4096, 8, 2), shape(1, 8, maxExperts + 1, 1), shape(4, 999, 4, 2), small];
     const { rows, leftOut } = await benchBackend(backend, { ...options, shapes, maxBytes: 2 ** 20 });

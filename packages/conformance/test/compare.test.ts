@@ -6,7 +6,8 @@ import {
   compareReduce,
   compareScales,
 } from '../src/compare.js';
-import type { ExpectedReduce } from '../src/oracle.js';
+import { FLOAT_FORMATS, roundTo } from '../src/float-formats.js';
+import type { ExpectedReduce } from '../src/oracle-reduce.js';
 
 const place = { case: 'c', tensor: 't' };
 const floats = (...values: number[]) => Float32Array.from(values);
@@ -92,13 +93,14 @@ describe('compareScales', () => {
   });
 });
 
-describe('compareReduce', () => {
+describe('compareReduce, for a backend that is not exact', () => {
   const expected = (
     dtype: ExpectedReduce['dtype'],
     value: number,
     magnitude = Math.abs(value),
     topK = 2,
   ): ExpectedReduce => ({
+    exact: Float64Array.of(roundTo(FLOAT_FORMATS[dtype], value)),
     values: Float64Array.of(value),
     magnitudes: Float64Array.of(magnitude),
     shape: [1, 1],
@@ -107,11 +109,11 @@ describe('compareReduce', () => {
   });
   const word = (bits: number) => Uint16Array.of(bits);
   const f16 = (bits: number, value: number, magnitude?: number) =>
-    compareReduce(place, word(bits), expected('float16', value, magnitude)).length;
+    compareReduce(place, word(bits), expected('float16', value, magnitude), false).length;
 
   it('float32: K·2^-23 of the sum of magnitudes, and half a step', () => {
     const f32 = (found: number, value: number, magnitude?: number) =>
-      compareReduce(place, floats(found), expected('float32', value, magnitude)).length;
+      compareReduce(place, floats(found), expected('float32', value, magnitude), false).length;
     expect([f32(1, 1), f32(1 + 2 ** -22, 1), f32(1 + 3 * 2 ** -23, 1)]).toEqual([0, 0, 1]);
     expect([f32(1e-6, 0, 1e3), f32(1e-6, 0, 1)]).toEqual([0, 1]);
   });
@@ -143,6 +145,15 @@ describe('compareReduce', () => {
     expect([f16(0x7e00, NAN), f16(0x7d01, NAN), f16(0x3c00, NAN), f16(0x7e00, 1)]).toEqual([0, 0, 1, 1]);
     expect([f16(0x7c00, INF), f16(0xfc00, INF), f16(0x7bff, INF), f16(0x7e00, INF)]).toEqual([0, 1, 1, 1]);
     expect([f16(0x7c00, 1), f16(0x0000, NAN)]).toEqual([1, 1]);
+  });
+
+  it('of an exact backend wants every bit, but those of NaNs', () => {
+    const f32 = (found: Float32Array<ArrayBuffer>, value: number) =>
+      compareReduce(place, found, expected('float32', value)).length;
+    expect([f32(floats(1), 1), f32(floats(1 + 2 ** -23), 1), f32(floats(0), -0)]).toEqual([0, 1, 1]);
+    expect([f32(nan(0xffc12345), Number.NaN), f32(floats(Infinity), Infinity)]).toEqual([0, 0]);
+    const [difference] = compareReduce(place, floats(2), expected('float32', -0));
+    expect(difference).toMatchObject({ expected: '-0', found: '2 (0x40000000)' });
   });
 
   it("allows Paddle's K + 2 roundings", () => {

@@ -1,8 +1,8 @@
-import { bfloat16FromBits } from '@moe-dispatch/core';
+import { bfloat16FromBits } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { runConformance } from '../src/index.js';
 import { reference } from './reference-backend.js';
-import { STEPS, type Steps } from './reference-steps.js';
+import { STEPS, type Steps, sumOf } from './reference-steps.js';
 
 /** A fault, and a case that must fail because of it. */
 const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][] = [
@@ -153,16 +153,73 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
     },
     'generated/rows/nan-payloads,dtype=float32',
   ],
-  ['no normalisation', { factor: () => 1 }, 'golden/softmax-e8-k2-f32'],
+  [
+    'no normalisation',
+    { weigh: (scales, _, factor) => STEPS.weigh(scales, false, factor) },
+    'golden/softmax-e8-k2-f32',
+  ],
   [
     'scales summed in float64',
-    { sumScales: (scales) => scales.reduce((sum, scale) => sum + scale, 0) },
+    { weigh: normalising((scales) => scales.reduce((sum, scale) => sum + scale, 0)) },
     'generated/reduce/scales-that-cancel-in-float32,norm,dtype=float32',
   ],
   [
     '0 / 0 in a token without weight',
-    { dividesByZero: true },
+    {
+      weigh: (scales, norm, factor) =>
+        norm && sumOf(scales) === 0 ? scales.map(() => Number.NaN) : STEPS.weigh(scales, norm, factor),
+    },
     'generated/reduce/zero-scales,norm,dtype=float32',
+  ],
+  [
+    'multiplication and addition fused',
+    { addTerm: (sum, weight, value, bias) => Math.fround(sum + weight * Math.fround(value + bias)) },
+    'generated/reduce/dtype=float32,bias=none,norm=false',
+  ],
+  [
+    'sums in float64',
+    { addTerm: (sum, weight, value, bias) => sum + weight * (value + bias) },
+    'generated/reduce/dtype=float32,bias=none,norm=false',
+  ],
+  [
+    'a bias added in float64',
+    { addTerm: (sum, weight, value, bias) => Math.fround(sum + Math.fround(weight * (value + bias))) },
+    'generated/reduce/dtype=float32,bias=2d,norm=false',
+  ],
+  [
+    'divided by the sum of the scales at the end',
+    {
+      weigh: (scales, _, factor) => STEPS.weigh(scales, false, factor),
+      finish: (sum, scales, norm) => (norm ? sum / sumOf(scales) : sum),
+    },
+    'generated/reduce/one-choice,bias,norm,dtype=float32',
+  ],
+  [
+    'divided at the end, in float64',
+    {
+      weigh: (scales, _, factor) => STEPS.weigh(scales, false, factor),
+      addTerm: (sum, weight, value, bias) => sum + weight * (value + bias),
+      finish: (sum, scales, norm) => (norm ? sum / sumOf(scales) : sum),
+    },
+    'generated/reduce/dtype=float32,bias=none,norm=true',
+  ],
+  [
+    'multiplied by the reciprocal of the sum',
+    {
+      weigh: (scales, norm, factor) =>
+        norm
+          ? scales.map((scale) => Math.fround(scale * Math.fround(1 / sumOf(scales)) * factor))
+          : STEPS.weigh(scales, norm, factor),
+    },
+    'generated/reduce/tiny-scales,norm,dtype=float32',
+  ],
+  [
+    'subnormal rows flushed to zero',
+    {
+      addTerm: (sum, weight, value, bias) =>
+        STEPS.addTerm(sum, weight, Math.abs(value) < 2 ** -126 ? 0 : value, bias),
+    },
+    'generated/reduce/subnormal-rows,huge-scales,dtype=float32',
   ],
   [
     'a result off by 1e-6',
@@ -210,6 +267,15 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
   ['read() gives the live memory', { readShares: true }, 'generated/lifetime/tensor-copies'],
   ['dispose() clears borrowed memory', { disposeClears: true }, 'generated/wrap/memory-is-borrowed'],
 ];
+
+/** With another way to sum the scales. */
+function normalising(total: (scales: readonly number[]) => number): Steps['weigh'] {
+  return (scales, norm, factor) => {
+    if (!norm) return STEPS.weigh(scales, norm, factor);
+    const sum = total(scales);
+    return scales.map((scale) => (sum === 0 ? 0 : Math.fround(Math.fround(scale / sum) * factor)));
+  };
+}
 
 function rank(row: readonly number[], compare: (a: number, b: number) => number): number[] {
   return row.map((_, expert) => expert).sort(compare);

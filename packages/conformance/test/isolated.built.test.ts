@@ -13,14 +13,13 @@ beforeAll(() =>
   place.addModule(
     'hostile.mjs',
     `import { writeFileSync } from 'node:fs';
-    import { sabotaged } from './sabotage.js';
-    const atTokens = (actions) => () => sabotaged((backend) => {
-      const route = backend.route.bind(backend);
-      backend.route = (call) => {
+    import { replaceOperation, sabotaged } from './sabotage.js';
+    const atTokens = (actions) => () => sabotaged((contract) =>
+      replaceOperation(contract, 'routeTokens', (call, route) => {
         actions[call.tokens]?.();
         route(call);
-      };
-    });
+      }),
+    );
     const block = () => { for (;;); };
     export const hostile = atTokens({
       31: block,

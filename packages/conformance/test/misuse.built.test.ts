@@ -19,8 +19,8 @@ beforeAll(() =>
     export const chatty = () => reference({ prefixSumAsCounts: true });
     export const nameless = () => reference({}, { device: { model: 1 } });
     export const narrow = () => reference({}, { limits: { maxTensorBytes: 2 ** 30, maxExperts: 1 } });
-    export const circular = () => sabotaged((backend) => {
-      backend.route = () => {
+    export const circular = () => sabotaged(({ operations }) => {
+      operations.routeTokens = () => {
         const error = new Error('round and round');
         error.cause = error;
         error.name = 5;

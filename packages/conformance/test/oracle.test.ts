@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { decode, FLOAT_FORMATS, roundTo } from '../src/float-formats.js';
 import type { HostTensor } from '../src/host-tensor.js';
-import { expectDispatch, expectPlan, expectReduce, expectRouting } from '../src/oracle.js';
+import { expectDispatch, expectPlan, expectRouting } from '../src/oracle.js';
+import { expectReduce } from '../src/oracle-reduce.js';
 
 const f32 = (shape: number[], ...values: number[]): HostTensor<'float32'> => ({
   data: Float32Array.from(values),
@@ -86,23 +87,52 @@ describe('expectReduce', () => {
   };
 
   it('sums scaled rows', () => {
-    const { values, magnitudes } = expectReduce(input);
+    const { exact, values, magnitudes } = expectReduce(input);
+    expect([...exact]).toEqual([...values]);
     expect([...values]).toEqual([0.5 * 1 + 0.25 * 3, 4 - 2]);
     expect([...magnitudes]).toEqual([1.25, 6]);
   });
 
   it('adds the bias, normalises and multiplies; no weight gives 0', () => {
     const options = { ffn2Bias: f32([2, 1, 1], 10, 20), normTopkProb: true, routedScalingFactor: 3 };
-    const { values } = expectReduce({ ...input, ...options });
+    const { exact, values } = expectReduce({ ...input, ...options });
     expect(values[0]).toBeCloseTo((3 * (0.5 * 11 + 0.25 * 23)) / 0.75, 12);
     expect(values[1]).toBe(0);
+    // 0.5/0.75 and 0.25/0.75 as float32 are 11184811 and 11184811 / 2 of 2^-24, each rounded again after · 3.
+    const [w0, w1] = [33554432 * 2 ** -24, 16777216 * 2 ** -24];
+    expect(exact[0]).toBe(w0 * 11 + w1 * 23);
+    expect(exact[1]).toBe(0);
+  });
+
+  it('rounds every operation to float32, and the result once', () => {
+    const ulp = 2 ** -23;
+    const one = (rows: number[], scales: number[], more: object = {}) => {
+      const [topK, indices] = [rows.length, rows.map((_, i) => i)];
+      const call = {
+        ffnOut: f32([topK, 1], ...rows),
+        expertScalesFloat: f32([1, topK], ...scales),
+        permuteIndicesPerToken: i32([topK, 1], ...indices),
+        topKIndices: i32([1, topK], ...indices),
+      };
+      return expectReduce({ ...call, ...more }).exact[0];
+    };
+    // 2^24 + 1 is no float32, so that both ones are lost in this order, and not in the other.
+    expect(one([2 ** 24, 1, 1], [1, 1, 1])).toBe(2 ** 24);
+    expect(one([1, 1, 2 ** 24], [1, 1, 1])).toBe(2 ** 24 + 2);
+    // (1 + ulp)² = 1 + 2·ulp + ulp²: the last term is lost before the sum, where a fused operation keeps it.
+    expect(one([-(1 + 2 * ulp), 1 + ulp], [1, 1 + ulp])).toBe(0);
+    expect(one([1], [1], { ffn2Bias: f32([1, 1], ulp / 2) })).toBe(1);
+    expect(one([1, 1], [1e30, 1e30], { routedScalingFactor: 1e38 })).toBe(Infinity);
+    expect(one([1, 1], [3e38, 3e38], { normTopkProb: true })).toBe(0);
+    expect(one([Infinity, 1], [0, 0], { normTopkProb: true })).toBeNaN();
+    expect(one([2 ** -149], [2 ** 20])).toBe(2 ** -129);
   });
 
   it('leaves out rows and experts out of range', () => {
     const outside = { ...input, permuteIndicesPerToken: i32([2, 2], 0, -1, 9, 1) };
-    expect([...expectReduce(outside).values]).toEqual([0.5, -2]);
+    expect([...expectReduce(outside).exact]).toEqual([0.5, -2]);
     const experts = { ...input, topKIndices: i32([2, 2], 0, 2, 1, -1), ffn2Bias: f32([2, 1], 0, 0) };
-    expect([...expectReduce(experts).values]).toEqual([0.5, 4]);
+    expect([...expectReduce(experts).exact]).toEqual([0.5, 4]);
   });
 });
 

@@ -2,199 +2,84 @@ import {
   type ArrayOf,
   Backend,
   type BackendFactory,
-  type BackendInfo,
   bfloat16ToFloat32,
   DTYPES,
   type DType,
   float16ToFloat32,
   float32ToBfloat16,
   float32ToFloat16,
-  InvalidArgumentError,
-  type PermuteCall,
-  type PlanCall,
-  type PrepareCall,
-  PreparedDispatch,
-  type ReduceCall,
-  type RouteCall,
   Tensor,
 } from '@moe-dispatch/core';
-import { type Pair, STEPS, type Steps } from './reference-steps.js';
+import {
+  type BackendContract,
+  checkArrayType,
+  invalid,
+  type Operations,
+  type TensorSpec,
+  viewOf,
+} from '@moe-dispatch/core/backend';
+import { referenceOperations } from './reference-operations.js';
+import { STEPS, type Steps } from './reference-steps.js';
+
+/** What of a backend a test may replace. */
+export type Replaced = Partial<BackendContract<ReferenceTensor>>;
 
 /** A naive backend in plain loops. Its steps can be replaced by faulty ones, to see whether the suite notices. */
-export function reference(faults: Partial<Steps> = {}, info: Partial<BackendInfo> = {}): BackendFactory {
-  return { name: 'reference', create: () => new ReferenceBackend({ ...STEPS, ...faults }, info) };
+export function reference(faults: Partial<Steps> = {}, replaced: Replaced = {}): BackendFactory {
+  return { name: 'reference', create: () => backendOf(referenceContract(faults, replaced)) };
 }
 
-class ReferenceBackend extends Backend<ReferenceTensor, ArrayOf<DType>> {
-  readonly info: BackendInfo;
+export function backendOf(contract: ReferenceContract): Backend {
+  return new Backend(contract) as unknown as Backend;
+}
+
+/** Its members can be replaced, too. */
+export function referenceContract(faults: Partial<Steps> = {}, replaced: Replaced = {}): ReferenceContract {
+  return Object.assign(new ReferenceContract({ ...STEPS, ...faults }), replaced);
+}
+
+export class ReferenceContract implements BackendContract<ReferenceTensor, ArrayBufferView> {
+  readonly name = 'reference';
+  readonly device = 'test';
+  readonly dtypes = Object.keys(DTYPES) as DType[];
+  readonly limits: BackendContract['limits'] = { maxTensorBytes: 2 ** 30, maxExperts: 2 ** 16 };
+  operations: { -readonly [Op in keyof Operations<ReferenceTensor>]: Operations<ReferenceTensor>[Op] };
+  declare checkUsable?: () => void;
+  declare shutdown?: () => void;
+  declare pooledBytes?: () => number;
   private readonly steps: Steps;
 
-  constructor(steps: Steps, info: Partial<BackendInfo>) {
-    super();
+  constructor(steps: Steps) {
     this.steps = steps;
-    const limits = { maxTensorBytes: 2 ** 30, maxExperts: 2 ** 16 };
-    this.info = {
-      name: 'reference',
-      device: 'test',
-      dtypes: Object.keys(DTYPES) as DType[],
-      limits,
-      ...info,
-    };
+    this.operations = referenceOperations(steps);
   }
 
-  allocate(shape: readonly number[], dtype: DType, byteLength: number): ReferenceTensor {
-    return new ReferenceTensor(this, shape, dtype, byteLength, new Uint8Array(byteLength), false, this.steps);
+  allocate(spec: TensorSpec): ReferenceTensor {
+    return new ReferenceTensor(spec, new Uint8Array(spec.byteLength), this.steps);
   }
 
   upload(tensor: ReferenceTensor, data: ArrayOf<DType>): void {
     tensor.bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
 
-  adopt(native: ArrayOf<DType>, shape: readonly number[], dtype: DType, byteLength: number): ReferenceTensor {
-    if (!ArrayBuffer.isView(native)) {
-      const details = { argument: 'native', found: typeof native, expected: 'a typed array' };
-      throw new InvalidArgumentError('INVALID_ARGUMENT', details);
+  adopt(native: ArrayBufferView, spec: TensorSpec, byteOffset: number): ReferenceTensor {
+    checkArrayType('native', native, spec.dtype);
+    const view = viewOf(native);
+    const needed = byteOffset + spec.byteLength;
+    if (view.byteLength < needed) {
+      throw invalid('BUFFER_TOO_SMALL', 'native', `${view.byteLength} bytes`, `${needed} bytes`);
     }
-    if (native.byteLength < byteLength) {
-      const details = { argument: 'native', found: `${native.byteLength}`, expected: `${byteLength} bytes` };
-      throw new InvalidArgumentError('BUFFER_TOO_SMALL', details);
-    }
-    const bytes = new Uint8Array(native.buffer, native.byteOffset, byteLength);
-    const memory = this.steps.wrapCopies ? bytes.slice() : bytes;
-    return new ReferenceTensor(this, shape, dtype, byteLength, memory, true, this.steps);
-  }
-
-  pooledBytes(): number {
-    return 0;
-  }
-
-  shutdown(): void {}
-
-  route({
-    routing,
-    tokens,
-    numExperts,
-    topK,
-    gating,
-    topKIndices,
-    expertScalesFloat,
-  }: RouteCall<ReferenceTensor>) {
-    const { steps } = this;
-    const values = gating.view('float32');
-    for (let token = 0; token < tokens; token++) {
-      const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-      const row = Array.from({ length: numExperts }, (_, e) =>
-        steps.clean(values[token * numExperts + e], bits[token * numExperts + e]),
-      );
-      const chosen = routing === 'group' ? steps.chooseGroups(row, topK, steps) : steps.choose(row, topK);
-      const size = routing === 'group' ? numExperts / topK : numExperts;
-      const softmaxes: number[][] = [];
-      for (let e = 0; e < numExperts; e += size) softmaxes.push(steps.softmax(row.slice(e, e + size)));
-      chosen.forEach((expert, k) => {
-        const scale =
-          routing === 'topk-only'
-            ? steps.gatingScale(row[expert])
-            : softmaxes[Math.floor(expert / size)][expert % size];
-        topKIndices.view('int32')[token * topK + k] = expert;
-        expertScalesFloat.view('float32')[token * topK + k] = scale;
-      });
-    }
-  }
-
-  plan(call: PlanCall<ReferenceTensor>) {
-    const { tokens, topK, numExperts, topKIndices } = call;
-    const counts = new Array<number>(numExperts).fill(0);
-    const pairs: Pair[] = [];
-    topKIndices.view('int32').forEach((expert, i) => {
-      if (expert < 0 || expert >= numExperts) throw outOfRange('topKIndices', expert);
-      counts[expert] += 1;
-      pairs.push({ expert, token: Math.floor(i / topK), choice: i % topK });
-    });
-    this.steps.order(pairs).forEach(({ token, choice }, row) => {
-      call.permuteIndicesPerToken.view('int32')[choice * tokens + token] = row;
-    });
-    let sum = 0;
-    call.expertOffsets.view('int32')[0] = 0;
-    counts.forEach((count, expert) => {
-      sum += count;
-      call.tokenNumsPerExpert.view('int64')[expert] = BigInt(this.steps.prefixSumAsCounts ? sum : count);
-      call.expertOffsets.view('int32')[expert + 1] = sum;
-    });
-  }
-
-  permute({ tokens, topK, hidden, x, permuteIndicesPerToken, permuteInput }: PermuteCall<ReferenceTensor>) {
-    const rowBytes = hidden * DTYPES[x.dtype].bytes;
-    permuteIndicesPerToken.view('int32').forEach((row, i) => {
-      if (row < 0 || row >= topK * tokens) throw outOfRange('plan.permuteIndicesPerToken', row);
-      const token = i % tokens;
-      const source = x.bytes.subarray(token * rowBytes, (token + 1) * rowBytes);
-      this.steps.copyRow(source, permuteInput.bytes, row * rowBytes, token, x.dtype);
-    });
-  }
-
-  reduce(call: ReduceCall<ReferenceTensor>) {
-    const { tokens, topK, hidden, numExperts, ffnOut, ffn2Bias, output } = call;
-    const scales = call.expertScalesFloat.view('float32');
-    const rows = call.permuteIndicesPerToken.view('int32');
-    const experts = call.topKIndices.view('int32');
-    const ffn = ffnOut.floats();
-    const bias = ffn2Bias?.floats();
-    const result = new Float32Array(tokens * hidden);
-    for (let token = 0; token < tokens; token++) {
-      const weights = Array.from(scales.subarray(token * topK, (token + 1) * topK));
-      const total = this.steps.sumScales(weights);
-      const factor = this.steps.factor(call.normTopkProb, total) * call.routedScalingFactor;
-      for (let d = 0; d < hidden; d++) {
-        let sum = 0;
-        for (let k = 0; k < topK; k++) {
-          const row = rows[k * tokens + token];
-          const expert = experts[token * topK + k];
-          if (row < 0 || row >= tokens * topK) throw outOfRange('permuteIndicesPerToken', row);
-          if (bias && (expert < 0 || expert >= numExperts)) throw outOfRange('topKIndices', expert);
-          sum += weights[k] * (ffn[row * hidden + d] + (bias ? bias[expert * hidden + d] : 0));
-        }
-        const zero = call.normTopkProb && total === 0 && !this.steps.dividesByZero;
-        result[token * hidden + d] = zero ? 0 : sum * factor;
-      }
-    }
-    output.setFloats(this.steps.roundResult(result));
-  }
-
-  prepare(call: PrepareCall): PreparedDispatch<ReferenceTensor> {
-    return new ReferencePreparedDispatch(this, call);
+    const bytes = new Uint8Array(view.buffer as ArrayBuffer, view.byteOffset + byteOffset, spec.byteLength);
+    return new ReferenceTensor(spec, this.steps.wrapCopies ? bytes.slice() : bytes, this.steps);
   }
 }
 
-class ReferencePreparedDispatch extends PreparedDispatch<ReferenceTensor> {
-  readonly workspaceBytes = 0;
-  private readonly owner: ReferenceBackend;
-
-  constructor(backend: ReferenceBackend, call: PrepareCall) {
-    super(backend, call);
-    this.owner = backend;
-  }
-
-  protected execute(call: Parameters<ReferenceBackend['dispatch']>[0]): void {
-    this.owner.dispatch(call);
-  }
-
-  protected release(): void {}
-}
-
-class ReferenceTensor extends Tensor {
+export class ReferenceTensor extends Tensor {
   readonly bytes: Uint8Array<ArrayBuffer>;
   private readonly steps: Steps;
 
-  constructor(
-    backend: ReferenceBackend,
-    shape: readonly number[],
-    dtype: DType,
-    byteLength: number,
-    bytes: Uint8Array<ArrayBuffer>,
-    borrowed: boolean,
-    steps: Steps,
-  ) {
-    super(backend as Backend, shape, dtype, byteLength, borrowed);
+  constructor(spec: TensorSpec, bytes: Uint8Array<ArrayBuffer>, steps: Steps) {
+    super(spec);
     this.bytes = bytes;
     this.steps = steps;
   }
@@ -237,12 +122,4 @@ class ReferenceTensor extends Tensor {
   protected release(): void {
     if (this.steps.disposeClears) this.bytes.fill(0);
   }
-}
-
-function outOfRange(argument: string, value: number): InvalidArgumentError {
-  return new InvalidArgumentError('INDEX_OUT_OF_RANGE', {
-    argument,
-    found: `${value}`,
-    expected: 'in range',
-  });
 }

@@ -15,17 +15,26 @@ export interface Steps {
   softmax(values: readonly number[]): number[];
   gatingScale(value: number): number;
   order(pairs: Pair[]): Pair[];
+  /** The row of the pair in this position. */
+  rowOf(position: number): number;
   copyRow(source: Uint8Array, target: Uint8Array, offset: number, token: number, dtype: DType): void;
-  sumScales(scales: readonly number[]): number;
-  factor(norm: boolean, total: number): number;
+  /** The weights of a token's choices. */
+  weigh(scales: readonly number[], norm: boolean, factor: number): number[];
+  addTerm(sum: number, weight: number, value: number, bias: number): number;
+  /** After the last term. */
+  finish(sum: number, scales: readonly number[], norm: boolean): number;
   roundResult(values: Float32Array<ArrayBuffer>): Float32Array<ArrayBuffer>;
   // Faults that are no step of their own.
   prefixSumAsCounts?: boolean;
-  dividesByZero?: boolean;
+  /** Choices that are no experts are left out of the plan. */
+  unchecked?: boolean;
   wrapCopies?: boolean;
   readShares?: boolean;
   disposeClears?: boolean;
 }
+
+/** In float32, in order. */
+export const sumOf = (scales: readonly number[]) => scales.reduce((sum, scale) => Math.fround(sum + scale));
 
 const MAX = 3.4028234663852886e38;
 
@@ -54,8 +63,14 @@ export const STEPS: Steps = {
     }
     return buckets.flat();
   },
+  rowOf: (position) => position,
   copyRow: (source, target, offset) => target.set(source, offset),
-  sumScales: (scales) => scales.reduce((sum, scale) => Math.fround(sum + scale), 0),
-  factor: (norm, total) => (norm ? 1 / total : 1),
+  weigh(scales, norm, factor) {
+    const sum = sumOf(scales);
+    const share = (scale: number) => (sum === 0 ? 0 : Math.fround(scale / sum));
+    return scales.map((scale) => Math.fround((norm ? share(scale) : scale) * Math.fround(factor)));
+  },
+  addTerm: (sum, weight, value, bias) => Math.fround(sum + Math.fround(weight * Math.fround(value + bias))),
+  finish: (sum) => sum,
   roundResult: (values) => values,
 };

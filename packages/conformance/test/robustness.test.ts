@@ -1,8 +1,8 @@
-import { type Backend, BackendUnavailableError, DeviceError, type Tensor } from '@moe-dispatch/core';
+import { type Backend, BackendUnavailableError, DeviceError } from '@moe-dispatch/core';
 import { describe, expect, it } from 'vitest';
 import { runConformance } from '../src/index.js';
-import { reference } from './reference-backend.js';
-import { sabotaged } from './sabotage.js';
+import { type ReferenceContract, reference } from './reference-backend.js';
+import { changeTensors, replaceOperation, sabotaged } from './sabotage.js';
 
 /* A backend that misbehaves fails the case at hand, and the run goes on. */
 
@@ -10,16 +10,15 @@ const FILTER = 'generated/tokens/';
 const TOTAL = 15;
 
 /** What a backend does in its n-th dispatch, counted over all backends of the factory. */
-function inDispatch(n: number, misbehave: (backend: Backend) => void) {
+function inDispatch(n: number, misbehave: (contract: ReferenceContract, backend: Backend) => void) {
   let dispatches = 0;
-  return sabotaged((backend) => {
-    const route = backend.route.bind(backend);
-    backend.route = (call) => {
+  return sabotaged((contract, _, backend) =>
+    replaceOperation(contract, 'routeTokens', (call, route) => {
       dispatches += 1;
-      if (dispatches === n) misbehave(backend);
+      if (dispatches === n) misbehave(contract, backend());
       else route(call);
-    };
-  });
+    }),
+  );
 }
 
 function statuses(cases: readonly { status: string }[]): string {
@@ -42,18 +41,15 @@ describe('a run goes on after a backend that', () => {
   it('hangs, on another backend', async () => {
     let made = 0;
     let reads = 0;
-    const factory = sabotaged((backend, n) => {
+    const factory = sabotaged((contract, n) => {
       made = n;
-      const { allocate } = backend;
-      backend.allocate = (...args) => {
-        const tensor: Tensor = allocate.apply(backend, args);
+      changeTensors(contract, (tensor) => {
         const read = tensor.read.bind(tensor);
         tensor.read = () => {
           reads += 1;
           return reads === 20 ? new Promise(() => {}) : read();
         };
-        return tensor;
-      };
+      });
     });
     const { cases } = await runConformance(factory, { filter: FILTER, timeout: 300 });
     expect(cases.map(({ status }) => status).filter((status) => status === 'failed')).toHaveLength(1);
@@ -72,34 +68,30 @@ describe('a run goes on after a backend that', () => {
     ],
   ])('says %s, on another backend', async (code, makeError) => {
     const details = { argument: 'backend', found: 'a lost device', expected: 'a working one' };
-    const lost = new Set<Backend>();
-    const backends = new Set<Backend>();
-    const factory = inDispatch(3, (backend) => {
-      lost.add(backend);
-      throw makeError(details);
+    let dispatches = 0;
+    let backends = 0;
+    const factory = sabotaged((contract, made) => {
+      let lost = false;
+      backends = made;
+      replaceOperation(contract, 'routeTokens', (call, route) => {
+        dispatches += 1;
+        lost ||= dispatches === 3;
+        if (lost) throw makeError(details);
+        route(call);
+      });
+      changeTensors(contract, () => {
+        if (lost) throw makeError(details);
+      });
     });
-    const watched = {
-      name: 'watched',
-      async create() {
-        const backend = await factory.create();
-        backends.add(backend);
-        const empty = backend.allocate.bind(backend);
-        backend.allocate = (...args) => {
-          if (lost.has(backend)) throw makeError(details);
-          return empty(...args);
-        };
-        return backend;
-      },
-    };
-    const { cases } = await runConformance(watched, { filter: FILTER });
+    const { cases } = await runConformance(factory, { filter: FILTER });
     expect(statuses(cases)).toBe(THIRD_FAILED);
     expect(cases[2].error?.code).toBe(code);
-    expect(backends.size).toBe(2);
+    expect(backends).toBe(2);
   });
 
   it('loses its device and says so to checkUsable alone', async () => {
-    const factory = inDispatch(3, (backend) => {
-      backend.checkUsable = () => {
+    const factory = inDispatch(3, (contract) => {
+      contract.checkUsable = () => {
         throw new Error('gone');
       };
       throw new Error('something');
@@ -109,9 +101,9 @@ describe('a run goes on after a backend that', () => {
   });
 
   it('cannot be made again: every later case fails', async () => {
-    const factory = sabotaged((backend, made) => {
+    const factory = sabotaged(({ operations }, made) => {
       if (made > 1) throw new Error('no second device');
-      backend.route = () => {
+      operations.routeTokens = () => {
         const details = { argument: 'backend', found: 'none', expected: 'a device' };
         throw new DeviceError('DEVICE_LOST', details);
       };
@@ -122,7 +114,7 @@ describe('a run goes on after a backend that', () => {
   });
 
   it('disposes itself', async () => {
-    const factory = inDispatch(3, (backend) => backend.dispose());
+    const factory = inDispatch(3, (_, backend) => backend.dispose());
     const { cases } = await runConformance(factory, { filter: FILTER });
     expect(statuses(cases)).toBe(THIRD_FAILED);
     expect(cases[2].error?.code).toBe('BACKEND_DISPOSED');
@@ -130,92 +122,95 @@ describe('a run goes on after a backend that', () => {
 });
 
 describe('a case fails for a backend that', () => {
-  const failing = async (sabotage: (backend: Backend) => void) => {
+  const failing = async (sabotage: (contract: ReferenceContract) => void) => {
     const report = await runConformance(sabotaged(sabotage), { filter: FILTER });
     expect(report.totals).toMatchObject({ passed: 0, failed: TOTAL });
     return report.cases[0];
   };
 
   it('gives disposed tensors', async () => {
-    const { error } = await failing((backend) => {
-      const { route } = backend;
-      backend.route = (call) => {
-        route.call(backend, call);
+    const { error } = await failing((contract) =>
+      replaceOperation(contract, 'routeTokens', (call, route) => {
+        route(call);
         call.topKIndices.dispose();
-      };
-    });
+      }),
+    );
     expect(error?.code).toBe('TENSOR_DISPOSED');
   });
 
   it('gives tensors of a wrong shape', async () => {
-    const { differences } = await failing((backend) => {
-      const { allocate } = backend;
-      backend.allocate = (shape, dtype, byteLength) => {
+    const { differences, notJudged } = await failing((contract) => {
+      const allocate = contract.allocate.bind(contract);
+      contract.allocate = (spec) => {
+        const { dtype, shape } = spec;
         const flat = dtype === 'int32' && shape.length === 2 ? [shape[0] * shape[1]] : shape;
-        return allocate.call(backend, flat, dtype, byteLength);
+        return allocate({ ...spec, shape: flat });
       };
     });
     expect(differences.map(({ tensor, found }) => `${tensor} ${found}`)).toEqual([
-      'topKIndices int32 [2]',
       'permuteIndicesPerToken int32 [2]',
+      'topKIndices int32 [2]',
+    ]);
+    expect(notJudged?.map(({ reason }) => reason)).toEqual([
+      'moeDispatch: topKIndices could not be read',
+      'moeDispatch: permuteIndicesPerToken could not be read',
     ]);
   });
 
   it('reads too few elements', async () => {
-    const { differences } = await failing((backend) => {
-      const { allocate } = backend;
-      backend.allocate = (...args) => {
-        const tensor: Tensor = allocate.apply(backend, args);
+    const { differences } = await failing((contract) =>
+      changeTensors(contract, (tensor) => {
         const read = tensor.read.bind(tensor);
         tensor.read = async () => (await read()).slice(1) as never;
-        return tensor;
-      };
-    });
-    expect(differences[0]).toMatchObject({
-      tensor: 'topKIndices',
+      }),
+    );
+    expect(differences.find(({ tensor }) => tensor === 'topKIndices')).toMatchObject({
       expected: '2 elements',
       found: '1 elements',
     });
   });
 
   it('gives no tensors at all', async () => {
-    const { error } = await failing((backend) => {
-      backend.allocate = () => undefined as never;
+    const { error } = await failing((contract) => {
+      contract.allocate = () => undefined as never;
     });
     expect(error?.name).toBe('TypeError');
   });
 
   it('is wrong before it comes to what it does not claim', async () => {
-    const manifest = { dtypes: ['float32', 'uint8', 'int32', 'int64'] as const };
-    const factory = sabotaged((backend) => {
-      const { permute } = backend;
-      backend.permute = (call) => {
-        permute.call(backend, call);
-        (call.permuteInput as never as { bytes: Uint8Array }).bytes.fill(0);
-      };
-    });
-    const report = await runConformance(factory, { manifest, filter: 'generated/wrap/inputs' });
+    const dtypes = ['float32', 'uint8', 'int32', 'int64'] as const;
+    const factory = sabotaged(
+      (contract) =>
+        replaceOperation(contract, 'permuteRows', (call, permute) => {
+          permute(call);
+          call.permuteInput.bytes.fill(0);
+        }),
+      { dtypes },
+    );
+    const report = await runConformance(factory, { filter: 'generated/wrap/inputs' });
     expect(report.cases.map(({ status }) => status)).toEqual(['failed']);
-    const whole = await runConformance(reference(), { manifest, filter: 'generated/wrap/inputs' });
+    const whole = await runConformance(reference({}, { dtypes }), { filter: 'generated/wrap/inputs' });
     expect(whole.cases.map(({ status }) => status)).toEqual(['not claimed']);
   });
 
   it('throws when tensors are disposed, with all of them let go', async () => {
     let disposed = 0;
-    const { error } = await failing((backend) => {
-      backend.tensorDisposed = () => {
-        disposed += 1;
-        throw new Error('cannot free');
-      };
-    });
+    const { error } = await failing((contract) =>
+      changeTensors(contract, (tensor) => {
+        (tensor as unknown as { release(): void }).release = () => {
+          disposed += 1;
+          throw new Error('cannot free');
+        };
+      }),
+    );
     expect(error?.message).toBe('cannot free');
     expect(disposed).toBeGreaterThan(TOTAL * 2);
   });
 });
 
 it('a backend that throws when it is disposed at the end takes no report along', async () => {
-  const factory = sabotaged((backend) => {
-    backend.shutdown = () => {
+  const factory = sabotaged((contract) => {
+    contract.shutdown = () => {
       throw new Error('cannot shut down');
     };
   });
@@ -226,15 +221,12 @@ it('a backend that throws when it is disposed at the end takes no report along',
 });
 
 it('no time limit is a time limit', async () => {
-  const slow = sabotaged((backend) => {
-    const { allocate } = backend;
-    backend.allocate = (...args) => {
-      const tensor: Tensor = allocate.apply(backend, args);
+  const slow = sabotaged((contract) =>
+    changeTensors(contract, (tensor) => {
       const read = tensor.read.bind(tensor);
       tensor.read = () => new Promise((resolve) => setTimeout(() => resolve(read()), 10));
-      return tensor;
-    };
-  });
+    }),
+  );
   const { totals } = await runConformance(slow, { filter: FILTER, timeout: Number.POSITIVE_INFINITY });
   expect(totals.passed).toBe(TOTAL);
 });
@@ -252,16 +244,13 @@ describe('signal', () => {
 
   it('ends a case that hangs, which is not in the report', async () => {
     const stop = new AbortController();
-    const factory = sabotaged((backend) => {
-      backend.route = () => {
+    const factory = sabotaged((contract) => {
+      contract.operations.routeTokens = () => {
         setTimeout(() => stop.abort(), 50);
       };
-      const { allocate } = backend;
-      backend.allocate = (...args) => {
-        const tensor: Tensor = allocate.apply(backend, args);
+      changeTensors(contract, (tensor) => {
         tensor.read = () => new Promise(() => {});
-        return tensor;
-      };
+      });
     });
     const report = await runConformance(factory, { filter: FILTER, signal: stop.signal });
     expect(report).toMatchObject({ complete: false, cases: [] });

@@ -1,34 +1,29 @@
-import { type Backend, DTYPES, type Tensor } from '@moe-dispatch/core';
+import { DTYPES } from '@moe-dispatch/core';
 import { describe, expect, it } from 'vitest';
 import { runConformance } from '../src/index.js';
-import { sabotaged } from './sabotage.js';
+import type { ReferenceContract } from './reference-backend.js';
+import { type AnyCall, replaceOperation, sabotaged } from './sabotage.js';
 
 /* Faults of whole calls, in what they read and write: each with a case that must fail because of it. */
 
-type Call = Record<string, Tensor & { bytes: Uint8Array<ArrayBuffer>; view(dtype: string): Int32Array }> &
-  Record<'tokens' | 'topK' | 'hidden' | 'numExperts', number> & { normTopkProb?: boolean };
-
-/** Does something after each call of a kernel. */
-function after(kernel: 'route' | 'permute' | 'reduce' | 'plan', spoil: (call: Call) => void) {
-  return (backend: Backend) => {
-    const kernels = backend as unknown as Record<string, (call: Call) => void>;
-    const original = kernels[kernel].bind(backend);
-    kernels[kernel] = (call) => {
+/** Does something after each call of an operation. */
+function after(operation: Parameters<typeof replaceOperation>[1], spoil: (call: AnyCall) => void) {
+  return (contract: ReferenceContract) =>
+    replaceOperation(contract, operation, (call, original) => {
       original(call);
       spoil(call);
-    };
-  };
+    });
 }
 
-const rowBytes = ({ hidden, permuteInput }: Call) => hidden * DTYPES[permuteInput.dtype].bytes;
+const rowBytes = ({ hidden, permuteInput }: AnyCall) => hidden * DTYPES[permuteInput.dtype].bytes;
 
-type Fault = readonly [fault: string, sabotage: (backend: Backend) => void, caughtBy: string];
+type Fault = readonly [fault: string, sabotage: (contract: ReferenceContract) => void, caughtBy: string];
 
 const FAULTS: readonly Fault[] = [
   [
     'gating is cleaned in place',
-    after('route', ({ gating }) => {
-      const values = new Float32Array(gating.bytes.buffer);
+    after('routeTokens', ({ gatingOutput }) => {
+      const values = new Float32Array(gatingOutput.bytes.buffer);
       values.forEach((value, i) => {
         if (!Number.isFinite(value)) values[i] = value > 0 ? 3.4e38 : -3.4e38;
       });
@@ -37,19 +32,19 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     'x is overwritten',
-    after('permute', ({ x }) => x.bytes.fill(0)),
+    after('permuteRows', ({ x }) => x.bytes.fill(0)),
     'generated/inputs/unchanged-by-moeDispatch,group',
   ],
   ...['ffnOut', 'expertScalesFloat', 'permuteIndicesPerToken', 'topKIndices', 'ffn2Bias'].map(
     (input): Fault => [
       `moeReduce overwrites ${input}`,
-      after('reduce', (call) => call[input]?.bytes.fill(0)),
+      after('moeReduce', (call) => call[input]?.bytes.fill(0)),
       'generated/inputs/unchanged-by-moeReduce',
     ],
   ),
   [
     'rows are numbered in 16 bits',
-    after('plan', ({ permuteIndicesPerToken }) => {
+    after('planDispatch', ({ permuteIndicesPerToken }) => {
       const rows = permuteIndicesPerToken.view('int32');
       for (let i = 0; i < rows.length; i++) rows[i] &= 0xffff;
     }),
@@ -57,12 +52,12 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     'rows from the 65536th on are not copied',
-    after('permute', (call) => call.permuteInput.bytes.fill(0, 65536 * rowBytes(call))),
+    after('permuteRows', (call) => call.permuteInput.bytes.fill(0, 65536 * rowBytes(call))),
     'generated/large/t=66000,e=4,k=2',
   ],
   [
     'rows are cut after 64 KiB',
-    after('permute', (call) => {
+    after('permuteRows', (call) => {
       for (
         let end = rowBytes(call);
         end <= call.permuteInput.bytes.length && end > 65536;
@@ -74,22 +69,21 @@ const FAULTS: readonly Fault[] = [
   ],
   [
     'moeReduce ends at token 65535',
-    after('reduce', ({ output, hidden }) =>
+    after('moeReduce', ({ output, hidden }) =>
       output.bytes.fill(0, 65536 * hidden * DTYPES[output.dtype].bytes),
     ),
     'generated/reduce/dtype=float32,t=66000,d=2,e=4,k=2,bias',
   ],
   [
     'moeReduce ends at element 65535 of a row',
-    after('reduce', ({ output, hidden }) => hidden > 65536 && output.bytes.fill(0)),
+    after('moeReduce', ({ output, hidden }) => hidden > 65536 && output.bytes.fill(0)),
     'generated/reduce/dtype=bfloat16,t=2,d=66001,e=4,k=2,bias',
   ],
   [
     'moeReduce takes the rows of the plan, whatever its map says',
-    (backend) => {
-      const reduce = backend.reduce.bind(backend);
-      backend.reduce = (call) => {
-        const { tokens, topK, topKIndices, permuteIndicesPerToken } = call as unknown as Call;
+    (contract) =>
+      replaceOperation(contract, 'moeReduce', (call, reduce) => {
+        const { tokens, topK, topKIndices, permuteIndicesPerToken } = call;
         const pairs = Array.from(topKIndices.view('int32'), (expert, i) => ({ expert, i }));
         const map = permuteIndicesPerToken.view('int32');
         const given = map.slice();
@@ -100,30 +94,29 @@ const FAULTS: readonly Fault[] = [
           });
         reduce(call);
         map.set(given);
-      };
-    },
+      }),
     'generated/reduce/any-rows',
   ],
   [
     'more than 8192 experts, which it claims, are too many',
-    after('route', ({ numExperts, topKIndices }) => numExperts > 8192 && topKIndices.bytes.fill(0)),
+    after('routeTokens', ({ numExperts, topKIndices }) => numExperts > 8192 && topKIndices.bytes.fill(0)),
     'generated/claims/most-experts',
   ],
   [
     "zeros behind a result in the caller's memory",
-    after('permute', ({ permuteInput: { bytes, borrowed } }) => {
+    after('permuteRows', ({ permuteInput: { bytes, borrowed } }) => {
       if (borrowed) new Uint8Array(bytes.buffer).fill(0, bytes.byteOffset + bytes.length);
     }),
     'generated/wrap/memory-larger-than-the-tensor',
   ],
   [
     'moeReduce keeps memory each time',
-    (backend) => {
+    (contract) => {
       let kept = 0;
-      after('reduce', () => {
+      after('moeReduce', () => {
         kept += 64;
-      })(backend);
-      backend.pooledBytes = () => kept;
+      })(contract);
+      contract.pooledBytes = () => kept;
     },
     'generated/lifetime/memory-of-a-loop',
   ],

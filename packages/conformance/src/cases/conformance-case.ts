@@ -1,3 +1,4 @@
+import type { OperationName } from '@moe-dispatch/core';
 import type { Session, Sizes } from '../session.js';
 
 /** One named check of a backend. */
@@ -8,11 +9,20 @@ export interface ConformanceCase {
   run(session: Session): Promise<void>;
 }
 
-/** The cases, each not claimed where the backend claims less than calls of these sizes. */
-export function needing(sizes: Sizes, cases: readonly ConformanceCase[]): ConformanceCase[] {
+/** What cases need of a backend. */
+interface Needs extends Sizes {
+  readonly operations?: readonly OperationName[];
+}
+
+/** The cases, each not claimed if the backend claims less than these operations in these sizes. */
+export function needing(
+  { operations = [], ...sizes }: Needs,
+  cases: readonly ConformanceCase[],
+): ConformanceCase[] {
   return cases.map(({ id, run }) => ({
     id,
     run: async (session) => {
+      session.requireOperations(...operations);
       session.requireSizes(sizes);
       await run(session);
     },

@@ -1,79 +1,96 @@
+import type { FloatDType } from '@moe-dispatch/core';
+import { type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
 import {
-  type DispatchResult,
-  type FloatDType,
-  moeDispatch,
-  moeReduce,
-  type Tensor,
-} from '@moe-dispatch/core';
-import { checkDispatch, checkReduce, optionsOf, requireDispatch, uploadReduceOptions } from '../checks.js';
-import { compareExact, compareGoldenReduce, compareGoldenScales, wholeDifference } from '../compare.js';
+  compareExact,
+  compareGoldenReduce,
+  compareGoldenScales,
+  compareReduce,
+  type Difference,
+  wholeDifference,
+} from '../compare.js';
 import type { FixtureSource } from '../fixtures.js';
-import { type GoldenFixture, type GoldenReduce, parseGolden } from '../golden-fixture.js';
-import { bytesOf } from '../host-tensor.js';
-import { expectDispatch, expectReduce } from '../oracle.js';
+import { decode } from '../float-formats.js';
+import { type GoldenCall, parseGolden } from '../golden-fixture.js';
+import { bytesOf, type HostTensor } from '../host-tensor.js';
+import { type HostTensors, issue } from '../operations/host-call.js';
+import { judge, stageOf } from '../operations/judge.js';
+import { readOutputs } from '../operations/read.js';
+import { expectRouting, type RoutingMode } from '../oracle.js';
+import { expectReduce, type ReduceInput } from '../oracle-reduce.js';
 import type { Session } from '../session.js';
 import type { ConformanceCase } from './conformance-case.js';
 
-/** Each fixture: what the backend gives must agree with the float64 oracle and with Paddle's outputs. */
+/** Each fixture: what the backend gives must agree with the oracle and with the file's outputs. */
 export function goldenCases(fixtures: FixtureSource): ConformanceCase[] {
   return fixtures.names.map((name) => ({
     id: `golden/${name}`,
     run: async (session) => {
-      const fixture = parseGolden(await fixtures.load(name), `${name}.safetensors`);
-      await checkGoldenDispatch(session, fixture);
-      for (const reduce of fixture.reduces) await checkGoldenReduce(session, reduce);
+      for (const call of parseGolden(await fixtures.load(name), `${name}.safetensors`)) {
+        await checkGolden(session, call);
+      }
     },
   }));
 }
 
-async function checkGoldenDispatch(session: Session, fixture: GoldenFixture): Promise<void> {
-  requireDispatch(session, { ...fixture, ...fixture.mode });
-  const x = session.upload(fixture.x);
-  const gating = session.upload(fixture.gating);
-  const found = session.keep(moeDispatch(x, gating, optionsOf(fixture.mode)));
-  const expected = expectDispatch(fixture.x, fixture.gating, fixture.mode);
-  await checkDispatch(session, 'against the oracle', found, expected);
-  await comparePaddle(session, fixture, found, expected.scales.gaps);
-}
-
-async function comparePaddle(
-  session: Session,
-  fixture: GoldenFixture,
-  found: DispatchResult<Tensor>,
-  gaps: Float64Array,
-): Promise<void> {
-  const place = (tensor: string) => ({ case: "against Paddle's output", tensor });
-  for (const tensor of ['topKIndices', 'permuteIndicesPerToken'] as const) {
-    session.report(compareExact(place(tensor), await found[tensor].read(), fixture[tensor]));
+async function checkGolden(session: Session, call: GoldenCall): Promise<void> {
+  const label = `${call.name} against the oracle`;
+  const found = await readOutputs(session, label, call, issue(session, call));
+  judge(session, label, call, found);
+  const stages = call.operation === 'moeDispatch' ? STAGES : [call.operation];
+  for (const operation of stages) {
+    const differences = await compareStage(call, operation, found);
+    session.report(differences);
+    // The later ones were given something else than the file's.
+    if (differences.length > 0) return;
   }
-  const prefixSum = BigInt64Array.from((await found.expertOffsets.read()).slice(1), BigInt);
-  session.report(compareExact(place('expertOffsets[1:]'), prefixSum, fixture.prefixSum));
-
-  const scales = await found.expertScalesFloat.read();
-  const scalesPlace = place('expertScalesFloat');
-  session.report(
-    fixture.mode.topkOnlyMode
-      ? compareExact(scalesPlace, scales, fixture.expertScalesFloat)
-      : compareGoldenScales(scalesPlace, scales, fixture.expertScalesFloat, gaps),
-  );
-
-  const rows = await found.permuteInput.read();
-  if (fixture.permuteInput) session.report(compareExact(place('permuteInput'), rows, fixture.permuteInput));
-  if (fixture.permuteInputSha256 === undefined) return;
-  const hash = await sha256(bytesOf(rows));
-  if (hash === fixture.permuteInputSha256) return;
-  session.report([wholeDifference(place('SHA-256 of permuteInput'), fixture.permuteInputSha256, hash)]);
 }
 
-async function checkGoldenReduce(session: Session, { name, input, output }: GoldenReduce): Promise<void> {
-  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices } = input;
-  const inputs = [ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices];
-  const [ffn, scales, rows, experts] = inputs.map((host) => session.upload(host));
-  const found = session.keep(moeReduce(ffn, scales, rows, experts, uploadReduceOptions(session, input)));
-  await checkReduce(session, `${name} against the oracle`, found, input);
-  const place = { case: `${name} against Paddle's output`, tensor: 'output' };
-  const data = await (found as Tensor & { dtype: FloatDType }).read();
-  session.report(compareGoldenReduce(place, data, output, expectReduce(input)));
+async function compareStage(
+  call: GoldenCall,
+  operation: OperationName,
+  found: HostTensors,
+): Promise<Difference[]> {
+  const whose = call.byPaddle ? "Paddle's output" : 'the file';
+  const label = `${call.name} against ${whose}`;
+  const isOfStage = (tensor: TensorName) => (stageOf(tensor) ?? call.operation) === operation;
+  const tensors = (Object.keys(call.outputs) as TensorName[]).filter(isOfStage);
+  const differences = tensors.flatMap((tensor) => {
+    const data = found[tensor];
+    return data === undefined ? [] : compareOutput(call, { case: label, tensor, operation }, data);
+  });
+  for (const tensor of (Object.keys(call.hashes) as TensorName[]).filter(isOfStage)) {
+    const [data, expected] = [found[tensor]?.data, call.hashes[tensor] as string];
+    const hash = data === undefined ? expected : await sha256(bytesOf(data));
+    const place = { case: label, tensor: `SHA-256 of ${tensor}`, operation };
+    if (hash !== expected) differences.push(wholeDifference(place, expected, hash));
+  }
+  return differences;
+}
+
+/** Every byte, but for scales, and for sums as Paddle rounds them. */
+function compareOutput(
+  { inputs, options, outputs, byPaddle }: GoldenCall,
+  place: { case: string; tensor: TensorName; operation: OperationName },
+  { data }: HostTensor,
+): Difference[] {
+  const golden = outputs[place.tensor] as HostTensor;
+  if (place.tensor === 'expertScalesFloat' && options.topkOnlyMode !== true) {
+    const { scales } = expectRouting(inputs.gatingOutput as HostTensor<'float32'>, options as RoutingMode);
+    return compareGoldenScales(
+      place,
+      data as Float32Array<ArrayBuffer>,
+      golden as HostTensor<'float32'>,
+      scales.gaps,
+    );
+  }
+  if (place.tensor === 'output') {
+    const sums = data as Uint16Array<ArrayBuffer>;
+    const expected = expectReduce({ ...inputs, ...options } as ReduceInput);
+    if (byPaddle) return compareGoldenReduce(place, sums, golden as HostTensor<FloatDType>, expected);
+    const exact = decode(expected.dtype, golden.data as Uint16Array<ArrayBuffer>);
+    return compareReduce(place, sums, { ...expected, exact });
+  }
+  return compareExact(place, data, golden);
 }
 
 async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {

@@ -1,16 +1,14 @@
-import type { DispatchTensors, DType, Tensor } from '@moe-dispatch/core';
+import type { DispatchTensors, DType, OperationName, Tensor } from '@moe-dispatch/core';
+import type { Sizes } from '@moe-dispatch/core/backend';
 import { bytesOf, type HostTensor, hostTensor } from '../host-tensor.js';
+import { type DeviceTensors, type HostTensors, kindsOf, mapTensors } from '../operations/host-call.js';
+import { outputsOf } from '../operations/judge.js';
+import type { Session } from '../session.js';
 
-export interface DispatchSizes {
-  readonly tokens: number;
-  readonly hidden: number;
-  readonly numExperts: number;
-  readonly topK: number;
+export interface OutputSizes extends Sizes {
+  /** Of rows. */
   readonly dtype: DType;
 }
-
-export type HostOutputs = { readonly [Name in keyof DispatchTensors<Tensor>]: HostTensor };
-export type Outputs = DispatchTensors<Tensor>;
 
 /** No right result looks like this, so an element that was not written shows. */
 export function poisoned<D extends DType>(dtype: D, shape: readonly number[]): HostTensor<D> {
@@ -19,20 +17,18 @@ export function poisoned<D extends DType>(dtype: D, shape: readonly number[]): H
   return tensor;
 }
 
-/** Poisoned tensors for all results of moeDispatch. */
-export function poisonedOutputs({ tokens, hidden, numExperts, topK, dtype }: DispatchSizes): HostOutputs {
-  return {
-    permuteInput: poisoned(dtype, [topK * tokens, hidden]),
-    tokenNumsPerExpert: poisoned('int64', [numExperts]),
-    expertOffsets: poisoned('int32', [numExperts + 1]),
-    permuteIndicesPerToken: poisoned('int32', [topK, tokens]),
-    expertScalesFloat: poisoned('float32', [tokens, topK]),
-    topKIndices: poisoned('int32', [tokens, topK]),
-  };
+/** Poisoned tensors for all outputs of an operation, by their names. */
+export function poisonedOutputs(operation: OperationName, sizes: OutputSizes): HostTensors {
+  const kinds = Object.entries(kindsOf(outputsOf(operation), sizes));
+  return Object.fromEntries(kinds.map(([name, { dtype, shape }]) => [name, poisoned(dtype, shape)]));
 }
 
-/** Makes a tensor of each. */
-export function mapOutputs(hosts: HostOutputs, make: (host: HostTensor) => Tensor): Outputs {
-  const entries = Object.entries(hosts).map(([name, host]) => [name, make(host)]);
-  return Object.fromEntries(entries);
+/** The caller's tensors for all results of an operation, poisoned. */
+export function uploadOut(session: Session, operation: OperationName, sizes: OutputSizes): DeviceTensors {
+  return mapTensors(poisonedOutputs(operation, sizes), (host) => session.upload(host));
+}
+
+/** Those of moeDispatch. */
+export function dispatchOut(session: Session, sizes: OutputSizes): DispatchTensors<Tensor> {
+  return uploadOut(session, 'moeDispatch', sizes) as DispatchTensors<Tensor>;
 }

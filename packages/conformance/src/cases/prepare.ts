@@ -1,8 +1,11 @@
-import { type PreparedDispatch, prepareDispatch } from '@moe-dispatch/core';
+import { type OperationName, type Prepared, prepare } from '@moe-dispatch/core';
 import type { Session } from '../session.js';
 
-/** prepareDispatch with options that may be wrong on purpose, disposed with the session. Not claimed where prepareDispatch is not. */
-export function prepare(session: Session, options: unknown): PreparedDispatch {
-  session.requirePrepareDispatch();
-  return session.keep(prepareDispatch(session.backend, options as never));
+/** `prepare` with options that may be wrong on purpose; disposed with the session. */
+export function prepareWith<Op extends OperationName>(
+  session: Session,
+  operation: Op,
+  options: unknown,
+): Prepared<Op> {
+  return session.keep(prepare(session.backend, operation, options as never)) as unknown as Prepared<Op>;
 }

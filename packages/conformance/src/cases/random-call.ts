@@ -1,7 +1,8 @@
 import type { DType, FloatDType } from '@moe-dispatch/core';
 import fc from 'fast-check';
 import type { DispatchInput } from '../checks.js';
-import { type ExpectedDispatch, expectDispatch, type ReduceInput, scalesAsInput } from '../oracle.js';
+import { type ExpectedDispatch, expectDispatch, scalesAsInput } from '../oracle.js';
+import type { ReduceInput } from '../oracle-reduce.js';
 import { drawn, FLOAT_DTYPES, FLT_MAX, fromBits, MODES, Random, randomRows } from './data.js';
 
 /*
@@ -77,7 +78,7 @@ export function randomInputs(call: RandomCall, dtypes: readonly DType[]): Random
   const dispatch = dispatchInput(call, dtypes[call.dtype % dtypes.length], random);
   const floats = FLOAT_DTYPES.filter((dtype) => dtypes.includes(dtype));
   // moeReduce takes softmax scales in every mode: those of topk_only_mode have the range of float32.
-  const expected = expectDispatch(dispatch.x, dispatch.gating, { ...dispatch, topkOnlyMode: false });
+  const expected = expectDispatch(dispatch.x, dispatch.gatingOutput, { ...dispatch, topkOnlyMode: false });
   const reduce = reduceInput(call, expected, floats[call.dtype % floats.length], random);
   return { dispatch, gaps: expected.scales.gaps, reduce };
 }
@@ -95,7 +96,7 @@ function dispatchInput(call: RandomCall, dtype: DType, random: Random): Dispatch
   };
   return {
     x: randomRows(random, dtype, [...rows, call.hidden]),
-    gating:
+    gatingOutput:
       call.kind === 'any-bits'
         ? fromBits(shape, () => random.bits())
         : drawn('float32', shape, draws[call.kind]),

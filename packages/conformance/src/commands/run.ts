@@ -5,7 +5,7 @@ import { folderFixtures } from '../folder-fixtures.js';
 import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
-import { formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
+import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
@@ -82,6 +82,7 @@ async function runAndShow(
   const cases: CaseResult[] = [];
   const errors = new UlpHistograms();
   const progress = new Progress(process.stderr, ids.length, 'cases');
+  const causes = new Map<string, number>();
   let failed = 0;
   const onCase = (found: CaseResult, errorsOfCase: readonly ErrorHistogram[]) => {
     errors.mergeReport(errorsOfCase);
@@ -90,7 +91,11 @@ async function runAndShow(
     if (result.status === 'failed') {
       failed += 1;
       progress.clear();
-      printFailure(result, backend, values);
+      const cause = causeOf(result);
+      const count = (causes.get(cause) ?? 0) + 1;
+      causes.set(cause, count);
+      if (count <= SHOWN_IN_FULL) printFailure(result, backend, values);
+      else console.log(`FAILED ${result.id}: ${cause}, as above`);
     }
     progress.update(cases.length, `${failed} failed`);
   };
@@ -110,6 +115,9 @@ async function runAndShow(
     progress.clear();
   }
 }
+
+/** Failures of one cause; the others take a line each. */
+const SHOWN_IN_FULL = 5;
 
 /** Cases are listed before they run. */
 const MOST_RANDOM = 1_000_000;

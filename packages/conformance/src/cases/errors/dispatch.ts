@@ -1,7 +1,7 @@
 import { moeDispatch, type Tensor } from '@moe-dispatch/core';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { mapOutputs, poisonedOutputs } from '../outputs.js';
+import { dispatchOut } from '../outputs.js';
 import { type BadCall, disposed, errorCase, foreign, ones, zeros } from './error-case.js';
 import { badOptions } from './options.js';
 
@@ -28,7 +28,7 @@ export function dispatchErrors(): ConformanceCase[] {
     ...overlaps(),
   ];
   const options = badOptions((session, options) => dispatch(session, { options }));
-  return [...calls, ...options].map((call) => errorCase('moeDispatch', call));
+  return [...calls, ...options].map((call) => errorCase('moeDispatch', call, 'moeDispatch'));
 }
 
 function inputs(argument: 'x' | 'gatingOutput', width: number): BadCall[] {
@@ -88,7 +88,7 @@ function mismatches(): BadCall[] {
 
 function outputs(): BadCall[] {
   const withOut = (session: Session, replaced: Record<string, unknown>) => {
-    const out = mapOutputs(poisonedOutputs(SIZES), (host) => session.upload(host));
+    const out = dispatchOut(session, SIZES);
     dispatch(session, { options: { moeTopk: 2, out: { ...out, ...replaced } } });
   };
   const bad: [name: string, code: BadCall['code'], output: string, (session: Session) => unknown][] = [
@@ -131,7 +131,7 @@ function overlaps(): BadCall[] {
       argument: 'out.permuteInput',
       call: (session) => {
         const x = ones(session, 4, 3);
-        const out = mapOutputs(poisonedOutputs({ ...SIZES, topK: 1 }), (host) => session.upload(host));
+        const out = dispatchOut(session, { ...SIZES, topK: 1 });
         dispatch(session, { x, options: { moeTopk: 1, out: { ...out, permuteInput: x } } });
       },
     },
@@ -141,8 +141,7 @@ function overlaps(): BadCall[] {
       argument: 'out.permuteIndicesPerToken',
       call: (session) => {
         // With as many tokens as choices, both index tensors have the same shape.
-        const sizes = { ...SIZES, tokens: 2 };
-        const out = mapOutputs(poisonedOutputs(sizes), (host) => session.upload(host));
+        const out = dispatchOut(session, { ...SIZES, tokens: 2 });
         dispatch(session, {
           x: ones(session, 2, 3),
           gating: ones(session, 2, 6),

@@ -1,11 +1,11 @@
-import { type ErrorCode, isMoeDispatchError, type Tensor } from '@moe-dispatch/core';
-import { checkDispatchOf } from '../../checks.js';
+import { type ErrorCode, isMoeDispatchError, type OperationName, type Tensor } from '@moe-dispatch/core';
 import { wholeDifference } from '../../compare.js';
 import type { HostTensor } from '../../host-tensor.js';
 import { NotClaimed, type Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { drawn, Random } from '../data.js';
-import { ForeignBackend } from './foreign-backend.js';
+import { drawn } from '../data.js';
+import { checkNextCall } from '../next-call.js';
+import { foreignBackend } from './foreign-backend.js';
 
 export type ErrorName = 'InvalidArgumentError' | 'DisposedError' | 'ResourceError';
 
@@ -25,18 +25,27 @@ const CLASS_OF: Partial<Record<ErrorCode, ErrorName>> = {
   LIMIT_EXCEEDED: 'ResourceError',
 };
 
-/** The call throws (or rejects with) the right error, leaks nothing, and the next call works. */
-export function errorCase(operation: string, { name, code, argument, call }: BadCall): ConformanceCase {
+/**
+ * The call throws (or rejects with) the right error, leaks nothing, and the next call works.
+ * @param operations that it needs
+ */
+export function errorCase(
+  subject: string,
+  { name, code, argument, call }: BadCall,
+  ...operations: readonly OperationName[]
+): ConformanceCase {
   return {
-    id: `errors/${operation}/${name}`,
+    id: `errors/${subject}/${name}`,
     run: async (session) => {
+      session.requireOperations(...operations);
       checkError(session, await thrownBy(() => call(session)), code, argument);
-      await nextCall(session);
+      await checkNextCall(session);
     },
   };
 }
 
-async function thrownBy(call: () => unknown): Promise<unknown> {
+/** What a call throws, or rejects with; undefined if it does neither. */
+export async function thrownBy(call: () => unknown): Promise<unknown> {
   try {
     await call();
   } catch (error) {
@@ -45,7 +54,8 @@ async function thrownBy(call: () => unknown): Promise<unknown> {
   return undefined;
 }
 
-function checkError(session: Session, error: unknown, code: ErrorCode, argument: string): void {
+/** Reports whatever is not right in an error. */
+export function checkError(session: Session, error: unknown, code: ErrorCode, argument: string): void {
   if (error instanceof NotClaimed) throw error;
   const label = 'the bad call';
   if (!isMoeDispatchError(error)) {
@@ -63,15 +73,6 @@ function checkError(session: Session, error: unknown, code: ErrorCode, argument:
     const said = typeof error[key] === 'string' && error[key].length > 0;
     session.expectValue({ case: label, tensor: `error.${key} says something` }, said, true);
   }
-}
-
-async function nextCall(session: Session): Promise<void> {
-  const random = new Random('the next call');
-  await checkDispatchOf(session, 'the next call', {
-    x: drawn('float32', [5, 3], () => random.normal()),
-    gating: drawn('float32', [5, 4], () => random.normal()),
-    moeTopk: 2,
-  });
 }
 
 /** A float32 tensor of ones. */
@@ -92,5 +93,5 @@ export function disposed(tensor: Tensor): Tensor {
 
 /** A tensor of the same kind on another backend. */
 export function foreign(session: Session, tensor: Tensor): Tensor {
-  return session.keep(new ForeignBackend().empty(tensor.shape, tensor.dtype));
+  return session.keep(foreignBackend().empty(tensor.shape, tensor.dtype));
 }

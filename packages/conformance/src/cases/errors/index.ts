@@ -4,6 +4,7 @@ import { preparedErrors } from './prepared.js';
 import { reduceErrors } from './reduce.js';
 import { stageErrors } from './stages.js';
 import { tensorErrors } from './tensors.js';
+import { undeclaredErrors } from './undeclared.js';
 
 /** Every "Bad input" of semantics.md, for each operation. */
 export function errorCases(): ConformanceCase[] {
@@ -13,5 +14,6 @@ export function errorCases(): ConformanceCase[] {
     ...stageErrors(),
     ...reduceErrors(),
     ...preparedErrors(),
+    ...undeclaredErrors(),
   ]);
 }

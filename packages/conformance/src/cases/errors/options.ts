@@ -5,6 +5,8 @@ import type { BadCall } from './error-case.js';
 export function badOptions(call: (session: Session, options: unknown) => unknown): BadCall[] {
   const bad: [name: string, code: BadCall['code'], argument: string, options: unknown][] = [
     ['options-missing', 'INVALID_ARGUMENT', 'options', null],
+    ['snake-case', 'INVALID_ARGUMENT', 'options.group_moe', { moeTopk: 2, group_moe: true }],
+    ['option-of-moeReduce', 'INVALID_ARGUMENT', 'options.normTopkProb', { moeTopk: 2, normTopkProb: true }],
     ['topk-missing', 'INVALID_TOP_K', 'moeTopk', {}],
     ['topk-zero', 'INVALID_TOP_K', 'moeTopk', { moeTopk: 0 }],
     ['topk-negative', 'INVALID_TOP_K', 'moeTopk', { moeTopk: -1 }],
@@ -26,6 +28,11 @@ export function badOptions(call: (session: Session, options: unknown) => unknown
     name,
     code,
     argument,
-    call: (session) => call(session, options),
+    call: (session) => {
+      const { moeTopk } = (options ?? {}) as { moeTopk?: unknown };
+      // More than the backend takes would be refused for that.
+      if (typeof moeTopk === 'number' && moeTopk <= 6) session.requireSizes({ numExperts: 6, topK: moeTopk });
+      return call(session, options);
+    },
   }));
 }

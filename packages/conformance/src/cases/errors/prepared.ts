@@ -1,8 +1,8 @@
-import { prepareDispatch } from '@moe-dispatch/core';
+import { type DispatchTensors, prepare, prepareDispatch, type Tensor } from '@moe-dispatch/core';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { mapOutputs, type Outputs, poisonedOutputs } from '../outputs.js';
-import { prepare } from '../prepare.js';
+import { dispatchOut } from '../outputs.js';
+import { prepareWith } from '../prepare.js';
 import { type BadCall, disposed, errorCase, foreign, ones, zeros } from './error-case.js';
 import { badOptions } from './options.js';
 
@@ -10,8 +10,39 @@ const SIZES = { tokens: 4, hidden: 3, numExperts: 6, dtype: 'float32' } as const
 
 export function preparedErrors(): ConformanceCase[] {
   return [
-    ...prepareCalls().map((call) => errorCase('prepareDispatch', call)),
-    ...[...runCalls(), ...ownCalls()].map((call) => errorCase('PreparedDispatch.run', call)),
+    ...prepareCalls().map((call) => errorCase('prepareDispatch', call, 'moeDispatch')),
+    ...[...runCalls(), ...ownCalls()].map((call) => errorCase('PreparedDispatch.run', call, 'moeDispatch')),
+    ...reduceCalls().map((call) => errorCase('prepare', call, 'moeReduce')),
+  ];
+}
+
+function prepareDispatchWith(session: Session, options: unknown) {
+  return prepareWith(session, 'moeDispatch', options);
+}
+
+/** `prepare` of another operation. */
+function reduceCalls(): BadCall[] {
+  const valid = { tokens: 4, hidden: 3, moeTopk: 2, dtype: 'float32' };
+  const bad: [string, BadCall['code'], string, object][] = [
+    ['moeReduce-topk-zero', 'INVALID_TOP_K', 'moeTopk', { moeTopk: 0 }],
+    ['moeReduce-dtype-not-float', 'UNSUPPORTED_DTYPE', 'dtype', { dtype: 'int32' }],
+    ['moeReduce-snake-case', 'INVALID_ARGUMENT', 'options.norm_topk_prob', { norm_topk_prob: true }],
+    ['moeReduce-option-of-moeDispatch', 'INVALID_ARGUMENT', 'options.groupMoe', { groupMoe: true }],
+    ['moeReduce-factor', 'INVALID_ARGUMENT', 'routedScalingFactor', { routedScalingFactor: 1e39 }],
+  ];
+  return [
+    ...bad.map(([name, code, argument, options]) => ({
+      name,
+      code,
+      argument,
+      call: (session: Session) => prepareWith(session, 'moeReduce', { ...valid, ...options }),
+    })),
+    {
+      name: 'unknown-operation',
+      code: 'INVALID_ARGUMENT',
+      argument: 'operation',
+      call: (session) => prepare(session.backend, 'toString' as never, {} as never),
+    },
   ];
 }
 
@@ -32,10 +63,10 @@ function prepareCalls(): BadCall[] {
       name,
       code,
       argument,
-      call: (session: Session) => prepare(session, { ...SIZES, moeTopk: 2, ...options }),
+      call: (session: Session) => prepareDispatchWith(session, { ...SIZES, moeTopk: 2, ...options }),
     })),
     ...badOptions((session, options) =>
-      prepare(session, options === null ? null : { ...SIZES, ...(options as object) }),
+      prepareDispatchWith(session, options === null ? null : { ...SIZES, ...(options as object) }),
     ),
     {
       name: 'not-a-backend',
@@ -49,11 +80,11 @@ function prepareCalls(): BadCall[] {
 /** run() of a prepared dispatch with some arguments replaced. */
 function run(session: Session, replaced: { x?: unknown; gating?: unknown; out?: unknown }): void {
   const { x = ones(session, 4, 3), gating = ones(session, 4, 6), out = outputs(session) } = replaced;
-  prepare(session, { ...SIZES, moeTopk: 2 }).run(x as never, gating as never, out as never);
+  prepareDispatchWith(session, { ...SIZES, moeTopk: 2 }).run(x as never, gating as never, out as never);
 }
 
-function outputs(session: Session, topK = 2): Outputs {
-  return mapOutputs(poisonedOutputs({ ...SIZES, topK }), (host) => session.upload(host));
+function outputs(session: Session, topK = 2): DispatchTensors<Tensor> {
+  return dispatchOut(session, { ...SIZES, topK });
 }
 
 function runCalls(): BadCall[] {
@@ -63,7 +94,12 @@ function runCalls(): BadCall[] {
     ['x-another-backend', 'WRONG_BACKEND', 'x', (s) => run(s, { x: foreign(s, ones(s, 4, 3)) })],
     ['x-wrong-dtype', 'UNSUPPORTED_DTYPE', 'x', (s) => run(s, { x: zeros(s, 'int32', 4, 3) })],
     ['x-wrong-width', 'INVALID_SHAPE', 'x', (s) => run(s, { x: ones(s, 4, 4) })],
-    ['x-wrong-tokens', 'TOKEN_COUNT_MISMATCH', 'x', (s) => run(s, { x: ones(s, 5, 3) })],
+    [
+      'x-wrong-tokens',
+      'TOKEN_COUNT_MISMATCH',
+      'x',
+      (s) => run(s, { x: ones(s, 5, 3), gating: ones(s, 5, 6) }),
+    ],
     [
       'gating-disposed',
       'TENSOR_DISPOSED',
@@ -105,7 +141,7 @@ function ownCalls(): BadCall[] {
       argument: 'out.permuteInput',
       call: (session) => {
         const x = ones(session, 4, 3);
-        const prepared = prepare(session, { ...SIZES, moeTopk: 1 });
+        const prepared = prepareDispatchWith(session, { ...SIZES, moeTopk: 1 });
         prepared.run(x, ones(session, 4, 6), { ...outputs(session, 1), permuteInput: x });
       },
     },
@@ -114,7 +150,7 @@ function ownCalls(): BadCall[] {
       code: 'PREPARED_DISPOSED',
       argument: 'this',
       call: (session) => {
-        const prepared = prepare(session, { ...SIZES, moeTopk: 2 });
+        const prepared = prepareDispatchWith(session, { ...SIZES, moeTopk: 2 });
         prepared.dispose();
         prepared.dispose();
         prepared.run(ones(session, 4, 3), ones(session, 4, 6), outputs(session));

@@ -1,4 +1,4 @@
-import { moeReduce, type Tensor } from '@moe-dispatch/core';
+import { type Dispatched, moeReduce, type Tensor } from '@moe-dispatch/core';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
 import { type BadCall, disposed, errorCase, foreign, ones, zeros } from './error-case.js';
@@ -26,8 +26,8 @@ function reduce(
 }
 
 export function reduceErrors(): ConformanceCase[] {
-  const calls = [...tensorCalls(), ...shapeCalls(), ...optionCalls(), ...outputCalls()];
-  return calls.map((call) => errorCase('moeReduce', call));
+  const calls = [...tensorCalls(), ...shapeCalls(), ...dispatchedCalls(), ...optionCalls(), ...outputCalls()];
+  return calls.map((call) => errorCase('moeReduce', call, 'moeReduce'));
 }
 
 function tensorCalls(): BadCall[] {
@@ -75,9 +75,30 @@ function shapeCalls(): BadCall[] {
   }));
 }
 
+/** moeReduce(ffnOut, dispatched) */
+function dispatchedCalls(): BadCall[] {
+  const call = (session: Session, replaced: object) => {
+    const whole = Object.fromEntries(NAMES.slice(1).map((name) => [name, VALID[name](session)]));
+    session.keep(moeReduce(VALID.ffnOut(session), { ...whole, ...replaced } as unknown as Dispatched));
+  };
+  const bad: [name: string, code: BadCall['code'], argument: Name, value: (session: Session) => unknown][] = [
+    ['incomplete', 'INVALID_ARGUMENT', 'topKIndices', () => undefined],
+    ['disposed', 'TENSOR_DISPOSED', 'expertScalesFloat', (s) => disposed(ones(s, 4, 2))],
+    ['transposed', 'INVALID_SHAPE', 'permuteIndicesPerToken', (s) => zeros(s, 'int32', 4, 2)],
+  ];
+  return bad.map(([name, code, argument, value]) => ({
+    name: `dispatched-${name}`,
+    code,
+    argument: `dispatched.${argument}`,
+    call: (session) => call(session, { [argument]: value(session) }),
+  }));
+}
+
 function optionCalls(): BadCall[] {
   const bad: [string, BadCall['code'], string, (session: Session) => unknown][] = [
     ['options-null', 'INVALID_ARGUMENT', 'options', () => null],
+    ['snake-case', 'INVALID_ARGUMENT', 'options.norm_topk_prob', () => ({ norm_topk_prob: true })],
+    ['option-of-moeDispatch', 'INVALID_ARGUMENT', 'options.moeTopk', () => ({ moeTopk: 2 })],
     ['norm-not-boolean', 'INVALID_ARGUMENT', 'normTopkProb', () => ({ normTopkProb: 1 })],
     ['factor-nan', 'INVALID_ARGUMENT', 'routedScalingFactor', () => ({ routedScalingFactor: Number.NaN })],
     [
@@ -85,6 +106,12 @@ function optionCalls(): BadCall[] {
       'INVALID_ARGUMENT',
       'routedScalingFactor',
       () => ({ routedScalingFactor: -Infinity }),
+    ],
+    [
+      'factor-beyond-float32',
+      'INVALID_ARGUMENT',
+      'routedScalingFactor',
+      () => ({ routedScalingFactor: 1e39 }),
     ],
     ['factor-text', 'INVALID_ARGUMENT', 'routedScalingFactor', () => ({ routedScalingFactor: '2' })],
     ['bias-not-a-tensor', 'INVALID_ARGUMENT', 'ffn2Bias', () => ({ ffn2Bias: 0 })],

@@ -6,9 +6,11 @@ import { badOptions } from './options.js';
 
 export function stageErrors(): ConformanceCase[] {
   return [
-    ...routeErrors().map((call) => errorCase('routeTokens', call)),
-    ...planErrors().map((call) => errorCase('planDispatch', call)),
-    ...[...permuteErrors(), ...permuteOutputErrors()].map((call) => errorCase('permuteRows', call)),
+    ...routeErrors().map((call) => errorCase('routeTokens', call, 'routeTokens')),
+    ...planErrors().map((call) => errorCase('planDispatch', call, 'planDispatch')),
+    ...[...permuteErrors(), ...permuteOutputErrors()].map((call) =>
+      errorCase('permuteRows', call, 'permuteRows'),
+    ),
   ];
 }
 
@@ -46,6 +48,7 @@ function routeErrors(): BadCall[] {
       code: 'BUFFER_OVERLAP',
       argument: 'out.expertScalesFloat',
       call: (session) => {
+        session.requireSizes({ numExperts: 6, topK: 6 });
         const gating = ones(session, 4, 6);
         const out = { expertScalesFloat: gating, topKIndices: zeros(session, 'int32', 4, 6) };
         route(session, gating, { moeTopk: 6, out });
@@ -82,6 +85,7 @@ function planErrors(): BadCall[] {
       (session) => plan(session, indices(session), 2.5),
     ],
     ['options-null', 'INVALID_ARGUMENT', 'options', (session) => plan(session, indices(session), 6, null)],
+    ['option-unknown', 'INVALID_ARGUMENT', 'options.moeTopk', (s) => plan(s, indices(s), 6, { moeTopk: 2 })],
   ];
   const out = (session: Session) => ({
     tokenNumsPerExpert: zeros(session, 'int64', 6),
@@ -135,6 +139,12 @@ function permuteErrors(): BadCall[] {
     ['no-choices', 'INVALID_SHAPE', name, (s) => permute(s, x(s), zeros(s, 'int32', 0, 4))],
     ['another-backend', 'WRONG_BACKEND', name, (s) => permute(s, x(s), foreign(s, rows(s)))],
     ['options-null', 'INVALID_ARGUMENT', 'options', (s) => permute(s, x(s), rows(s), null)],
+    [
+      'option-unknown',
+      'INVALID_ARGUMENT',
+      'options.in_place',
+      (s) => permute(s, x(s), rows(s), { in_place: true }),
+    ],
   ];
   return bad.map(([name, code, argument, call]) => ({ name, code, argument, call }));
 }

@@ -2,7 +2,7 @@ import { type Backend, moeDispatch, type Tensor } from '@moe-dispatch/core';
 import { hostTensor } from '../../host-tensor.js';
 import { NotClaimed, type Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { prepare } from '../prepare.js';
+import { prepareWith } from '../prepare.js';
 import { type BadCall, disposed, errorCase, ones } from './error-case.js';
 
 /** Making, wrapping and reading tensors; limits; a disposed backend. */
@@ -30,7 +30,8 @@ function make(session: Session, data: unknown, shape: unknown, dtype: unknown = 
 function tensorCalls(): BadCall[] {
   const data = new Float32Array(4);
   const bad: [string, BadCall['code'], string, (session: Session) => unknown][] = [
-    ['data-is-an-array', 'INVALID_ARGUMENT', 'data', (s) => make(s, [1, 2, 3, 4], [4])],
+    ['data-ragged', 'INVALID_ARGUMENT', 'data', (s) => make(s, [[1, 2], [3]], undefined)],
+    ['data-of-texts', 'INVALID_ARGUMENT', 'data', (s) => make(s, ['1', '2'], [2])],
     ['data-missing', 'INVALID_ARGUMENT', 'data', (s) => make(s, undefined, [4])],
     ['data-of-another-type', 'INVALID_ARGUMENT', 'data', (s) => make(s, new Float64Array(4), [4])],
     ['data-is-a-view', 'INVALID_ARGUMENT', 'data', (s) => make(s, new DataView(new ArrayBuffer(16)), [4])],
@@ -57,11 +58,25 @@ function tensorCalls(): BadCall[] {
 }
 
 function wrapCalls(): BadCall[] {
-  const wrap = async (session: Session, shape: number[], dtype = 'float32') => {
+  const wrap = async (session: Session, shape: number[], dtype = 'float32', options: unknown = {}) => {
     const native = await session.native.make(hostTensor('float32', [6]).data, 'float32');
-    session.keep((session.backend as Backend<Tensor, unknown>).wrap(native, shape, dtype as 'float32'));
+    const backend = session.backend as unknown as Backend<Tensor, unknown>;
+    session.keep(backend.wrap(native, shape, dtype as 'float32', options as object));
   };
+  const badOptions: [name: string, code: BadCall['code'], argument: string, options: unknown][] = [
+    ['options-a-number', 'INVALID_ARGUMENT', 'options', 16],
+    ['snake-case', 'INVALID_ARGUMENT', 'options.byte_offset', { byte_offset: 4 }],
+    ['byte-offset-negative', 'INVALID_ARGUMENT', 'byteOffset', { byteOffset: -4 }],
+    ['byte-offset-within-an-element', 'INVALID_ARGUMENT', 'byteOffset', { byteOffset: 2 }],
+    ['byte-offset-beyond-the-end', 'BUFFER_TOO_SMALL', 'native', { byteOffset: 24 }],
+  ];
   return [
+    ...badOptions.map(([name, code, argument, options]) => ({
+      name,
+      code,
+      argument,
+      call: (session: Session) => wrap(session, [1], 'float32', options),
+    })),
     { name: 'buffer-too-small', code: 'BUFFER_TOO_SMALL', argument: 'native', call: (s) => wrap(s, [4, 3]) },
     { name: 'shape-negative', code: 'INVALID_SHAPE', argument: 'shape', call: (s) => wrap(s, [-6]) },
     { name: 'dtype-unknown', code: 'UNSUPPORTED_DTYPE', argument: 'dtype', call: (s) => wrap(s, [6], 'f32') },
@@ -72,7 +87,7 @@ function wrapCalls(): BadCall[] {
       call: (session) => {
         // Asked for, so that backends without `wrap` are not held to it.
         void session.native;
-        session.keep((session.backend as Backend<Tensor, unknown>).wrap({}, [1], 'float32'));
+        session.keep((session.backend as unknown as Backend<Tensor, unknown>).wrap({}, [1], 'float32'));
       },
     },
   ];
@@ -98,7 +113,14 @@ function limitCalls(): BadCall[] {
       call: (session) => {
         const numExperts = session.backend.info.limits.maxExperts + 1;
         if (!Number.isSafeInteger(numExperts)) throw new NotClaimed('a limit on the number of experts');
-        prepare(session, { tokens: 1, hidden: 1, numExperts, dtype: 'float32', moeTopk: 1 });
+        session.requireOperations('moeDispatch');
+        prepareWith(session, 'moeDispatch', {
+          tokens: 1,
+          hidden: 1,
+          numExperts,
+          dtype: 'float32',
+          moeTopk: 1,
+        });
       },
     },
   ];

@@ -60,6 +60,7 @@ function whatWentWrong({ error, differences }: CaseResult): Markup {
 /** The columns of a table of differences. */
 const DIFFERENCE: readonly [head: string, cell: (each: Difference) => Markup][] = [
   ['in', (each) => html`${each.case}`],
+  ['operation', (each) => html`${each.operation ?? ''}`],
   ['element', (each) => html`<code>${elementName(each)}</code>`],
   ['expected', ({ expected }) => html`<code>${expected}</code>`],
   ['found', ({ found }) => html`<code>${found}</code>`],

@@ -11,9 +11,10 @@ import { reduceCases } from './reduce.js';
 import { routingCases } from './routing.js';
 import { rowCases } from './rows.js';
 import { stageCases } from './stages.js';
+import { twoBackendCases } from './two-backends.js';
 
 /** Inputs made for each promise of semantics.md. */
-export function generatedCases(): ConformanceCase[] {
+export function contractCases(): ConformanceCase[] {
   return [
     ...routingCases(),
     ...expertCases(),
@@ -27,5 +28,6 @@ export function generatedCases(): ConformanceCase[] {
     ...preparedCases(),
     ...lifetimeCases(),
     ...memoryCases(),
+    ...twoBackendCases(),
   ];
 }

@@ -8,19 +8,15 @@ import {
   routeTokens,
   type Tensor,
 } from '@moe-dispatch/core';
-import { checkDispatch, checkExact, checkPlan, checkReduce, checkRouting } from '../../checks.js';
+import { STAGES } from '@moe-dispatch/core/backend';
+import { checkDispatch, checkExact, checkReduce } from '../../checks.js';
 import { compareExact } from '../../compare.js';
-import {
-  expectDispatch,
-  expectPlan,
-  expectRouting,
-  expectRows,
-  type ReduceInput,
-  scalesAsInput,
-} from '../../oracle.js';
+import { readHost } from '../../host-tensor.js';
+import { expectDispatch, scalesAsInput } from '../../oracle.js';
+import type { ReduceInput } from '../../oracle-reduce.js';
 import { type ConformanceCase, needing } from '../conformance-case.js';
 import { drawn, FLOAT_DTYPES, MODES, Random, randomRows } from '../data.js';
-import { mapOutputs, poisoned, poisonedOutputs } from '../outputs.js';
+import { dispatchOut, poisoned, poisonedOutputs } from '../outputs.js';
 
 const SIZES = { tokens: 37, hidden: 5, numExperts: 12, topK: 3 };
 const MODE = { moeTopk: SIZES.topK };
@@ -28,18 +24,24 @@ const MODE = { moeTopk: SIZES.topK };
 /** Results into the caller's tensors (`out`), and tensors of the caller's memory (`wrap`). */
 export function callerMemoryCases(): ConformanceCase[] {
   const dtypes: DType[] = ['float32', 'float16', 'bfloat16', 'uint8', 'int64'];
-  return needing(SIZES, [
+  const dispatches = [
     ...dtypes.map(outDispatchCase),
     outModesCase(),
-    outStagesCase(),
-    ...FLOAT_DTYPES.map(outReduceCase),
     wrapInputsCase(),
     wrapWholeWordsCase(),
     wrapOutputsCase(),
     wrapLargerMemoryCase(),
-    ...FLOAT_DTYPES.map(wrapReduceCase),
+    wrapOffsetCase(),
+  ];
+  return [
+    ...needing({ ...SIZES, operations: ['moeDispatch'] }, dispatches),
+    ...needing({ ...SIZES, operations: STAGES }, [outStagesCase()]),
+    ...needing({ ...SIZES, operations: ['moeReduce'] }, [
+      ...FLOAT_DTYPES.map(outReduceCase),
+      ...FLOAT_DTYPES.map(wrapReduceCase),
+    ]),
     wrapBooksCase(),
-  ]);
+  ];
 }
 
 /** Three runs into the same tensors, poisoned at first: each element is written, and by each run. */
@@ -50,11 +52,11 @@ function outDispatchCase(dtype: DType): ConformanceCase {
     run: async (session) => {
       session.require(dtype);
       const random = new Random(id);
-      const out = mapOutputs(poisonedOutputs({ ...SIZES, dtype }), (host) => session.upload(host));
+      const out = dispatchOut(session, { ...SIZES, dtype });
       for (let run = 0; run < 3; run++) {
-        const { x, gating } = randomInput(random, dtype);
+        const { x, gatingOutput } = randomInput(random, dtype);
         const options = { ...MODE, out } as Parameters<typeof moeDispatch>[2];
-        const found = moeDispatch(session.upload(x), session.upload(gating), options);
+        const found = moeDispatch(session.upload(x), session.upload(gatingOutput), options);
         for (const tensor of Object.keys(out) as (keyof typeof out)[]) {
           session.expectValue(
             { case: `run ${run}: is it out.${tensor}`, tensor },
@@ -62,7 +64,7 @@ function outDispatchCase(dtype: DType): ConformanceCase {
             true,
           );
         }
-        await checkDispatch(session, `run ${run}`, found, expectDispatch(x, gating, MODE));
+        await checkDispatch(session, `run ${run}`, found, { x, gatingOutput, ...MODE });
       }
     },
   };
@@ -74,11 +76,11 @@ function outModesCase(): ConformanceCase {
     id,
     run: async (session) => {
       const random = new Random(id);
-      const out = mapOutputs(poisonedOutputs({ ...SIZES, dtype: 'float32' }), (host) => session.upload(host));
+      const out = dispatchOut(session, { ...SIZES, dtype: 'float32' });
       for (const { name, mode } of MODES) {
-        const { x, gating } = randomInput(random, 'float32');
-        const found = moeDispatch(session.upload(x), session.upload(gating), { ...MODE, ...mode, out });
-        await checkDispatch(session, name, found, expectDispatch(x, gating, { ...MODE, ...mode }));
+        const { x, gatingOutput } = randomInput(random, 'float32');
+        const found = moeDispatch(session.upload(x), session.upload(gatingOutput), { ...MODE, ...mode, out });
+        await checkDispatch(session, name, found, { x, gatingOutput, ...MODE, ...mode });
       }
     },
   };
@@ -89,18 +91,14 @@ function outStagesCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
-      const { x, gating } = randomInput(new Random(id), 'float16');
+      const { x, gatingOutput } = randomInput(new Random(id), 'float16');
       session.require('float16');
-      const expected = expectRouting(gating, MODE);
-      const plan = expectPlan(expected.topKIndices, SIZES.numExperts);
-      const out = mapOutputs(poisonedOutputs({ ...SIZES, dtype: 'float16' }), (host) => session.upload(host));
-      const routing = routeTokens(session.upload(gating), { ...MODE, out });
-      await checkRouting(session, 'routeTokens', routing, expected);
+      const out = dispatchOut(session, { ...SIZES, dtype: 'float16' });
+      const routing = routeTokens(session.upload(gatingOutput), { ...MODE, out });
       const found = planDispatch<Tensor>(routing.topKIndices, SIZES.numExperts, { out });
-      await checkPlan(session, 'planDispatch', found, plan);
-      const rows = permuteRows<Tensor>(session.upload(x), found, { out });
-      const place = { case: 'permuteRows', tensor: 'permuteInput' };
-      await checkExact(session, place, rows, expectRows(x, plan.permuteIndicesPerToken));
+      const permuteInput = permuteRows<Tensor>(session.upload(x), found, { out });
+      const results = { ...routing, ...found, permuteInput };
+      await checkDispatch(session, 'the stages in a row', results, { x, gatingOutput, ...MODE });
     },
   };
 }
@@ -130,11 +128,11 @@ function wrapInputsCase(): ConformanceCase {
     id,
     run: async (session) => {
       for (const dtype of ['float32', 'bfloat16', 'uint8'] as const) {
-        const { x, gating } = randomInput(new Random(`${id} ${dtype}`), dtype);
+        const { x, gatingOutput } = randomInput(new Random(`${id} ${dtype}`), dtype);
         const wrappedX = await session.wrap(x);
-        const wrappedGating = await session.wrap(gating);
+        const wrappedGating = await session.wrap(gatingOutput);
         const found = session.keep(moeDispatch(wrappedX.tensor, wrappedGating.tensor, MODE));
-        await checkDispatch(session, `wrapped ${dtype}`, found, expectDispatch(x, gating, MODE));
+        await checkDispatch(session, `wrapped ${dtype}`, found, { x, gatingOutput, ...MODE });
         const place = { case: 'after the call', tensor: 'wrapped x' };
         session.report(compareExact(place, await wrappedX.read(), x));
       }
@@ -151,9 +149,11 @@ function wrapWholeWordsCase(): ConformanceCase {
       const random = new Random(id);
       for (const dtype of ['float16', 'uint8'] as const) {
         const x = randomRows(random, dtype, [SIZES.tokens, 8]);
-        const { gating } = randomInput(random, dtype);
-        const found = session.keep(moeDispatch((await session.wrap(x)).tensor, session.upload(gating), MODE));
-        await checkDispatch(session, `wrapped ${dtype}`, found, expectDispatch(x, gating, MODE));
+        const { gatingOutput } = randomInput(random, dtype);
+        const found = session.keep(
+          moeDispatch((await session.wrap(x)).tensor, session.upload(gatingOutput), MODE),
+        );
+        await checkDispatch(session, `wrapped ${dtype}`, found, { x, gatingOutput, ...MODE });
       }
     },
   };
@@ -165,18 +165,18 @@ function wrapOutputsCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
-      const { x, gating } = randomInput(new Random(id), 'float16');
-      const hosts = poisonedOutputs({ ...SIZES, dtype: 'float16' });
-      const wrapped = new Map<object, Awaited<ReturnType<typeof session.wrap>>>();
-      for (const host of Object.values(hosts)) wrapped.set(host, await session.wrap(host));
-      const out = mapOutputs(hosts, (host) => wrapped.get(host)!.tensor);
-      const found = moeDispatch(session.upload(x), session.upload(gating), { ...MODE, out });
-      const expected = expectDispatch(x, gating, MODE);
-      await checkDispatch(session, 'through the tensors', found, expected);
-      for (const tensor of Object.values(out)) tensor.dispose();
-      for (const tensor of ['permuteInput', 'tokenNumsPerExpert', 'permuteIndicesPerToken'] as const) {
-        const native = await wrapped.get(hosts[tensor])!.read();
-        session.report(compareExact({ case: "in the caller's memory", tensor }, native, expected[tensor]));
+      const { x, gatingOutput } = randomInput(new Random(id), 'float16');
+      const hosts = Object.entries(poisonedOutputs('moeDispatch', { ...SIZES, dtype: 'float16' }));
+      const wrapped = new Map<string, Awaited<ReturnType<typeof session.wrap>>>();
+      for (const [name, host] of hosts) wrapped.set(name, await session.wrap(host));
+      const out = Object.fromEntries(Array.from(wrapped, ([name, { tensor }]) => [name, tensor]));
+      const options = { ...MODE, out } as unknown as Parameters<typeof moeDispatch>[2];
+      const found = moeDispatch(session.upload(x), session.upload(gatingOutput), options);
+      await checkDispatch(session, 'through the tensors', found, { x, gatingOutput, ...MODE });
+      for (const [tensor, { tensor: result, read }] of wrapped) {
+        const through = await readHost(result);
+        result.dispose();
+        session.report(compareExact({ case: "in the caller's memory", tensor }, await read(), through));
       }
     },
   };
@@ -190,16 +190,42 @@ function wrapLargerMemoryCase(): ConformanceCase {
     run: async (session) => {
       const random = new Random(id);
       for (const dtype of ['float32', 'float16', 'uint8'] as const) {
-        const { x, gating } = randomInput(random, dtype);
-        const hosts = poisonedOutputs({ ...SIZES, dtype });
-        const host = hosts.permuteInput;
-        const { tensor, read } = await session.wrap(host, 7);
-        const out = { ...mapOutputs(hosts, (each) => session.upload(each)), permuteInput: tensor };
-        moeDispatch(session.upload(x), session.upload(gating), { ...MODE, out } as never);
-        const { data } = expectDispatch(x, gating, MODE).permuteInput;
-        const whole = poisoned(dtype, [data.length + 7]);
-        (whole.data as Uint8Array).set(data as Uint8Array);
+        const { x, gatingOutput } = randomInput(random, dtype);
+        const permuteInput = poisoned(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden]);
+        const { tensor, read } = await session.wrap(permuteInput, { behind: 7 });
+        const out = { ...dispatchOut(session, { ...SIZES, dtype }), permuteInput: tensor };
+        const options = { ...MODE, out } as unknown as Parameters<typeof moeDispatch>[2];
+        const found = moeDispatch(session.upload(x), session.upload(gatingOutput), options);
+        await checkDispatch(session, dtype, found, { x, gatingOutput, ...MODE });
+        const whole = poisoned(dtype, [permuteInput.data.length + 7]);
+        (whole.data as Uint8Array).set((await tensor.read()) as Uint8Array);
         const place = { case: `${dtype}, 7 elements behind the tensor`, tensor: "the caller's memory" };
+        session.report(compareExact(place, await read(), whole));
+      }
+    },
+  };
+}
+
+/** Tensors that begin somewhere within the caller's memory, whose other bytes stay as they are. */
+function wrapOffsetCase(): ConformanceCase {
+  const id = 'generated/wrap/byte-offset';
+  return {
+    id,
+    run: async (session) => {
+      const random = new Random(id);
+      const room = { before: 64, behind: 5 };
+      for (const dtype of ['float32', 'int64'] as const) {
+        const { x, gatingOutput } = randomInput(random, dtype);
+        const result = poisoned(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden]);
+        const { tensor, read } = await session.wrap(result, room);
+        const out = { ...dispatchOut(session, { ...SIZES, dtype }), permuteInput: tensor };
+        const inputs = [await session.wrap(x, room), await session.wrap(gatingOutput, room)];
+        const options = { ...MODE, out } as unknown as Parameters<typeof moeDispatch>[2];
+        const found = moeDispatch(inputs[0].tensor, inputs[1].tensor, options);
+        await checkDispatch(session, dtype, found, { x, gatingOutput, ...MODE });
+        const whole = poisoned(dtype, [room.before + result.data.length + room.behind]);
+        (whole.data as unknown as Uint8Array).set((await tensor.read()) as Uint8Array, room.before);
+        const place = { case: `${dtype}, around the result`, tensor: "the caller's memory" };
         session.report(compareExact(place, await read(), whole));
       }
     },
@@ -253,13 +279,13 @@ function wrapBooksCase(): ConformanceCase {
 function randomInput(random: Random, dtype: DType) {
   return {
     x: randomRows(random, dtype, [SIZES.tokens, SIZES.hidden]),
-    gating: drawn('float32', [SIZES.tokens, SIZES.numExperts], () => random.normal()),
+    gatingOutput: drawn('float32', [SIZES.tokens, SIZES.numExperts], () => random.normal()),
   };
 }
 
 function randomReduce(random: Random, dtype: FloatDType): ReduceInput {
-  const { x, gating } = randomInput(random, 'uint8');
-  const expected = expectDispatch(x, gating, MODE);
+  const { x, gatingOutput } = randomInput(random, 'uint8');
+  const expected = expectDispatch(x, gatingOutput, MODE);
   return {
     ffnOut: drawn(dtype, [SIZES.topK * SIZES.tokens, SIZES.hidden], () => random.normal()),
     expertScalesFloat: scalesAsInput(expected),

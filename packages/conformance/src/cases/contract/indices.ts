@@ -1,10 +1,17 @@
-import { isMoeDispatchError, moeReduce, permuteRows, planDispatch, type Tensor } from '@moe-dispatch/core';
-import { checkDispatchOf, checkReduce, uploadReduceOptions } from '../../checks.js';
+import {
+  isMoeDispatchError,
+  type OperationName,
+  permuteRows,
+  planDispatch,
+  type Tensor,
+} from '@moe-dispatch/core';
+import { checkReduceOf } from '../../checks.js';
 import { hostTensor } from '../../host-tensor.js';
-import type { ReduceInput } from '../../oracle.js';
+import type { ReduceInput } from '../../oracle-reduce.js';
 import type { Session } from '../../session.js';
 import { type ConformanceCase, needing } from '../conformance-case.js';
-import { drawn, Random } from '../data.js';
+import { drawn } from '../data.js';
+import { checkNextCall } from '../next-call.js';
 
 const OUTSIDE = [-1, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
 
@@ -22,10 +29,10 @@ export function indexCases(): ConformanceCase[] {
       input.topKIndices.data[2] = bad;
       return { ...input, ffn2Bias: drawn('float32', [6, 2], (i) => i) };
     }),
-    surviveCase('plan', (session, bad) => planWith(session, bad, 3)),
+    surviveCase('plan', 'planDispatch', (session, bad) => planWith(session, bad, 3)),
     // More than are placed by looking at all of them.
-    surviveCase('plan,t=2500', (session, bad) => planWith(session, bad, 2500)),
-    surviveCase('permute', (session, bad) => {
+    surviveCase('plan,t=2500', 'planDispatch', (session, bad) => planWith(session, bad, 2500)),
+    surviveCase('permute', 'permuteRows', (session, bad) => {
       const rows = hostTensor('int32', [2, 3]);
       rows.data.set([0, 1, bad, 3, 4, 5]);
       const x = session.upload(drawn('float32', [3, 2], (i) => i));
@@ -53,30 +60,29 @@ function reduceCase(name: string, spoil: (input: ReduceInput, bad: number) => Re
           topKIndices,
         };
         const input = spoil(base, bad);
-        await allowIndexError(async () => {
-          const hosts = [input.ffnOut, input.expertScalesFloat, permuteIndicesPerToken, topKIndices];
-          const [ffn, scales, rows, experts] = hosts.map((host) => session.upload(host));
-          const options = uploadReduceOptions(session, input);
-          const found = session.keep(moeReduce(ffn, scales, rows, experts, options));
-          await checkReduce(session, `index ${bad}`, found, input);
-        });
+        await allowIndexError(() => checkReduceOf(session, `index ${bad}`, input));
       }
-      await nextCall(session);
+      await checkNextCall(session);
     },
   };
 }
 
-function surviveCase(name: string, issue: (session: Session, bad: number) => Tensor[]): ConformanceCase {
+function surviveCase(
+  name: string,
+  operation: OperationName,
+  issue: (session: Session, bad: number) => Tensor[],
+): ConformanceCase {
   return {
     id: `generated/indices/${name}`,
     run: async (session) => {
+      session.requireOperations(operation);
       for (const bad of OUTSIDE) {
         await allowIndexError(async () => {
           const results = issue(session, bad).map((tensor) => session.keep(tensor));
           for (const tensor of results) await tensor.read();
         });
       }
-      await nextCall(session);
+      await checkNextCall(session);
     },
   };
 }
@@ -93,13 +99,4 @@ async function allowIndexError(work: () => Promise<void>): Promise<void> {
   } catch (error) {
     if (!isMoeDispatchError(error) || error.code !== 'INDEX_OUT_OF_RANGE') throw error;
   }
-}
-
-function nextCall(session: Session): Promise<void> {
-  const random = new Random('the next call');
-  return checkDispatchOf(session, 'the next call', {
-    x: drawn('float32', [9, 4], () => random.normal()),
-    gating: drawn('float32', [9, 6], () => random.normal()),
-    moeTopk: 2,
-  });
 }

@@ -53,23 +53,23 @@ const SPECIAL: readonly Omit<Gating, 'tokens' | 'numExperts' | 'moeTopk'>[] = [
 /** Ties, and every value that semantics.md treats specially, in each way to route. */
 export function routingCases(): ConformanceCase[] {
   return MODES.flatMap(({ name: modeName, mode }) => {
-    const routed = (group: string, gating: Gating) =>
-      dispatchCase(`${group}/${gating.name},${modeName}`, (random) => ({
-        x: randomRows(random, 'float32', [gating.tokens, 2]),
-        gating: drawGating(random, gating),
-        moeTopk: gating.moeTopk,
+    const routed = (group: string, spec: Gating) =>
+      dispatchCase(`${group}/${spec.name},${modeName}`, (random) => ({
+        x: randomRows(random, 'float32', [spec.tokens, 2]),
+        gatingOutput: drawGating(random, spec),
+        moeTopk: spec.moeTopk,
         ...mode,
       }));
     const nanBits = dispatchCase(`special/nan-bits,${modeName}`, (random) => ({
       x: randomRows(random, 'float32', [24, 2]),
-      gating: fromBits([24, 12], () => (random.below(3) === 0 ? random.pick(NANS) : random.bits())),
+      gatingOutput: fromBits([24, 12], () => (random.below(3) === 0 ? random.pick(NANS) : random.bits())),
       moeTopk: 3,
       ...mode,
     }));
-    const special = SPECIAL.map((gating) => ({ ...gating, tokens: 24, numExperts: 12, moeTopk: 3 }));
+    const special = SPECIAL.map((spec) => ({ ...spec, tokens: 24, numExperts: 12, moeTopk: 3 }));
     return [
-      ...TIES.map((gating) => routed('ties', gating)),
-      ...special.map((gating) => routed('special', gating)),
+      ...TIES.map((spec) => routed('ties', spec)),
+      ...special.map((spec) => routed('special', spec)),
       nanBits,
     ];
   });

@@ -15,7 +15,7 @@ export function rowCases(): ConformanceCase[] {
     WIDTHS.map((hidden) =>
       dispatchCase(`rows/dtype=${dtype},d=${hidden}`, (random) => ({
         x: randomRows(random, dtype, [13, hidden]),
-        gating: drawn('float32', [13, 5], () => random.normal()),
+        gatingOutput: drawn('float32', [13, 5], () => random.normal()),
         moeTopk: 2,
       })),
     ),
@@ -23,7 +23,7 @@ export function rowCases(): ConformanceCase[] {
   const tokens = TOKEN_COUNTS.map((count) =>
     dispatchCase(`tokens/t=${count}`, (random) => ({
       x: randomRows(random, 'float32', [count, 3]),
-      gating: drawn('float32', [count, 8], () => random.normal()),
+      gatingOutput: drawn('float32', [count, 8], () => random.normal()),
       moeTopk: 2,
     })),
   );
@@ -50,7 +50,7 @@ function nanPayloadCases(): ConformanceCase[] {
       const x = randomRows(random, dtype, [9, 7]);
       const bits = dtype === 'float32' ? new Uint32Array(x.data.buffer) : x.data;
       for (let i = 0; i < bits.length; i++) bits[i] = random.pick<number>(words[dtype]);
-      return { x, gating: drawn('float32', [9, 4], () => random.normal()), moeTopk: 3 };
+      return { x, gatingOutput: drawn('float32', [9, 4], () => random.normal()), moeTopk: 3 };
     }),
   );
 }
@@ -65,7 +65,7 @@ function emptyCases(): ConformanceCase[] {
     sizes.map(({ tokens, hidden }) =>
       dispatchCase(`empty/t=${tokens},d=${hidden},${name}`, (random) => ({
         x: randomRows(random, 'float32', [tokens, hidden]),
-        gating: drawn('float32', [tokens, 6], () => random.normal()),
+        gatingOutput: drawn('float32', [tokens, 6], () => random.normal()),
         moeTopk: 3,
         ...mode,
       })),
@@ -77,35 +77,35 @@ function largeCases(): ConformanceCase[] {
   return [
     dispatchCase('large/t=5000,e=64,k=6', (random) => ({
       x: randomRows(random, 'float32', [5000, 8]),
-      gating: drawn('float32', [5000, 64], () => random.normal()),
+      gatingOutput: drawn('float32', [5000, 64], () => random.normal()),
       moeTopk: 6,
     })),
     dispatchCase('large/t=5000,e=64,k=6,one-expert-takes-all', (random) => ({
       x: randomRows(random, 'float32', [5000, 8]),
-      gating: drawn('float32', [5000, 64], (i) => (i % 64 === 41 ? 100 : random.normal())),
+      gatingOutput: drawn('float32', [5000, 64], (i) => (i % 64 === 41 ? 100 : random.normal())),
       moeTopk: 6,
     })),
     dispatchCase('large/t=4099,e=256,k=8', (random) => ({
       x: randomRows(random, 'bfloat16', [4099, 5]),
-      gating: drawn('float32', [4099, 256], () => random.uniform()),
+      gatingOutput: drawn('float32', [4099, 256], () => random.uniform()),
       moeTopk: 8,
       groupMoe: true,
     })),
     dispatchCase('large/t=40000,e=3,k=1', (random) => ({
       x: randomRows(random, 'int8', [40000, 3]),
-      gating: drawn('float32', [40000, 3], () => random.normal()),
+      gatingOutput: drawn('float32', [40000, 3], () => random.normal()),
       moeTopk: 1,
       topkOnlyMode: true,
     })),
     // More tokens, and rows, than a uint16 counts and than WebGPU starts workgroups in one dimension.
     dispatchCase('large/t=66000,e=4,k=2', (random) => ({
       x: randomRows(random, 'bfloat16', [66_000, 3]),
-      gating: drawn('float32', [66_000, 4], () => random.normal()),
+      gatingOutput: drawn('float32', [66_000, 4], () => random.normal()),
       moeTopk: 2,
     })),
     dispatchCase('large/d=20011', (random) => ({
       x: randomRows(random, 'float32', [5, 20_011]),
-      gating: drawn('float32', [5, 6], () => random.normal()),
+      gatingOutput: drawn('float32', [5, 6], () => random.normal()),
       moeTopk: 2,
     })),
   ];
@@ -117,13 +117,14 @@ function largeTwiceCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireOperations('moeDispatch');
       session.requireSizes({ numExperts: 8, topK: 7, tokens: 512, hidden: 1024 });
       const random = new Random(id);
       const x = drawn('float32', [512, 1024], (i) => i);
-      const gating = () => drawn('float32', [512, 8], () => random.normal());
-      const tensors = [session.upload(x), session.upload(gating())];
+      const gatingOutput = () => drawn('float32', [512, 8], () => random.normal());
+      const tensors = [session.upload(x), session.upload(gatingOutput())];
       session.keep(moeDispatch(tensors[0], tensors[1], { moeTopk: 7 })).dispose();
-      await checkDispatchOf(session, 'the second dispatch', { x, gating: gating(), moeTopk: 7 });
+      await checkDispatchOf(session, 'the second dispatch', { x, gatingOutput: gatingOutput(), moeTopk: 7 });
     },
   };
 }
@@ -136,16 +137,16 @@ function shapeCase(): ConformanceCase {
     run: async (session) => {
       const random = new Random(id);
       const shapes = [
-        { x: [2, 3, 5], gating: [2, 3, 8] },
-        { x: [3, 2, 5], gating: [6, 8] },
-        { x: [6, 5], gating: [1, 6, 8] },
-        { x: [0, 3, 5], gating: [3, 0, 8] },
-        { x: [2, 3, 0], gating: [6, 8] },
+        { x: [2, 3, 5], gatingOutput: [2, 3, 8] },
+        { x: [3, 2, 5], gatingOutput: [6, 8] },
+        { x: [6, 5], gatingOutput: [1, 6, 8] },
+        { x: [0, 3, 5], gatingOutput: [3, 0, 8] },
+        { x: [2, 3, 0], gatingOutput: [6, 8] },
       ];
-      for (const { x, gating } of shapes) {
-        await checkDispatchOf(session, `x [${x.join(', ')}], gating [${gating.join(', ')}]`, {
+      for (const { x, gatingOutput } of shapes) {
+        await checkDispatchOf(session, `x [${x.join(', ')}], gating [${gatingOutput.join(', ')}]`, {
           x: randomRows(random, 'float32', x),
-          gating: drawn('float32', gating, () => random.normal()),
+          gatingOutput: drawn('float32', gatingOutput, () => random.normal()),
           moeTopk: 3,
         });
       }

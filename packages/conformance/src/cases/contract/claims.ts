@@ -10,12 +10,12 @@ const CHOICES = 8;
 export function claimCases(): ConformanceCase[] {
   const id = 'generated/claims/most-experts';
   const run: ConformanceCase['run'] = async (session) => {
-    const { maxExperts, maxTopK } = session.claims;
+    const { maxExperts, maxTopK = maxExperts } = session.claims.limits;
     const numExperts = Math.min(maxExperts, MOST_EXPERTS);
     const random = new Random(id);
     await checkDispatchOf(session, `${numExperts} experts`, {
       x: randomRows(random, 'float32', [3, 1]),
-      gating: drawn('float32', [3, numExperts], () => random.normal()),
+      gatingOutput: drawn('float32', [3, numExperts], () => random.normal()),
       moeTopk: Math.min(maxTopK, numExperts, CHOICES),
     });
   };

@@ -1,15 +1,9 @@
-import {
-  type DispatchTensors,
-  DTYPES,
-  type DType,
-  moeDispatch,
-  permuteRows,
-  planDispatch,
-  routeTokens,
-} from '@moe-dispatch/core';
-import { checkExact, checkPlan, checkRouting, optionsOf } from '../../checks.js';
+import { DTYPES, type DType, moeDispatch, permuteRows, planDispatch, routeTokens } from '@moe-dispatch/core';
+import { STAGES } from '@moe-dispatch/core/backend';
+import { checkCall, checkDispatch, requireDispatch } from '../../checks.js';
+import { compareByStage } from '../../compare-by-stage.js';
 import { type HostTensor, hostTensor } from '../../host-tensor.js';
-import { expectPlan, expectRouting, expectRows } from '../../oracle.js';
+import { routingOptions } from '../../operations/host-call.js';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
 import { drawn, MODES, Random, randomRows } from '../data.js';
@@ -26,34 +20,30 @@ export function stageCases(): ConformanceCase[] {
   ];
 }
 
-type Name = keyof DispatchTensors<never>;
-
 /** moeDispatch gives the same bytes as routeTokens, planDispatch and permuteRows in a row, scales included. */
 function stagesAgainstWhole({ name, mode }: (typeof MODES)[number]): ConformanceCase {
   const id = `generated/stages/against-the-whole,${name}`;
   return {
     id,
     run: async (session) => {
-      session.requireSizes({ numExperts: 24, topK: 6, tokens: 45, hidden: 7 });
       const random = new Random(id);
-      const hostX = randomRows(random, 'float32', [5, 9, 7]);
-      const hostGating = drawn('float32', [5, 9, 24], () => 3 * random.normal());
-      const x = session.upload(hostX);
-      const gating = session.upload(hostGating);
-      const options = optionsOf({ moeTopk: 6, ...mode });
-      const whole = session.keep(moeDispatch(x, gating, options));
-      const routing = routeTokens(gating, options);
+      const input = {
+        x: randomRows(random, 'float32', [5, 9, 7]),
+        gatingOutput: drawn('float32', [5, 9, 24], () => 3 * random.normal()),
+        moeTopk: 6,
+        ...mode,
+      };
+      requireDispatch(session, input);
+      session.requireOperations(...STAGES);
+      const [x, gatingOutput] = [session.upload(input.x), session.upload(input.gatingOutput)];
+      const options = routingOptions(input);
+      const whole = session.keep(moeDispatch(x, gatingOutput, options));
+      const routing = routeTokens(gatingOutput, options);
       const plan = planDispatch(routing.topKIndices, 24);
       const stages = { ...routing, ...plan, permuteInput: permuteRows(x, plan) };
       for (const tensor of Object.values(stages)) session.keep(tensor);
-      for (const tensor of Object.keys(stages) as Name[]) {
-        const { shape, dtype } = whole[tensor];
-        const expected = { data: await whole[tensor].read(), shape, dtype };
-        await checkExact(session, { case: 'stages against moeDispatch', tensor }, stages[tensor], expected);
-      }
-      const expected = expectRouting(hostGating, { moeTopk: 6, ...mode });
-      await checkRouting(session, 'routeTokens', routing, expected);
-      await checkPlan(session, 'planDispatch', plan, expectPlan(expected.topKIndices, 24));
+      await checkDispatch(session, 'the stages in a row', stages, input);
+      await compareByStage(session, 'stages against moeDispatch', stages, whole);
     },
   };
 }
@@ -81,13 +71,11 @@ function planCases(): ConformanceCase[] {
     return {
       id,
       run: async (session) => {
-        session.requireSizes({ numExperts, topK });
         const random = new Random(id);
-        const choices = hostTensor('int32', [tokens, topK]);
-        for (let i = 0; i < choices.data.length; i++) choices.data[i] = draw(random);
-        const plan = planDispatch(session.upload(choices) as Parameters<typeof planDispatch>[0], numExperts);
-        for (const tensor of Object.values(plan)) session.keep(tensor);
-        await checkPlan(session, 'planDispatch', plan, expectPlan(choices, numExperts));
+        const topKIndices = hostTensor('int32', [tokens, topK]);
+        for (let i = 0; i < topKIndices.data.length; i++) topKIndices.data[i] = draw(random);
+        const call = { operation: 'planDispatch', inputs: { topKIndices }, options: { numExperts } } as const;
+        await checkCall(session, 'planDispatch', call);
       },
     };
   });
@@ -149,30 +137,24 @@ function determinismCase(): ConformanceCase {
   return {
     id,
     run: async (session) => {
+      session.requireOperations('moeDispatch');
       session.requireSizes({ numExperts: 40, topK: 5, tokens: 300, hidden: 9, dtype: 'float16' });
       const random = new Random(id);
       const x = session.upload(randomRows(random, 'float16', [300, 9]));
-      const gating = session.upload(drawn('float32', [300, 40], () => random.normal()));
-      const first = session.keep(moeDispatch(x, gating, { moeTopk: 5 }));
+      const gatingOutput = session.upload(drawn('float32', [300, 40], () => random.normal()));
+      const first = session.keep(moeDispatch(x, gatingOutput, { moeTopk: 5 }));
       for (let run = 1; run < 4; run++) {
-        const again = session.keep(moeDispatch(x, gating, { moeTopk: 5 }));
-        for (const tensor of ['permuteInput', 'permuteIndicesPerToken', 'expertScalesFloat'] as const) {
-          const { shape, dtype } = first[tensor];
-          const expected = { data: await first[tensor].read(), shape, dtype };
-          await checkExact(session, { case: `run ${run} against run 0`, tensor }, again[tensor], expected);
-        }
+        const again = session.keep(moeDispatch(x, gatingOutput, { moeTopk: 5 }));
+        await compareByStage(session, `run ${run} against run 0`, again, first);
       }
     },
   };
 }
 
-async function checkPermute(session: Session, hostX: HostTensor, rows: HostTensor<'int32'>): Promise<void> {
-  session.requireSizes({ numExperts: 0, topK: rows.shape[0] });
-  const x = session.upload(hostX);
-  session.requireTensor([rows.shape[0], ...hostX.shape], hostX.dtype);
-  const found = session.keep(permuteRows(x, { permuteIndicesPerToken: session.upload(rows) }));
-  const label = `permuteRows of ${hostX.dtype} [${hostX.shape.join(', ')}]`;
-  await checkExact(session, { case: label, tensor: 'permuteInput' }, found, expectRows(hostX, rows));
+function checkPermute(session: Session, x: HostTensor, rows: HostTensor<'int32'>): Promise<void> {
+  const inputs = { x, permuteIndicesPerToken: rows };
+  const label = `permuteRows of ${x.dtype} [${x.shape.join(', ')}]`;
+  return checkCall(session, label, { operation: 'permuteRows', inputs, options: {} });
 }
 
 function randomPermutation(random: Random, topK: number, tokens: number): HostTensor<'int32'> {

@@ -113,14 +113,14 @@ function accuracyCases(): ConformanceCase[] {
   const long = ACCURACY.map(({ name, draw }) =>
     dispatchCase(`softmax-accuracy/e=8192,${name}`, (random) => ({
       x: randomRows(random, 'float32', [1, 1]),
-      gating: drawn('float32', [1, 8192], (i) => draw(random, i)),
+      gatingOutput: drawn('float32', [1, 8192], (i) => draw(random, i)),
       moeTopk: 8192,
     })),
   );
   const spreads = [1, 10, 30, 100].map((spread) =>
     dispatchCase(`softmax-accuracy/spread=${spread}`, (random) => ({
       x: randomRows(random, 'float32', [64, 1]),
-      gating: drawn('float32', [64, 64], () => spread * random.normal()),
+      gatingOutput: drawn('float32', [64, 64], () => spread * random.normal()),
       moeTopk: 64,
     })),
   );
@@ -131,7 +131,7 @@ function normalInput(random: Random, numExperts: number, moeTopk: number) {
   const tokens = numExperts * moeTopk > 100_000 ? 2 : 5;
   return {
     x: randomRows(random, 'float32', [tokens, 1]),
-    gating: drawn('float32', [tokens, numExperts], () => random.normal()),
+    gatingOutput: drawn('float32', [tokens, numExperts], () => random.normal()),
     moeTopk,
   };
 }

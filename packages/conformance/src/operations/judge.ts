@@ -1,0 +1,132 @@
+import type { FloatDType } from '@moe-dispatch/core';
+import { OPERATIONS, type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
+import { compareExact, compareReduce, compareScales } from '../compare.js';
+import { decode } from '../float-formats.js';
+import type { HostTensor } from '../host-tensor.js';
+import { type ExpectedScales, expectPlan, expectRouting, expectRows, type RoutingMode } from '../oracle.js';
+import { expectReduce, type ReduceInput } from '../oracle-reduce.js';
+import type { Session } from '../session.js';
+import type { HostCall, HostTensors } from './host-call.js';
+
+/*
+ * Each stage is judged on what it was given: the plan on the choices that were found, the rows on the map that was found.
+ * So a fault shows in its own stage alone.
+ */
+
+type Stage = (typeof STAGES)[number];
+
+/** The names of an operation's results. */
+export function outputsOf(operation: OperationName): readonly TensorName[] {
+  return OPERATIONS[operation].outputs;
+}
+
+/** The stage that gives this result. */
+export function stageOf(tensor: TensorName): OperationName | undefined {
+  return STAGES.find((stage) => outputsOf(stage).includes(tensor));
+}
+
+/** @param found what could be read of the results */
+type Judge = (session: Session, label: string, call: HostCall, found: HostTensors) => void;
+
+const JUDGES: { readonly [Op in OperationName]: Judge } = {
+  moeDispatch(session, label, { inputs, options }, found) {
+    const { x, gatingOutput } = inputs as Required<HostTensors>;
+    const numExperts = gatingOutput.shape[gatingOutput.shape.length - 1];
+    const judgeStage = (
+      operation: Stage,
+      flaw: string | undefined,
+      stageInputs: object,
+      stageOptions: object,
+    ) => {
+      if (flaw !== undefined) session.skipJudging(operation, `${label}: ${flaw}`);
+      else judge(session, label, { operation, inputs: stageInputs, options: stageOptions }, found);
+    };
+    const { topKIndices, permuteIndicesPerToken } = found;
+    judgeStage('routeTokens', undefined, { gatingOutput }, options);
+    judgeStage('planDispatch', flawOfChoices(topKIndices, numExperts), { topKIndices }, { numExperts });
+    judgeStage('permuteRows', flawOfMap(permuteIndicesPerToken), { x, permuteIndicesPerToken }, {});
+  },
+
+  routeTokens(session, label, { inputs, options }, found) {
+    const { gatingOutput } = inputs as { gatingOutput: HostTensor<'float32'> };
+    const { numExperts, topKIndices, scales } = expectRouting(gatingOutput, options as RoutingMode);
+    if (found.topKIndices !== undefined) {
+      session.recordRouting(numExperts, topKIndices.shape[1], found.topKIndices.data as Int32Array);
+    }
+    judgeExact(session, label, 'routeTokens', found, { topKIndices });
+    if (found.expertScalesFloat === undefined) return;
+    const { data } = found.expertScalesFloat as HostTensor<'float32'>;
+    recordScales(session, data, scales);
+    const place = { case: label, tensor: 'expertScalesFloat', operation: 'routeTokens' } as const;
+    session.report(compareScales(place, data, scales, topKIndices.shape));
+  },
+
+  planDispatch(session, label, { inputs, options }, found) {
+    const topKIndices = inputs.topKIndices as HostTensor<'int32'>;
+    const expected = expectPlan(topKIndices, options.numExperts as number);
+    judgeExact(session, label, 'planDispatch', found, { ...expected });
+  },
+
+  permuteRows(session, label, { inputs }, found) {
+    const { x, permuteIndicesPerToken } = inputs as Required<HostTensors>;
+    const permuteInput = expectRows(x, permuteIndicesPerToken as HostTensor<'int32'>);
+    judgeExact(session, label, 'permuteRows', found, { permuteInput });
+  },
+
+  moeReduce(session, label, { inputs, options }, found) {
+    if (found.output === undefined) return;
+    const expected = expectReduce({ ...inputs, ...options } as ReduceInput);
+    const { data, dtype } = found.output as HostTensor<FloatDType>;
+    const decoded = decode(dtype, data);
+    expected.exact.forEach((value, i) => {
+      session.errors.add(`output ${dtype}`, dtype, value, decoded[i]);
+    });
+    const place = { case: label, tensor: 'output', operation: 'moeReduce' } as const;
+    session.report(compareReduce(place, data, expected, session.isExact));
+  },
+};
+
+/** Compares what a call gave with the oracle. */
+export function judge(session: Session, label: string, call: HostCall, found: HostTensors): void {
+  JUDGES[call.operation](session, label, call, found);
+}
+
+function judgeExact(
+  session: Session,
+  label: string,
+  operation: OperationName,
+  found: HostTensors,
+  expected: HostTensors,
+): void {
+  for (const tensor of Object.keys(expected) as TensorName[]) {
+    const [data, right] = [found[tensor]?.data, expected[tensor] as HostTensor];
+    if (data !== undefined) session.report(compareExact({ case: label, tensor, operation }, data, right));
+  }
+}
+
+/** Not gating values, which are exact, nor scales so small that the contract lets them be 0. */
+function recordScales(session: Session, found: Float32Array, { values, exact }: ExpectedScales): void {
+  if (exact) return;
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] > 1e-37) session.errors.add('expertScalesFloat', 'float32', values[i], found[i]);
+  }
+}
+
+/** Why there is no right plan of these choices. */
+function flawOfChoices(choices: HostTensor | undefined, numExperts: number): string | undefined {
+  if (choices === undefined) return 'topKIndices could not be read';
+  const wrong = (choices.data as Int32Array).find((expert) => expert < 0 || expert >= numExperts);
+  return wrong === undefined ? undefined : `topKIndices has ${wrong}, of ${numExperts} experts`;
+}
+
+/** Why there are no right rows of this map. */
+function flawOfMap(map: HostTensor | undefined): string | undefined {
+  if (map === undefined) return 'permuteIndicesPerToken could not be read';
+  const named = new Uint8Array(map.data.length);
+  for (const row of map.data as Int32Array) {
+    if (row < 0 || row >= named.length) return `permuteIndicesPerToken has ${row}, of ${named.length} rows`;
+    if (named[row] === 1) return `permuteIndicesPerToken has ${row} twice`;
+    named[row] = 1;
+  }
+  return undefined;
+}
