@@ -1,32 +1,104 @@
-// After tsc: takes the comments and the indentation out of the WGSL in dist/kernels, which every user downloads.
-// Lines stay where they are, so source maps and the compiler's line numbers do too.
+// After tsc: makes the WGSL in dist/kernels small, which every user downloads. Takes out comments and the white space
+// that WGSL can do without, and shortens names. Line breaks are escaped, so that the JavaScript's lines stay where
+// they are, and source maps right.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 
+const { SyntaxKind } = ts;
+const TEMPLATE_PARTS = [
+  SyntaxKind.NoSubstitutionTemplateLiteral,
+  SyntaxKind.TemplateHead,
+  SyntaxKind.TemplateMiddle,
+  SyntaxKind.TemplateTail,
+];
+const WORD = /(?<!\w)[A-Za-z_]\w*/g;
+const DECLARED = /\b(?:let|var|const|fn|struct|alias)(?:<\w+>)?\s+(\w+)|[({,]\s*(\w+):/g;
+/** No names, or what a module declares around a kernel's body (wgslModule). */
+const RESERVED = ['as', 'do', 'fn', 'if', 'in', 'is', 'of', 'or', 'p', 'run', 'main', 'WORKGROUP'];
+
 const folder = new URL('../dist/kernels/', import.meta.url);
-for (const name of readdirSync(folder).filter((file) => file.endsWith('.wgsl.js'))) {
-  const file = new URL(name, folder);
-  const text = readFileSync(file, 'utf8');
+const files = readdirSync(folder)
+  .filter((name) => name.endsWith('.wgsl.js'))
+  .map((name) => readParts(new URL(name, folder)));
+const shortNames = shorten(files);
+for (const { file, text, parts } of files) {
   let stripped = '';
   let end = 0;
-  for (const part of templateParts(ts.createSourceFile(name, text, ts.ScriptTarget.ES2022, true))) {
-    const wgsl = part.getText();
-    stripped += text.slice(end, part.getStart());
-    stripped += wgsl.replace(/(?<=\n)[ \t]+/g, '').replace(/(?<=\n)\/\/ .*/g, '');
+  for (const part of parts) {
+    const wgsl = part.wgsl.replace(WORD, (word) => shortNames.get(word) ?? word);
+    stripped += text.slice(end, part.start) + part.open + squeeze(wgsl) + part.close;
     end = part.end;
   }
   writeFileSync(file, stripped + text.slice(end));
 }
 
-/** The text of all templates, between what they insert, in order. */
-function templateParts(node) {
-  const { NoSubstitutionTemplateLiteral, TemplateHead, TemplateMiddle, TemplateTail } = ts.SyntaxKind;
-  if ([NoSubstitutionTemplateLiteral, TemplateHead, TemplateMiddle, TemplateTail].includes(node.kind)) {
-    return [node];
-  }
+/** A file, the text of all its templates between what they insert, and the words in its strings and property names. */
+function readParts(file) {
+  const text = readFileSync(file, 'utf8');
   const parts = [];
-  ts.forEachChild(node, (child) => {
-    parts.push(...templateParts(child));
+  const words = [];
+  const visit = (node) => {
+    if (TEMPLATE_PARTS.includes(node.kind)) {
+      const [, open, wgsl, close] = /^([`}])(.*?)(`|\$\{)$/s.exec(node.getText());
+      parts.push({ start: node.getStart(), end: node.end, open, wgsl: wgsl.replace(/\/\/.*/g, ''), close });
+    } else if (ts.isStringLiteral(node)) words.push(...wordsOf(node.text));
+    else if (ts.isPropertyAssignment(node)) words.push(node.name.getText());
+    ts.forEachChild(node, visit);
+  };
+  visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2022, true));
+  return { file, text, parts, words };
+}
+
+/**
+ * Short names for what the templates declare, the same in all of them. Names that TypeScript knows as well keep theirs:
+ * in strings, as properties, or put together from what a template inserts.
+ */
+function shorten(files) {
+  const parts = files.flatMap((file) => file.parts);
+  const uses = parts.flatMap(({ wgsl }) => wordsOf(wgsl));
+  const kept = new Set([...RESERVED, ...files.flatMap(({ words }) => words)]);
+  for (const { open, wgsl, close } of parts) {
+    if (open === '}') kept.add(wgsl.match(/^\w*/)[0]);
+    if (close === '${') kept.add(wgsl.match(/\w*$/)[0]);
+  }
+  const counts = new Map();
+  for (const name of uses) counts.set(name, (counts.get(name) ?? 0) + 1);
+  const declared = parts.flatMap(({ wgsl }) => [...wgsl.matchAll(DECLARED)].map(([, a, b]) => a ?? b));
+  const long = [...new Set(declared)].filter((name) => name.length > 2 && !kept.has(name));
+  long.sort((a, b) => counts.get(b) - counts.get(a));
+  const taken = new Set([...kept, ...uses]);
+  const free = candidates().filter((name) => !taken.has(name));
+  return new Map(long.map((name, i) => [name, free[i]]));
+}
+
+/** Names of one letter, then of two. */
+function candidates() {
+  const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
+  return [...letters, ...letters.flatMap((first) => letters.map((second) => first + second))];
+}
+
+function wordsOf(text) {
+  return text.match(WORD) ?? [];
+}
+
+/** What stands beside a part is not known, so there only brackets and commas need no space. */
+function squeeze(wgsl) {
+  return wgsl.replace(/\s+/g, (space, at) => {
+    const lines = space.split('\n').length - 1;
+    if (!isNeeded(wgsl[at - 1], wgsl[at + space.length])) return '\\\n'.repeat(lines);
+    return '\n'.repeat(lines) || ' ';
   });
-  return parts;
+}
+
+/** Between two words, or two operators, which could be read as one. */
+function isNeeded(before, after) {
+  const [left, right] = [before, after].map(kindOf);
+  if (left === 'bracket' || right === 'bracket') return false;
+  return left === right || left === 'unknown' || right === 'unknown';
+}
+
+function kindOf(character = '') {
+  if (character === '') return 'unknown';
+  if (/[(){}[\],;:]/.test(character)) return 'bracket';
+  return /\w/.test(character) ? 'word' : 'operator';
 }

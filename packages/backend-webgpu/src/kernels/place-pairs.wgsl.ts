@@ -67,7 +67,7 @@ var<workgroup> rows: array<u32, WORKGROUP / LANES>;
 ${few ? countHere(few.slice) : COUNTED_BEFORE}
 ${copy ? copyRows(copy) : ''}
 fn run(group: u32, thread: u32) {
-  ${few ? 'if (group < p.lead) { write_offsets(thread); return; }' : ''}
+  ${few ? `if (group < p.lead) { write_offsets(thread); return; }` : ''}
   let token0 = p.token_start + (group${few ? ' - p.lead' : ''}) * p.workgroup_tokens;
   if (token0 >= p.token_end) { return; }
   let pair0 = token0 * p.top_k;
@@ -75,14 +75,14 @@ fn run(group: u32, thread: u32) {
   // Several rounds only if one token has more choices than fit: workgroup_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP / LANES) {
     let slot = thread / LANES;
-    ${copy ? 'let head = load_unit(token0, thread);' : ''}
+    ${copy ? `let head = load_unit(token0, thread);` : ''}
     let row = row_of(pair0 + first + slot, first + slot < pairs, thread);
     if (thread % LANES == 0u) {
       rows[slot] = row;
       if (first + slot < pairs) { write_index(pair0 + first + slot, row); }
     }
     workgroupBarrier();
-    ${copy ? 'copy_rows(token0, min(min(p.top_k, pairs - first), WORKGROUP / LANES), thread, head);' : ''}
+    ${copy ? `copy_rows(token0, min(min(p.top_k, pairs - first), WORKGROUP / LANES), thread, head);` : ''}
     workgroupBarrier();
   }
 }

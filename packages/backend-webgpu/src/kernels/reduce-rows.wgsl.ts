@@ -83,7 +83,7 @@ fn row_of(token: u32, k: u32) -> u32 {
   return permute_indices_per_token[p.permute_indices_per_token_at + k * p.map_stride + token - p.map_token];
 }
 fn weight_of(token: u32, k: u32) -> u32 { return weights[p.weights_at + token * p.top_k + k]; }
-${bias ? 'fn expert_of(token: u32, k: u32) -> u32 { return top_k_indices[p.top_k_indices_at + token * p.top_k + k]; }' : ''}
+${bias ? `fn expert_of(token: u32, k: u32) -> u32 { return top_k_indices[p.top_k_indices_at + token * p.top_k + k]; }` : ''}
 ${arithmetic === 'floats' ? '' : inIntegers(options, bias)}
 ${arithmetic === 'integers' ? ALL_IN_INTEGERS : inFloats(options, bias)}
 `,
@@ -106,8 +106,8 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
   var sum = 0u;
   for (var k = 0u; k < p.top_k; k++) {
     let row = row_of(token, k);
-    ${bias ? 'let expert = expert_of(token, k);' : ''}
-    if (row >= p.total_rows${bias ? ' || expert >= p.experts' : ''}) { continue; }
+    ${bias ? `let expert = expert_of(token, k);` : ''}
+    if (row >= p.total_rows${bias ? ` || expert >= p.experts` : ''}) { continue; }
     var value = lane_bits(load_ffn_out(${source('row', 'total_rows', gathered)}), lane);
     ${bias ? `value = add(value, lane_bits(load_ffn2_bias(${source('expert', 'experts', bias.gathered)}), lane));` : ''}
     sum = add(sum, multiply(weight_of(token, k), value));
@@ -117,7 +117,7 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
 `;
 }
 
-const ALL_IN_INTEGERS = 'fn result(i: u32, number: u32) -> Unit { return exact(i, number); }';
+const ALL_IN_INTEGERS = `fn result(i: u32, number: u32) -> Unit { return exact(i, number); }`;
 
 /** `result(i, number)`: a unit of the output, number i in this cut, with all its values at once. */
 function inFloats(options: ReduceRowsOptions, bias: Bias): string {
@@ -135,8 +135,8 @@ struct Term { weight: f32, value: Floats, unit: Unit }
 // What choice k adds. 0 · 0 if its row or expert is out of range, which changes no sum: they begin with 0, so none is -0.
 fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
   let row = row_of(token, k);
-  ${bias ? 'let expert = expert_of(token, k);' : ''}
-  let live = row < p.total_rows${bias ? ' && expert < p.experts' : ''};
+  ${bias ? `let expert = expert_of(token, k);` : ''}
+  let live = row < p.total_rows${bias ? ` && expert < p.experts` : ''};
   let unit = select(Unit(), load_ffn_out(${source('row', 'total_rows', gathered)}), live);
   var value = unpack(unit);
   ${bias ? `value += unpack(select(Unit(), load_ffn2_bias(${source('expert', 'experts', bias.gathered)}), live));` : ''}
@@ -147,12 +147,12 @@ fn result(i: u32, number: u32) -> Unit {
   let token = number / p.row_elements;
   let column = number - token * p.row_elements;
   var sum = Floats();
-  ${checked ? 'var least = 1.0; var seen = UNSEEN;' : ''}
+  ${checked ? `var least = 1.0; var seen = UNSEEN;` : ''}
   for (var k = 0u; k < p.top_k; k += ${unroll}u) {
-    ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n    ')}
-    ${choices.map((j) => (checked ? `${add(j)} ${note(j)}` : add(j))).join('\n    ')}
+    ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n')}
+    ${choices.map((j) => (checked ? `${add(j)} ${note(j)}` : add(j))).join('\n')}
   }
-  ${checked ? 'if (least < 0x1p-37f || doubtful(seen) || is_nan(sum)) { return exact(i, number); }' : ''}
+  ${checked ? `if (least < 0x1p-37f || doubtful(seen) || is_nan(sum)) { return exact(i, number); }` : ''}
   return pack(sum);
 }
 `;

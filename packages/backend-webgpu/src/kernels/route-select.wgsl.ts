@@ -87,7 +87,7 @@ fn term(key: u32, maximum: f32) -> f32 {
 }
 ${slots > 0 ? registers(lanes, slots) : MEMORY}
 ${counted ? COUNT_CHOICES : ''}
-fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) {
+fn run(group: u32, thread: u32${subgroups ? `, position: u32, size: u32` : ''}) {
   ${place}
   let lane = place % LANES;
   let team = place / LANES;
@@ -113,7 +113,7 @@ fn run(group: u32, thread: u32${subgroups ? ', position: u32, size: u32' : ''}) 
     top_k_indices[p.top_k_indices_at + pair] = (row % p.groups) * p.width + mine;
     expert_scales_float[p.expert_scales_float_at + pair] = scale_bits(gating_output[start + mine], maximum, total, TOPK_ONLY);
   }
-  ${counted ? 'count_choices(chosen, pair, mine, team, first_row / ROWS, thread);' : ''}
+  ${counted ? `count_choices(chosen, pair, mine, team, first_row / ROWS, thread);` : ''}
 }
 `,
   };
@@ -141,7 +141,7 @@ fn rows_before(expert: u32, row: u32) -> u32 {
 
 /** How the lanes of a row find their place and exchange values: in workgroup memory. */
 const WORKGROUP_LANES = {
-  place: 'let place = thread;',
+  place: `let place = thread;`,
   // Two halves that take turns, so that one barrier is enough.
   exchange: `
 var<workgroup> values: array<u32, 2u * WORKGROUP>;
@@ -208,9 +208,9 @@ fn load_keys(start: u32, lane: u32) -> Keys {
 
 // The best that is left without the last choice.
 fn next_best(keys: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
-  ${slots.map((i) => `(*keys).k${i} = select((*keys).k${i}, 0u, last.y == ${index(i)});`).join('\n  ')}
+  ${slots.map((i) => `(*keys).k${i} = select((*keys).k${i}, 0u, last.y == ${index(i)});`).join('\n')}
   var best = vec2(0u, 0xffffffffu);
-  ${slots.map((i) => `best = take(best, (*keys).k${i}, ${index(i)});`).join('\n  ')}
+  ${slots.map((i) => `best = take(best, (*keys).k${i}, ${index(i)});`).join('\n')}
   return best;
 }
 

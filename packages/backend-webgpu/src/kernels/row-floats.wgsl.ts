@@ -30,7 +30,7 @@ export function floatChecks(dtype: FloatDType, layout: RowLayout, values: 'rows'
   const inTwo = half && layout === 'vectors';
   return /* wgsl */ `
 fn any_nan(sum: ${floats}) -> bool { return any((bitcast<${bits}>(sum) & ${bits}(SIZE)) > ${bits}(INFINITY)); }
-fn is_nan(sum: Floats) -> bool { return ${inTwo ? 'any_nan(sum[0]) || any_nan(sum[1])' : 'any_nan(sum)'}; }
+fn is_nan(sum: Floats) -> bool { return ${inTwo ? `any_nan(sum[0]) || any_nan(sum[1])` : `any_nan(sum)`}; }
 ${values === 'rows' ? rowChecks(dtype, layout) : sumChecks(floats, inTwo)}
 `;
 }
@@ -57,9 +57,9 @@ function sumChecks(floats: string, inTwo: boolean): string {
   return /* wgsl */ `
 const UNSEEN = Floats(${inTwo ? `${floats}(1.0), ${floats}(1.0)` : '1.0'});
 fn met(seen: Floats, value: Floats) -> Floats {
-  return ${inTwo ? `Floats(${least('seen[0]', 'value[0]')}, ${least('seen[1]', 'value[1]')})` : least('seen', 'value')};
+  return ${inTwo ? `Floats(${least(`seen[0]`, `value[0]`)}, ${least(`seen[1]`, `value[1]`)})` : least(`seen`, `value`)};
 }
-fn doubtful(seen: Floats) -> bool { return ${inTwo ? `${small('seen[0]')} || ${small('seen[1]')}` : small('seen')}; }
+fn doubtful(seen: Floats) -> bool { return ${inTwo ? `${small(`seen[0]`)} || ${small(`seen[1]`)}` : small(`seen`)}; }
 `;
 }
 

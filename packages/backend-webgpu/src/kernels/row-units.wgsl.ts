@@ -35,7 +35,7 @@ ${names.map(split ? loadSplit : loadWhole).join('\n')}
 `;
 }
 
-const STORE = 'fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = result(i, unit); }';
+const STORE = `fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = result(i, unit); }`;
 
 /** The word's values belong to two units; behind the last one stands what is not ours. */
 const STORE_SPLIT = /* wgsl */ `
