@@ -28,29 +28,29 @@ type Tensors = Readonly<Record<string, { readonly buffer: GPUBuffer }>>;
 
 class Binder {
   readonly commands: Command[] = [];
-  private readonly context: DeviceContext;
-  private readonly tensors: Tensors;
-  private readonly workspace: Workspace;
-  private readonly workspaces: readonly GPUBuffer[];
+  readonly #context: DeviceContext;
+  readonly #tensors: Tensors;
+  readonly #workspace: Workspace;
+  readonly #workspaces: readonly GPUBuffer[];
 
   constructor(context: DeviceContext, schedule: Schedule, tensors: Tensors, workspace: Workspace) {
-    this.context = context;
-    this.tensors = tensors;
-    this.workspace = workspace;
-    this.workspaces = schedule.workspaces.map((bytes) => workspace.take(bytes));
+    this.#context = context;
+    this.#tensors = tensors;
+    this.#workspace = workspace;
+    this.#workspaces = schedule.workspaces.map((bytes) => workspace.take(bytes));
     for (const step of schedule.steps) {
-      if (step.kind === 'launch') this.launch(step);
+      if (step.kind === 'launch') this.#launch(step);
       else if (step.kind === 'clear') {
         const { memory, byteOffset: offset, byteLength: bytes } = step.view;
-        this.commands.push({ kind: 'clear', range: { buffer: this.bufferOf(memory), offset }, bytes });
-      } else this.copy(this.rangeOf(step.from), this.rangeOf(step.to), step.from.count * 4);
+        this.commands.push({ kind: 'clear', range: { buffer: this.#bufferOf(memory), offset }, bytes });
+      } else this.#copy(this.#rangeOf(step.from), this.#rangeOf(step.to), step.from.count * 4);
     }
   }
 
-  private launch({ kernel, bindings, params, x, y }: Launch): void {
-    const { device, programs, uniforms } = this.context;
+  #launch({ kernel, bindings, params, x, y }: Launch): void {
+    const { device, programs, uniforms } = this.#context;
     const copiesBack: (() => void)[] = [];
-    const bound = this.bind(kernel, bindings, copiesBack);
+    const bound = this.#bind(kernel, bindings, copiesBack);
     const shared = bound.filter((a) => !a.output && bound.some((b) => b.output && a.buffer === b.buffer));
     const program = programs.get(
       kernel,
@@ -69,10 +69,10 @@ class Binder {
    * Binds the segments. WebGPU refuses a launch in which a binding that is written overlaps another, and aligned
    * bindings of neighbours in one buffer do overlap: such a one is bound as a copy.
    */
-  private bind(kernel: Kernel, bindings: Launch['bindings'], copiesBack: (() => void)[]): Bound[] {
-    const alignment = this.context.limits.minStorageBufferOffsetAlignment;
+  #bind(kernel: Kernel, bindings: Launch['bindings'], copiesBack: (() => void)[]): Bound[] {
+    const alignment = this.#context.limits.minStorageBufferOffsetAlignment;
     const names = Object.keys(kernel.storage);
-    const bufferOf = (name: string) => this.bufferOf(bindings[name].view.memory);
+    const bufferOf = (name: string) => this.#bufferOf(bindings[name].view.memory);
     const written = new Set(names.filter((name) => isOutput(kernel.storage[name])).map(bufferOf));
     const bound: Bound[] = [];
     for (const name of names) {
@@ -82,32 +82,32 @@ class Binder {
       let binding = { name, output, buffer, ...bindSegment(segment, alignment) };
       const clash = bound.some((other) => rangesOverlap(other, binding));
       if (clash && written.has(buffer))
-        binding = { name, output, ...this.stage(segment, output, copiesBack) };
+        binding = { name, output, ...this.#stage(segment, output, copiesBack) };
       bound.push(binding);
     }
     return bound;
   }
 
-  private stage(segment: Segment, output: boolean, copiesBack: (() => void)[]): BoundRange & Range {
+  #stage(segment: Segment, output: boolean, copiesBack: (() => void)[]): BoundRange & Range {
     const size = segment.count * 4;
-    const original = this.rangeOf(segment);
-    const copy = { buffer: this.workspace.take(size), offset: 0 };
+    const original = this.#rangeOf(segment);
+    const copy = { buffer: this.#workspace.take(size), offset: 0 };
     // An output too: a kernel may write a part of it.
-    this.copy(original, copy, size);
-    if (output) copiesBack.push(() => this.copy(copy, original, size));
+    this.#copy(original, copy, size);
+    if (output) copiesBack.push(() => this.#copy(copy, original, size));
     return { ...copy, size, shift: -segment.first };
   }
 
-  private copy(from: Range, to: Range, bytes: number): void {
+  #copy(from: Range, to: Range, bytes: number): void {
     this.commands.push({ kind: 'copy', from, to, bytes });
   }
 
-  private rangeOf({ view, first }: Segment): Range {
-    return { buffer: this.bufferOf(view.memory), offset: view.byteOffset + first * 4 };
+  #rangeOf({ view, first }: Segment): Range {
+    return { buffer: this.#bufferOf(view.memory), offset: view.byteOffset + first * 4 };
   }
 
-  private bufferOf(memory: Memory): GPUBuffer {
-    return typeof memory === 'number' ? this.workspaces[memory] : this.tensors[memory].buffer;
+  #bufferOf(memory: Memory): GPUBuffer {
+    return typeof memory === 'number' ? this.#workspaces[memory] : this.#tensors[memory].buffer;
   }
 }
 

@@ -15,18 +15,18 @@ export interface Range {
 
 /** A schedule bound to its buffers, ready to be recorded any number of times. */
 export class Commands {
-  private readonly commands: readonly Command[];
-  private readonly workspace: Workspace;
+  readonly #commands: readonly Command[];
+  readonly #workspace: Workspace;
 
   constructor(commands: readonly Command[], workspace: Workspace) {
-    this.commands = commands;
-    this.workspace = workspace;
+    this.#commands = commands;
+    this.#workspace = workspace;
   }
 
   /** What may yet turn out wrong with the workspace and the shaders. */
   faults(): Fault[] {
-    const faults = this.workspace.faults();
-    for (const command of this.commands) {
+    const faults = this.#workspace.faults();
+    for (const command of this.#commands) {
       if (command.kind === 'launch' && command.program.fault !== undefined)
         faults.push(command.program.fault);
     }
@@ -36,7 +36,7 @@ export class Commands {
   /** @param descriptor of every compute pass: a label, timestamp writes. */
   encode(encoder: GPUCommandEncoder, descriptor?: GPUComputePassDescriptor): void {
     let pass: GPUComputePassEncoder | undefined;
-    for (const command of this.commands) {
+    for (const command of this.#commands) {
       if (command.kind === 'launch') {
         pass ??= encoder.beginComputePass(descriptor);
         pass.setPipeline(command.program.pipeline());

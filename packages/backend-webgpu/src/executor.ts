@@ -19,30 +19,30 @@ interface Recording {
 /** Puts operations on the device's queue, or into the encoder of `record`. */
 export class Executor {
   readonly context: DeviceContext;
-  private lostInfo: GPUDeviceLostInfo | undefined;
-  private recording: Recording | undefined;
+  #lostInfo: GPUDeviceLostInfo | undefined;
+  #recording: Recording | undefined;
 
   constructor(context: DeviceContext) {
     this.context = context;
     context.device.lost.then((info) => {
-      this.lostInfo = info;
+      this.#lostInfo = info;
     });
   }
 
   /** @throws DeviceError DEVICE_LOST. */
   checkNotLost(): void {
-    if (this.lostInfo !== undefined) throw deviceLost(this.lostInfo);
+    if (this.#lostInfo !== undefined) throw deviceLost(this.#lostInfo);
   }
 
   /** While `work` runs, operations are recorded into that encoder, not submitted. */
   record(encoder: GPUCommandEncoder, work: () => void, descriptor?: GPUComputePassDescriptor): void {
     checkEncoder(encoder);
-    const outer = this.recording;
-    this.recording = { encoder, descriptor };
+    const outer = this.#recording;
+    this.#recording = { encoder, descriptor };
     try {
       checkEnded(work());
     } finally {
-      this.recording = outer;
+      this.#recording = outer;
     }
   }
 
@@ -50,7 +50,7 @@ export class Executor {
     const schedule = scheduleOf(operation, this.context, viewsOf(operation, call));
     const bind = (workspace: OwnWorkspace | PooledWorkspace) =>
       bindSchedule(this.context, schedule, call, workspace);
-    if (this.recording !== undefined) {
+    if (this.#recording !== undefined) {
       // The encoder may be submitted any time, so what it uses is left to the garbage collector.
       this.run(operation, call, () => bind(new OwnWorkspace(this.context.device)));
       return;
@@ -65,8 +65,8 @@ export class Executor {
 
   /** Records commands, or submits them and ties what goes wrong with them to the tensors that they write. */
   run<Op extends OperationName>(operation: Op, call: Call<Op, WebGpuTensor>, bind: () => Commands): void {
-    if (this.recording !== undefined) {
-      bind().encode(this.recording.encoder, this.recording.descriptor);
+    if (this.#recording !== undefined) {
+      bind().encode(this.#recording.encoder, this.#recording.descriptor);
       return;
     }
     const { device, faults } = this.context;

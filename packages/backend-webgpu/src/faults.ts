@@ -7,20 +7,20 @@ type Kind = 'validation' | 'out-of-memory';
 
 /** Watches calls whose errors WebGPU reports later, and keeps each error until somebody has been told. */
 export class Faults {
-  private readonly device: GPUDevice;
-  private readonly pending = new Set<Fault>();
-  private readonly untold = new Set<MoeDispatchError>();
+  readonly #device: GPUDevice;
+  readonly #pending = new Set<Fault>();
+  readonly #untold = new Set<MoeDispatchError>();
   /** One error can be the fault of many tensors. */
-  private readonly seen = new WeakSet<MoeDispatchError>();
+  readonly #seen = new WeakSet<MoeDispatchError>();
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   /** Does `work` in error scopes of those kinds. The fault never rejects; `track` it unless it is told otherwise. */
   watch<V>(what: string, work: () => V, kinds: readonly Kind[] = ['validation']): { value: V; fault: Fault } {
     const popped: Promise<GPUError | null>[] = [];
-    for (const kind of kinds) this.device.pushErrorScope(kind);
+    for (const kind of kinds) this.#device.pushErrorScope(kind);
     try {
       return {
         value: work(),
@@ -28,15 +28,15 @@ export class Faults {
       };
     } finally {
       // A scope that cannot be popped belongs to a lost device, and whoever waits hears that in its own way.
-      for (const _ of kinds) popped.unshift(this.device.popErrorScope().catch(() => null));
+      for (const _ of kinds) popped.unshift(this.#device.popErrorScope().catch(() => null));
     }
   }
 
   /** Waits for a fault in `settled`, and keeps it until told. */
   track(fault: Fault): Fault {
-    this.pending.add(fault);
+    this.#pending.add(fault);
     fault.then((error) => {
-      this.pending.delete(fault);
+      this.#pending.delete(fault);
       if (error !== undefined) this.report(error);
     });
     return fault;
@@ -44,21 +44,21 @@ export class Faults {
 
   /** Keeps an error until told. */
   report(error: MoeDispatchError): void {
-    if (this.seen.has(error)) return;
-    this.seen.add(error);
-    this.untold.add(error);
+    if (this.#seen.has(error)) return;
+    this.#seen.add(error);
+    this.#untold.add(error);
   }
 
   /** Notes that somebody was told of this error. */
   told(error: MoeDispatchError): void {
-    this.untold.delete(error);
+    this.#untold.delete(error);
   }
 
   /** Waits for every call watched so far; rejects with the first error that nobody was told of. */
   async settled(): Promise<void> {
-    await Promise.all(this.pending);
-    const [first] = this.untold;
-    this.untold.clear();
+    await Promise.all(this.#pending);
+    const [first] = this.#untold;
+    this.#untold.clear();
     if (first !== undefined) throw first;
   }
 }

@@ -20,20 +20,20 @@ interface Run {
 /** What is kept for a prepared operation: its workspace, and the commands of the last runs. */
 export class PreparedRuns<Op extends OperationName> {
   readonly workspace: KeptWorkspace;
-  private readonly context: DeviceContext;
-  private readonly operation: Op;
-  private readonly names: readonly TensorName[];
-  private readonly spec: Spec<Op>;
-  private readonly runs: Run[] = [];
+  readonly #context: DeviceContext;
+  readonly #operation: Op;
+  readonly #names: readonly TensorName[];
+  readonly #spec: Spec<Op>;
+  readonly #runs: Run[] = [];
 
   /** @throws ResourceError LIMIT_EXCEEDED if the device cannot take the maximum of tokens. */
   constructor(context: DeviceContext, operation: Op, spec: Spec<Op>) {
-    this.context = context;
-    this.operation = operation;
-    this.spec = spec;
-    this.names = tensorNames(operation);
+    this.#context = context;
+    this.#operation = operation;
+    this.#spec = spec;
+    this.#names = tensorNames(operation);
     this.workspace = new KeptWorkspace(context.pool);
-    for (const bytes of this.typical(spec.tokens).workspaces) this.workspace.take(bytes);
+    for (const bytes of this.#typical(spec.tokens).workspaces) this.workspace.take(bytes);
   }
 
   /**
@@ -41,45 +41,45 @@ export class PreparedRuns<Op extends OperationName> {
    * tokens, then for fewer.
    */
   async compile(): Promise<void> {
-    const { tokens } = this.spec;
-    await this.compileFor([tokens]);
-    await this.compileFor(powersOfTwo(tokens));
+    const { tokens } = this.#spec;
+    await this.#compileFor([tokens]);
+    await this.#compileFor(powersOfTwo(tokens));
   }
 
   /** The commands for these tensors: those of an earlier run with the same memory, or new ones. */
   commands(call: Call<Op, WebGpuTensor>): Commands {
-    const known = this.runs.find((run) => run.tokens === call.tokens && this.sameMemory(run, call));
+    const known = this.#runs.find((run) => run.tokens === call.tokens && this.#sameMemory(run, call));
     if (known !== undefined) return known.commands;
-    const schedule = scheduleOf(this.operation, this.context, viewsOf(this.operation, call));
+    const schedule = scheduleOf(this.#operation, this.#context, viewsOf(this.#operation, call));
     this.workspace.restart();
-    const commands = bindSchedule(this.context, schedule, call, this.workspace);
-    const memory = this.names.map((name) => {
+    const commands = bindSchedule(this.#context, schedule, call, this.workspace);
+    const memory = this.#names.map((name) => {
       const tensor = (call as Tensors<WebGpuTensor>)[name];
       return tensor ? { buffer: tensor.buffer, byteOffset: tensor.byteOffset } : null;
     });
-    if (this.runs.length === KEPT_RUNS) this.runs.shift();
-    this.runs.push({ tokens: call.tokens, memory, commands });
+    if (this.#runs.length === KEPT_RUNS) this.#runs.shift();
+    this.#runs.push({ tokens: call.tokens, memory, commands });
     return commands;
   }
 
   release(): void {
     this.workspace.release();
-    this.runs.length = 0;
+    this.#runs.length = 0;
   }
 
-  private async compileFor(numbers: readonly number[]): Promise<void> {
-    const { programs } = this.context;
-    const steps = numbers.flatMap((tokens) => this.typical(tokens).steps);
+  async #compileFor(numbers: readonly number[]): Promise<void> {
+    const { programs } = this.#context;
+    const steps = numbers.flatMap((tokens) => this.#typical(tokens).steps);
     const kernels = steps.flatMap((step) => (step.kind === 'launch' ? [step.kernel] : []));
     await Promise.all(kernels.map((kernel) => programs.get(kernel, []).prepare()));
   }
 
-  private typical(tokens: number) {
-    return scheduleOf(this.operation, this.context, typicalCall(this.operation, this.spec, tokens));
+  #typical(tokens: number) {
+    return scheduleOf(this.#operation, this.#context, typicalCall(this.#operation, this.#spec, tokens));
   }
 
-  private sameMemory({ memory }: Run, call: object): boolean {
-    return this.names.every((name, i) => {
+  #sameMemory({ memory }: Run, call: object): boolean {
+    return this.#names.every((name, i) => {
       const tensor = (call as Tensors<WebGpuTensor>)[name];
       return tensor?.buffer === memory[i]?.buffer && tensor?.byteOffset === memory[i]?.byteOffset;
     });

@@ -20,24 +20,24 @@ export interface Program {
 
 /** Compiles each kernel once, however often and in however many places it is asked for. */
 export class Programs {
-  private readonly device: GPUDevice;
-  private readonly faults: Faults;
-  private readonly workgroupSize: number;
-  private readonly programs = new Map<string, Program>();
+  readonly #device: GPUDevice;
+  readonly #faults: Faults;
+  readonly #workgroupSize: number;
+  readonly #programs = new Map<string, Program>();
 
   constructor(device: GPUDevice, faults: Faults, workgroupSize: number) {
-    this.device = device;
-    this.faults = faults;
-    this.workgroupSize = workgroupSize;
+    this.#device = device;
+    this.#faults = faults;
+    this.#workgroupSize = workgroupSize;
   }
 
   /** @param writable the inputs that share a buffer with an output of the launch. */
   get(kernel: Kernel, writable: readonly string[]): Program {
     const key = writable.length === 0 ? kernel.id : `${kernel.id} +${writable.join()}`;
-    let program = this.programs.get(key);
+    let program = this.#programs.get(key);
     if (program === undefined) {
-      program = new CompiledProgram(this.device, this.faults, kernel, this.workgroupSize, writable);
-      this.programs.set(key, program);
+      program = new CompiledProgram(this.#device, this.#faults, kernel, this.#workgroupSize, writable);
+      this.#programs.set(key, program);
     }
     return program;
   }
@@ -46,14 +46,14 @@ export class Programs {
 class CompiledProgram implements Program {
   readonly layout: GPUBindGroupLayout;
   fault: Fault | undefined;
-  private readonly device: GPUDevice;
-  private readonly faults: Faults;
-  private readonly id: string;
+  readonly #device: GPUDevice;
+  readonly #faults: Faults;
+  readonly #id: string;
   /** Of the buffers that it binds. */
-  private readonly usages: readonly GPUBufferUsageFlags[];
-  private readonly descriptor: GPUComputePipelineDescriptor;
-  private compiled: GPUComputePipeline | undefined;
-  private preparing: Promise<void> | undefined;
+  readonly #usages: readonly GPUBufferUsageFlags[];
+  readonly #descriptor: GPUComputePipelineDescriptor;
+  #compiled: GPUComputePipeline | undefined;
+  #preparing: Promise<void> | undefined;
 
   constructor(
     device: GPUDevice,
@@ -62,71 +62,71 @@ class CompiledProgram implements Program {
     workgroupSize: number,
     writable: readonly string[],
   ) {
-    this.device = device;
-    this.faults = faults;
-    this.id = kernel.id;
-    this.usages = [UNIFORM_USAGE, ...Object.keys(kernel.storage).map(() => STORAGE_USAGE)];
+    this.#device = device;
+    this.#faults = faults;
+    this.#id = kernel.id;
+    this.#usages = [UNIFORM_USAGE, ...Object.keys(kernel.storage).map(() => STORAGE_USAGE)];
     this.layout = device.createBindGroupLayout({ entries: layoutEntries(kernel, writable) });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [this.layout] });
-    const module = this.watch(() =>
+    const module = this.#watch(() =>
       device.createShaderModule({ label: kernel.id, code: wgslModule(kernel, workgroupSize, writable) }),
     );
-    this.descriptor = { label: kernel.id, layout, compute: { module, entryPoint: 'main' } };
+    this.#descriptor = { label: kernel.id, layout, compute: { module, entryPoint: 'main' } };
   }
 
   prepare(): Promise<void> {
-    this.preparing ??= this.compile();
-    return this.preparing;
+    this.#preparing ??= this.#compile();
+    return this.#preparing;
   }
 
   pipeline(): GPUComputePipeline {
-    this.compiled ??= this.watch(() => this.device.createComputePipeline(this.descriptor));
-    return this.compiled;
+    this.#compiled ??= this.#watch(() => this.#device.createComputePipeline(this.#descriptor));
+    return this.#compiled;
   }
 
-  private async compile(): Promise<void> {
+  async #compile(): Promise<void> {
     try {
-      const pipeline = await this.device.createComputePipelineAsync(this.descriptor);
-      this.compiled ??= pipeline;
+      const pipeline = await this.#device.createComputePipelineAsync(this.#descriptor);
+      this.#compiled ??= pipeline;
     } catch (cause) {
-      throw compileError(this.id, await this.messages(), cause);
+      throw compileError(this.#id, await this.#messages(), cause);
     }
-    const { fault } = this.faults.watch(`a first launch of ${this.id}`, () => this.launchIdle());
-    const [error] = await Promise.all([fault, this.device.queue.onSubmittedWorkDone()]);
+    const { fault } = this.#faults.watch(`a first launch of ${this.#id}`, () => this.#launchIdle());
+    const [error] = await Promise.all([fault, this.#device.queue.onSubmittedWorkDone()]);
     if (error !== undefined) throw error;
   }
 
   /** Submits a launch whose params are all 0, with which every kernel does nothing. */
-  private launchIdle(): void {
-    const { device, layout } = this;
-    const buffers = this.usages.map((usage) => device.createBuffer({ size: IDLE_BYTES, usage }));
+  #launchIdle(): void {
+    const device = this.#device;
+    const buffers = this.#usages.map((usage) => device.createBuffer({ size: IDLE_BYTES, usage }));
     const entries = buffers.map((buffer, binding) => ({ binding, resource: { buffer } }));
     const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     pass.setPipeline(this.pipeline());
-    pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
+    pass.setBindGroup(0, device.createBindGroup({ layout: this.layout, entries }));
     pass.dispatchWorkgroups(1);
     pass.end();
     device.queue.submit([encoder.finish()]);
     for (const buffer of buffers) buffer.destroy();
   }
 
-  private watch<V>(work: () => V): V {
-    const { value, fault } = this.faults.watch(this.id, work);
+  #watch<V>(work: () => V): V {
+    const { value, fault } = this.#faults.watch(this.#id, work);
     const earlier = this.fault;
     const explained = fault.then(
-      async (error) => error && compileError(this.id, await this.messages(), error),
+      async (error) => error && compileError(this.#id, await this.#messages(), error),
     );
     const combined = earlier === undefined ? explained : firstFault([earlier, explained]);
-    this.fault = this.faults.track(combined);
+    this.fault = this.#faults.track(combined);
     combined.then((error) => {
       if (error === undefined && this.fault === combined) this.fault = undefined;
     });
     return value;
   }
 
-  private async messages(): Promise<string> {
-    const { messages } = await this.descriptor.compute.module.getCompilationInfo();
+  async #messages(): Promise<string> {
+    const { messages } = await this.#descriptor.compute.module.getCompilationInfo();
     const text = messages.map((m) => `${m.type} at ${m.lineNum}:${m.linePos}: ${m.message}`);
     return text.join('; ') || 'no message';
   }

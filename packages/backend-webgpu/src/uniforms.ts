@@ -7,18 +7,18 @@ const MAX_KEPT = 512;
  * and calls of sizes seen before allocate none.
  */
 export class Uniforms {
-  private readonly device: GPUDevice;
-  private readonly buffers = new Map<string, GPUBuffer>();
+  readonly #device: GPUDevice;
+  readonly #buffers = new Map<string, GPUBuffer>();
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   get(values: readonly number[]): GPUBuffer {
     const key = values.join();
-    let buffer = this.buffers.get(key);
+    let buffer = this.#buffers.get(key);
     if (buffer !== undefined) return buffer;
-    buffer = this.device.createBuffer({
+    buffer = this.#device.createBuffer({
       size: Math.ceil(values.length / 4) * 16,
       usage: UNIFORM_USAGE,
       mappedAtCreation: true,
@@ -26,13 +26,13 @@ export class Uniforms {
     new Uint32Array(buffer.getMappedRange()).set(values);
     buffer.unmap();
     // The oldest is only let go of, not destroyed: an encoder of the caller's may still hold it.
-    if (this.buffers.size >= MAX_KEPT) this.buffers.delete(this.buffers.keys().next().value as string);
-    this.buffers.set(key, buffer);
+    if (this.#buffers.size >= MAX_KEPT) this.#buffers.delete(this.#buffers.keys().next().value as string);
+    this.#buffers.set(key, buffer);
     return buffer;
   }
 
   destroy(): void {
-    for (const buffer of this.buffers.values()) buffer.destroy();
-    this.buffers.clear();
+    for (const buffer of this.#buffers.values()) buffer.destroy();
+    this.#buffers.clear();
   }
 }

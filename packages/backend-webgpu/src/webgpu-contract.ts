@@ -27,7 +27,7 @@ export class WebGpuContract implements BackendContract<WebGpuTensor, GPUBuffer> 
   readonly executor: Executor;
   /** What the device came from. Kept, because Dawn's in Node takes its devices along when collected. */
   readonly gpu: GPU | undefined;
-  private readonly ownsDevice: boolean;
+  readonly #ownsDevice: boolean;
 
   /** @throws BackendUnavailableError if the device allows less than the kernels need. */
   constructor(device: GPUDevice, ownsDevice: boolean, gpu: GPU | undefined, arithmetic: Arithmetic) {
@@ -38,7 +38,7 @@ export class WebGpuContract implements BackendContract<WebGpuTensor, GPUBuffer> 
     this.limits = { ...limits, maxTensorBytes: maxTensorBytes(limits), maxExperts: maxExperts(limits) };
     this.operations = operationsOf(this.executor);
     this.gpu = gpu;
-    this.ownsDevice = ownsDevice;
+    this.#ownsDevice = ownsDevice;
     if (!ownsDevice) return;
     device.addEventListener('uncapturederror', ({ error }) => {
       faults.report(faultOf('uncaptured', 'the device', error));
@@ -86,7 +86,7 @@ export class WebGpuContract implements BackendContract<WebGpuTensor, GPUBuffer> 
     const { pool, uniforms, device } = this.executor.context;
     pool.destroy();
     uniforms.destroy();
-    if (this.ownsDevice) device.destroy();
+    if (this.#ownsDevice) device.destroy();
   }
 }
 

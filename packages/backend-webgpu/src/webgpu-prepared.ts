@@ -13,20 +13,20 @@ import type { WebGpuTensor } from './webgpu-tensor.js';
  */
 export class WebGpuPrepared<Op extends OperationName = OperationName> extends Prepared<Op, WebGpuTensor> {
   override readonly ready: Promise<void>;
-  private readonly executor: Executor;
-  private readonly runs: PreparedRuns<Op>;
+  readonly #executor: Executor;
+  readonly #runs: PreparedRuns<Op>;
 
   constructor(backend: Backend<WebGpuTensor, GPUBuffer>, operation: Op, spec: Spec<Op>, executor: Executor) {
     super(backend as never, operation, spec);
-    this.executor = executor;
-    this.runs = new PreparedRuns(executor.context, operation, spec);
-    this.ready = this.runs.compile();
+    this.#executor = executor;
+    this.#runs = new PreparedRuns(executor.context, operation, spec);
+    this.ready = this.#runs.compile();
     // Whoever does not wait for it hears of the error from a read.
     this.ready.catch(() => {});
   }
 
   override get workspaceBytes(): number {
-    return this.runs.workspace.bytes;
+    return this.#runs.workspace.bytes;
   }
 
   /**
@@ -42,14 +42,14 @@ export class WebGpuPrepared<Op extends OperationName = OperationName> extends Pr
   ): void {
     const { inputs, optional } = OPERATIONS[this.operation];
     const descriptor = rest[inputs.length + optional.length + 1] as GPUComputePassDescriptor | undefined;
-    this.executor.record(encoder, () => this.run(...(rest as unknown as RunArguments<Op>)), descriptor);
+    this.#executor.record(encoder, () => this.run(...(rest as unknown as RunArguments<Op>)), descriptor);
   }
 
   protected override execute(call: Call<Op, WebGpuTensor>): void {
-    this.executor.run(this.operation, call, () => this.runs.commands(call));
+    this.#executor.run(this.operation, call, () => this.#runs.commands(call));
   }
 
   protected override release(): void {
-    this.runs.release();
+    this.#runs.release();
   }
 }

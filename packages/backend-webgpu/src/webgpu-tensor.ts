@@ -11,13 +11,13 @@ export class WebGpuTensor extends Tensor {
   /** A multiple of 4. */
   readonly byteOffset: number;
   readonly capacity: number;
-  private readonly executor: Executor;
+  readonly #executor: Executor;
   /** What may have gone wrong with the work that wrote the content; undefined once known to be right. */
-  private workFault: Fault | undefined;
+  #workFault: Fault | undefined;
 
   constructor(spec: TensorSpec, executor: Executor, buffer: GPUBuffer, byteOffset: number) {
     super(spec);
-    this.executor = executor;
+    this.#executor = executor;
     this.buffer = buffer;
     this.byteOffset = byteOffset;
     // Once: asking the buffer takes time, and its size never changes.
@@ -34,29 +34,29 @@ export class WebGpuTensor extends Tensor {
 
   /** What may yet turn out wrong with the memory. */
   memoryFaults(): Fault[] {
-    const fault = this.executor.context.pool.faultOf(this.buffer);
+    const fault = this.#executor.context.pool.faultOf(this.buffer);
     return fault === undefined ? [] : [fault];
   }
 
   /** What may yet turn out wrong with the memory or the content. */
   faults(): Fault[] {
-    const { workFault } = this;
+    const workFault = this.#workFault;
     return workFault === undefined ? this.memoryFaults() : [...this.memoryFaults(), workFault];
   }
 
   /** Says that the content is now what that work writes. */
   writtenBy(work: Fault): void {
-    this.workFault = work;
+    this.#workFault = work;
     work.then((error) => {
-      if (error === undefined && this.workFault === work) this.workFault = undefined;
+      if (error === undefined && this.#workFault === work) this.#workFault = undefined;
     });
   }
 
   protected override download(): Promise<ArrayBuffer> {
-    return this.executor.read(this);
+    return this.#executor.read(this);
   }
 
   protected override release(): void {
-    if (!this.borrowed) this.executor.context.pool.release(this.buffer);
+    if (!this.borrowed) this.#executor.context.pool.release(this.buffer);
   }
 }

@@ -10,39 +10,39 @@ export interface Workspace {
 
 /** Workspace of an operation that is submitted at once; it then goes back to the pool. */
 export class PooledWorkspace implements Workspace {
-  private readonly pool: BufferPool;
+  readonly #pool: BufferPool;
   protected readonly taken: GPUBuffer[] = [];
 
   constructor(pool: BufferPool) {
-    this.pool = pool;
+    this.#pool = pool;
   }
 
   take(bytes: number): GPUBuffer {
-    const buffer = this.pool.acquire(bytes, 'a workspace');
+    const buffer = this.#pool.acquire(bytes, 'a workspace');
     this.taken.push(buffer);
     return buffer;
   }
 
   faults(): Fault[] {
-    return this.taken.map((buffer) => this.pool.faultOf(buffer)).filter((fault) => fault !== undefined);
+    return this.taken.map((buffer) => this.#pool.faultOf(buffer)).filter((fault) => fault !== undefined);
   }
 
   release(): void {
-    for (const buffer of this.taken) this.pool.release(buffer);
+    for (const buffer of this.taken) this.#pool.release(buffer);
     this.taken.length = 0;
   }
 }
 
 /** Workspace that belongs to nobody but the commands that use it. */
 export class OwnWorkspace implements Workspace {
-  private readonly device: GPUDevice;
+  readonly #device: GPUDevice;
 
   constructor(device: GPUDevice) {
-    this.device = device;
+    this.#device = device;
   }
 
   take(bytes: number): GPUBuffer {
-    return this.device.createBuffer({ size: Math.max(Math.ceil(bytes / 4) * 4, 4), usage: STORAGE_USAGE });
+    return this.#device.createBuffer({ size: Math.max(Math.ceil(bytes / 4) * 4, 4), usage: STORAGE_USAGE });
   }
 
   faults(): Fault[] {
@@ -52,7 +52,7 @@ export class OwnWorkspace implements Workspace {
 
 /** Workspace kept from one run to the next: the n-th request gets what the n-th got before. */
 export class KeptWorkspace extends PooledWorkspace {
-  private next = 0;
+  #next = 0;
 
   /** Bytes held. */
   get bytes(): number {
@@ -61,19 +61,19 @@ export class KeptWorkspace extends PooledWorkspace {
 
   /** To be called before a schedule is bound. */
   restart(): void {
-    this.next = 0;
+    this.#next = 0;
   }
 
   override take(bytes: number): GPUBuffer {
-    const kept: GPUBuffer | undefined = this.taken[this.next];
+    const kept: GPUBuffer | undefined = this.taken[this.#next];
     if (kept !== undefined && kept.size >= bytes) {
-      this.next += 1;
+      this.#next += 1;
       return kept;
     }
     const buffer = super.take(bytes);
     // If the one before is too small, both are kept: recorded commands still use the small one.
-    this.taken.splice(this.next, 0, this.taken.pop()!);
-    this.next += 1;
+    this.taken.splice(this.#next, 0, this.taken.pop()!);
+    this.#next += 1;
     return buffer;
   }
 }
