@@ -51,9 +51,10 @@ export class BufferPool {
     this.freeBytes += buffer.size;
   }
 
-  /** What may be wrong with a buffer's memory; undefined once known to be right. */
-  faultOf(buffer: GPUBuffer): Fault | undefined {
-    return this.#doubtful.get(buffer);
+  /** What may be wrong with a buffer's memory; nothing once known to be right. */
+  faultsOf(buffer: GPUBuffer): Fault[] {
+    const fault = this.#doubtful.get(buffer);
+    return fault === undefined ? [] : [fault];
   }
 
   #create(size: number, what: string): GPUBuffer {

@@ -48,16 +48,10 @@ export class Executor {
 
   issue<Op extends OperationName>(operation: Op, call: Call<Op, WebGpuTensor>): void {
     const schedule = scheduleOf(operation, this.context, viewsOf(operation, call));
-    const bind = (workspace: OwnWorkspace | PooledWorkspace) =>
-      bindSchedule(this.context, schedule, call, workspace);
-    if (this.#recording !== undefined) {
-      // The encoder may be submitted any time, so what it uses is left to the garbage collector.
-      this.run(operation, call, () => bind(new OwnWorkspace(this.context.device)));
-      return;
-    }
-    const workspace = new PooledWorkspace(this.context.pool);
+    const { device, pool } = this.context;
+    const workspace = this.#recording === undefined ? new PooledWorkspace(pool) : new OwnWorkspace(device);
     try {
-      this.run(operation, call, () => bind(workspace));
+      this.run(operation, call, () => bindSchedule(this.context, schedule, call, workspace));
     } finally {
       workspace.release();
     }
@@ -91,20 +85,23 @@ export class Executor {
     const earlier = tensor.faults();
     const copying = () => readBack(device, tensor);
     const { value: copy, fault } = faults.watch('the copy to read', copying, BOTH);
-    const [error, copied] = await Promise.all([firstFault([...earlier, fault]), outcome(copy)]);
+    const [error, [copied]] = await Promise.all([
+      firstFault([...earlier, fault]),
+      Promise.allSettled([copy]),
+    ]);
     if (error !== undefined) {
       faults.told(error);
       throw error;
     }
-    if ('value' in copied) return copied.value;
+    if (copied.status === 'fulfilled') return copied.value;
     // The device may say only a little later that it is lost.
     await Promise.race([device.lost, new Promise((resolve) => setTimeout(resolve, LOSS_NOTICE_MS))]);
     checkUsable(tensor.backend);
     throw new DeviceError('DEVICE_ERROR', {
       argument: 'tensor',
-      found: String(copied.cause),
+      found: String(copied.reason),
       expected: 'a device that copies it out',
-      cause: copied.cause,
+      cause: copied.reason,
     });
   }
 }
@@ -121,17 +118,10 @@ function tensorsOf(operation: OperationName, call: object) {
   return { outputs: named(names.slice(0, length)), inputs: named(names.slice(length)) };
 }
 
-function outcome<V>(promise: Promise<V>): Promise<{ value: V } | { cause: unknown }> {
-  return promise.then(
-    (value) => ({ value }),
-    (cause: unknown) => ({ cause }),
-  );
-}
-
 function deviceLost({ reason, message }: GPUDeviceLostInfo): DeviceError {
   return new DeviceError('DEVICE_LOST', {
     argument: 'backend',
     found: `a lost device (${reason}): ${message}`,
-    expected: 'a working device: make a new backend, and its tensors anew',
+    expected: 'a working device: make a new backend and new tensors',
   });
 }

@@ -28,7 +28,7 @@ async function loadPackage(): Promise<GPU> {
   } catch (cause) {
     throw unavailable(
       `no navigator.gpu, and the package 'webgpu' does not load: ${(cause as Error).message}`,
-      "an engine with WebGPU, or the package 'webgpu' beside this one (npm install webgpu)",
+      'an engine with WebGPU, or that package (npm install webgpu)',
       cause,
     );
   }

@@ -81,22 +81,16 @@ struct Params { ${fields.map((field) => `${field}: u32`).join(', ')} }
 ${bindings.join('\n')}
 const WORKGROUP = ${workgroupSize}u;
 ${kernel.body()}
-${kernel.subgroups ? SUBGROUP_MAIN : MAIN}`;
+${main(kernel.subgroups === true)}`;
 }
-
-const INPUTS = `@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
-  @builtin(local_invocation_index) thread: u32`;
 
 // The grid is folded over two dimensions.
-const MAIN = `@compute @workgroup_size(WORKGROUP)
-fn main(${INPUTS}) {
-  run(group.y * groups.x + group.x, thread);
+function main(subgroups: boolean): string {
+  const inputs = ', @builtin(subgroup_invocation_id) position: u32, @builtin(subgroup_size) size: u32';
+  return `@compute @workgroup_size(WORKGROUP)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>,
+  @builtin(local_invocation_index) thread: u32${subgroups ? inputs : ''}) {
+  run(group.y * groups.x + group.x, thread${subgroups ? ', position, size' : ''});
 }
 `;
-
-const SUBGROUP_MAIN = `@compute @workgroup_size(WORKGROUP)
-fn main(${INPUTS},
-  @builtin(subgroup_invocation_id) position: u32, @builtin(subgroup_size) size: u32) {
-  run(group.y * groups.x + group.x, thread, position, size);
 }
-`;

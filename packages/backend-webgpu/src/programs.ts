@@ -146,7 +146,7 @@ function compileError(id: string, found: string, cause: unknown): DeviceError {
   return new DeviceError('DEVICE_ERROR', {
     argument: `shader ${id}`,
     found,
-    expected: 'a shader that the device compiles (a fault of the backend or the driver: please report it)',
+    expected: 'a shader that the device compiles (please report this)',
     cause,
   });
 }

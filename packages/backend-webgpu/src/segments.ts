@@ -1,3 +1,4 @@
+import { ResourceError } from '@moe-dispatch/core';
 import type { DeviceLimits } from './device-limits.js';
 import type { Memory } from './schedule.js';
 
@@ -43,6 +44,22 @@ export function rowsOf(view: View, columns: number, first: number, end: number):
 /** Words that fit one binding wherever they start. */
 export function wordsPerBinding(limits: DeviceLimits): number {
   return Math.floor((limits.maxStorageBufferBindingSize - limits.minStorageBufferOffsetAlignment) / 4);
+}
+
+/** How many rows of words fit one binding wherever they start: at least `least`, or it throws LIMIT_EXCEEDED. */
+export function rowsPerBinding(
+  limits: DeviceLimits,
+  columns: number,
+  least: number,
+  argument: string,
+): number {
+  const rows = Math.floor(wordsPerBinding(limits) / columns);
+  if (rows >= least) return rows;
+  throw new ResourceError('LIMIT_EXCEEDED', {
+    argument,
+    found: `rows of ${columns * 4} bytes`,
+    expected: `${least} or more in maxStorageBufferBindingSize = ${limits.maxStorageBufferBindingSize}, less its alignment`,
+  });
 }
 
 export function bindSegment({ view, first, count }: Segment, alignment: number): BoundRange {

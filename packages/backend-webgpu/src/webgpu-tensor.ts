@@ -34,8 +34,7 @@ export class WebGpuTensor extends Tensor {
 
   /** What may yet turn out wrong with the memory. */
   memoryFaults(): Fault[] {
-    const fault = this.#executor.context.pool.faultOf(this.buffer);
-    return fault === undefined ? [] : [fault];
+    return this.#executor.context.pool.faultsOf(this.buffer);
   }
 
   /** What may yet turn out wrong with the memory or the content. */

@@ -24,7 +24,7 @@ export class PooledWorkspace implements Workspace {
   }
 
   faults(): Fault[] {
-    return this.taken.map((buffer) => this.#pool.faultOf(buffer)).filter((fault) => fault !== undefined);
+    return this.taken.flatMap((buffer) => this.#pool.faultsOf(buffer));
   }
 
   release(): void {
@@ -48,6 +48,9 @@ export class OwnWorkspace implements Workspace {
   faults(): Fault[] {
     return [];
   }
+
+  /** An encoder may be submitted any time, so what it uses is left to the garbage collector. */
+  release(): void {}
 }
 
 /** Workspace kept from one run to the next: the n-th request gets what the n-th got before. */

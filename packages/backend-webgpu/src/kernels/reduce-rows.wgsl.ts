@@ -108,8 +108,8 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
     let row = row_of(token, k);
     ${bias ? `let expert = expert_of(token, k);` : ''}
     if (row >= p.total_rows${bias ? ` || expert >= p.experts` : ''}) { continue; }
-    var value = lane_bits(load_ffn_out(${source('row', 'total_rows', gathered)}), lane);
-    ${bias ? `value = add(value, lane_bits(load_ffn2_bias(${source('expert', 'experts', bias.gathered)}), lane));` : ''}
+    var value = lane_bits(load_ffn_out(${source(`row`, 'total_rows', gathered)}), lane);
+    ${bias ? `value = add(value, lane_bits(load_ffn2_bias(${source(`expert`, 'experts', bias.gathered)}), lane));` : ''}
     sum = add(sum, multiply(weight_of(token, k), value));
   }
   return sum;
@@ -137,9 +137,9 @@ fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
   let row = row_of(token, k);
   ${bias ? `let expert = expert_of(token, k);` : ''}
   let live = row < p.total_rows${bias ? ` && expert < p.experts` : ''};
-  let unit = select(Unit(), load_ffn_out(${source('row', 'total_rows', gathered)}), live);
+  let unit = select(Unit(), load_ffn_out(${source(`row`, 'total_rows', gathered)}), live);
   var value = unpack(unit);
-  ${bias ? `value += unpack(select(Unit(), load_ffn2_bias(${source('expert', 'experts', bias.gathered)}), live));` : ''}
+  ${bias ? `value += unpack(select(Unit(), load_ffn2_bias(${source(`expert`, 'experts', bias.gathered)}), live));` : ''}
   return Term(select(0.0, bitcast<f32>(weight_of(token, k)), live), value, unit);
 }
 

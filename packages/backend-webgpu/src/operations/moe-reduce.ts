@@ -1,6 +1,5 @@
-import { DTYPES, type FloatDType, ResourceError } from '@moe-dispatch/core';
+import { DTYPES, type FloatDType } from '@moe-dispatch/core';
 import type { Call } from '@moe-dispatch/core/backend';
-import type { DeviceLimits } from '../device-limits.js';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
 import { reduceRows, reduceRowsWithBias } from '../kernels/reduce-rows.wgsl.js';
 import type { RowLayout } from '../kernels/row-units.wgsl.js';
@@ -9,11 +8,11 @@ import type { Schedule } from '../schedule.js';
 import {
   fitsBinding,
   rowsOf,
+  rowsPerBinding,
   type Segment,
   segments,
   type View,
   wholeView,
-  wordsPerBinding,
 } from '../segments.js';
 
 /** How many choices to load together: the first of these that divides K. */
@@ -24,8 +23,8 @@ type ReduceCall = Call<'moeReduce', View>;
 /** A cut of the output that one launch computes, with the tokens it touches. */
 interface Cut {
   readonly output: Segment;
-  readonly firstToken: number;
-  readonly endToken: number;
+  /** The part of a tensor [T, K] that belongs to these tokens. */
+  readonly choicesOf: (view: View) => Segment;
   /** The inverse map as bound: whole, or the cut's tokens copied together. */
   readonly map: Segment;
   readonly mapStride: number;
@@ -50,22 +49,10 @@ export function moeReduce(schedule: Schedule, call: ReduceCall): void {
     if (weights !== null) weigh(schedule, call, cut, weights);
     launchCut(schedule, call, cut, {
       weights: weights ?? call.expertScalesFloat,
-      ffnOut: rowsOfCut(schedule, call, cut, ffnOut, rowsSpace),
-      bias: ffn2Bias && rowsOfCut(schedule, call, cut, ffn2Bias, biasSpace),
+      ffnOut: gather(schedule, call, cut, ffnOut, rowsSpace),
+      bias: ffn2Bias && gather(schedule, call, cut, ffn2Bias, biasSpace),
     });
   }
-}
-
-/** The rows of ffnOut or ffn2Bias, gathered if there is a workspace for them. */
-function rowsOfCut(
-  schedule: Schedule,
-  call: ReduceCall,
-  cut: Cut,
-  source: View,
-  workspace: View | null,
-): Rows {
-  if (workspace === null) return { segment: wholeView(source), gathered: false };
-  return { segment: gather(schedule, call, cut, source, workspace), gathered: true };
 }
 
 /** Whether the weights are others than the scales. */
@@ -76,15 +63,15 @@ function isWeighed({ normTopkProb, routedScalingFactor }: ReduceCall): boolean {
 /** Makes the weights of the cut's tokens. */
 function weigh(schedule: Schedule, call: ReduceCall, cut: Cut, weights: View): void {
   const { topK, normTopkProb, routedScalingFactor, expertScalesFloat } = call;
-  const choices = (cut.endToken - cut.firstToken) * topK;
+  const scales = cut.choicesOf(expertScalesFloat);
   schedule.launch(
     weighChoices(normTopkProb),
-    { expert_scales_float: tokenCut(expertScalesFloat, topK, cut), weights: tokenCut(weights, topK, cut) },
+    { expert_scales_float: scales, weights: cut.choicesOf(weights) },
     {
-      ...{ first_choice: cut.firstToken * topK, choices, top_k: topK },
+      ...{ first_choice: scales.first, choices: scales.count, top_k: topK },
       factor: floatBits(routedScalingFactor),
     },
-    Math.ceil(choices / schedule.device.workgroupSize),
+    Math.ceil(scales.count / schedule.device.workgroupSize),
   );
 }
 
@@ -113,7 +100,7 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   const workgroups = Math.ceil(units / workgroupSize);
   const bindings = {
     ...{ ffn_out: ffnOut.segment, permute_indices_per_token: cut.map, output: cut.output },
-    weights: tokenCut(weights, topK, cut),
+    weights: cut.choicesOf(weights),
   };
   const params = {
     ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, units, total_rows: topK * tokens },
@@ -124,7 +111,7 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   else {
     schedule.launch(
       reduceRowsWithBias({ ...options, gatheredBias: bias.gathered }),
-      { ...bindings, top_k_indices: tokenCut(call.topKIndices, topK, cut), ffn2_bias: bias.segment },
+      { ...bindings, top_k_indices: cut.choicesOf(call.topKIndices), ffn2_bias: bias.segment },
       { ...params, experts: call.numExperts },
       workgroups,
     );
@@ -146,8 +133,8 @@ function cutOutput({ device }: Schedule, call: ReduceCall, gathered: boolean): S
   const { topK, output } = call;
   const rowWords = output.byteLength / 4 / call.tokens;
   // So many tokens' scales fit; a cut touches one token more than it has whole rows, and a word can touch two.
-  const tokens = Math.floor(wordsPerBinding(limits) / topK);
-  checkRoom(tokens, topK, limits);
+  // With fewer than two there is no way to cut.
+  const tokens = rowsPerBinding(limits, topK, 2, 'expertScalesFloat');
   const forScales = Math.max(1, Math.floor((tokens - 1) * rowWords));
   const most = gathered ? Math.min(tokens, forScales) : forScales;
   // Whole vectors, if there are any.
@@ -162,23 +149,13 @@ function cutOutput({ device }: Schedule, call: ReduceCall, gathered: boolean): S
   return cuts;
 }
 
-/** With fewer than two tokens a binding there is no way to cut. */
-function checkRoom(tokens: number, topK: number, limits: DeviceLimits): void {
-  if (tokens >= 2) return;
-  throw new ResourceError('LIMIT_EXCEEDED', {
-    argument: 'expertScalesFloat',
-    found: `rows of ${topK * 4} bytes`,
-    expected: `two rows in maxStorageBufferBindingSize = ${limits.maxStorageBufferBindingSize}, less its alignment`,
-  });
-}
-
 function cutTokens(schedule: Schedule, call: ReduceCall, output: Segment): Cut {
   const { tokens, topK, hidden } = call;
   const perWord = 4 / DTYPES[call.dtype].bytes;
   const firstToken = Math.floor((output.first * perWord) / hidden);
   const endToken = Math.min(Math.ceil(((output.first + output.count) * perWord) / hidden), tokens);
   const map = call.permuteIndicesPerToken;
-  const range = { output, firstToken, endToken };
+  const range = { output, choicesOf: (view: View) => rowsOf(view, topK, firstToken, endToken) };
   if (fitsBinding(map, schedule.device.limits)) {
     return { ...range, map: wholeView(map), mapStride: tokens, mapToken: 0 };
   }
@@ -193,15 +170,16 @@ function cutTokens(schedule: Schedule, call: ReduceCall, output: Segment): Cut {
   return { ...range, map: wholeView(copy), mapStride: count, mapToken: firstToken };
 }
 
-/** The words that the cut needs of a tensor too large to bind, one stretch for each choice. */
-function gather(schedule: Schedule, call: ReduceCall, cut: Cut, source: View, workspace: View): Segment {
+/** The rows of a tensor; if there is a workspace, only the words that the cut needs, one stretch for each choice. */
+function gather(schedule: Schedule, call: ReduceCall, cut: Cut, source: View, workspace: View | null): Rows {
+  if (workspace === null) return { segment: wholeView(source), gathered: false };
   const { limits, workgroupSize } = schedule.device;
   const { tokens, topK, hidden, numExperts } = call;
   const { first: first_word, count: words } = cut.output;
   const gathered = { view: workspace, first: 0, count: topK * words };
   const chosen =
     source === call.ffn2Bias
-      ? { rows: tokenCut(call.topKIndices, topK, cut), total: numExperts, strides: [1, topK], token: 0 }
+      ? { rows: cut.choicesOf(call.topKIndices), total: numExperts, strides: [1, topK], token: 0 }
       : { rows: cut.map, total: topK * tokens, strides: [cut.mapStride, 1], token: cut.mapToken };
   const [choice_stride, token_stride] = chosen.strides;
   const params = {
@@ -217,11 +195,7 @@ function gather(schedule: Schedule, call: ReduceCall, cut: Cut, source: View, wo
       Math.ceil((topK * words) / workgroupSize),
     );
   }
-  return gathered;
-}
-
-function tokenCut(view: View, columns: number, { firstToken, endToken }: Cut): Segment {
-  return rowsOf(view, columns, firstToken, endToken);
+  return { segment: gathered, gathered: true };
 }
 
 function floatBits(value: number): number {

@@ -1,4 +1,3 @@
-import { ResourceError } from '@moe-dispatch/core';
 import type { Call, Router, Spec } from '@moe-dispatch/core/backend';
 import { routeRank } from '../kernels/route-rank.wgsl.js';
 import {
@@ -8,7 +7,7 @@ import {
   routeSelectCounted,
 } from '../kernels/route-select.wgsl.js';
 import type { DeviceTraits, Schedule } from '../schedule.js';
-import { rowsOf, type View, wholeView, wordsPerBinding } from '../segments.js';
+import { rowsOf, rowsPerBinding, type View, wholeView } from '../segments.js';
 import { makeTiles, type Tiles } from './tiles.js';
 
 /** From this many choices on, ranking all experts at once beats picking one after the other. */
@@ -34,7 +33,8 @@ export function routeTokens(
   const { device } = schedule;
   const { tokens, numExperts } = call;
   const selection = chooseSelection(device, call);
-  const most = tokensPerBinding(device, numExperts);
+  // The choices, being fewer than the gating values, fit too.
+  const most = rowsPerBinding(device.limits, numExperts, 1, 'gatingOutput');
   const { rowsPerWorkgroup } = selection;
   const counts = count && selection.countable && rowsPerWorkgroup <= most;
   const tiles = counts ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
@@ -107,15 +107,4 @@ function chooseSelection(
     select: { lanes, slots, subgroups: lanes <= subgroupSize, topkOnly },
     countable: groups === 1 && width <= workgroupSize,
   };
-}
-
-/** Tokens whose gating values fit one binding wherever they start; their choices, being fewer, do too. */
-function tokensPerBinding({ limits }: DeviceTraits, numExperts: number): number {
-  const tokens = Math.floor(wordsPerBinding(limits) / numExperts);
-  if (tokens >= 1) return tokens;
-  throw new ResourceError('LIMIT_EXCEEDED', {
-    argument: 'gatingOutput',
-    found: `a row of ${numExperts * 4} bytes`,
-    expected: `at most maxStorageBufferBindingSize = ${limits.maxStorageBufferBindingSize}, less its alignment`,
-  });
 }
