@@ -57,9 +57,12 @@ describe('the documentation example', () => {
   });
 
   it('follows a token there and back', async () => {
-    const [{ outputs }] = parseGolden(await packageFixtures.load('doc-example-softmax'), 'doc-example-softmax');
+    const [{ outputs }] = parseGolden(
+      await packageFixtures.load('doc-example-softmax'),
+      'doc-example-softmax',
+    );
     const map = outputs.permuteIndicesPerToken?.data as Int32Array;
-    const experts = [...(outputs.topKIndices?.data.slice(0, 6) as Int32Array)];
+    const experts = [...(outputs.topKIndices?.data as Int32Array).slice(0, 6)];
     const rows = experts.map((_, k) => map[k * 1280]);
     for (const [k, expert] of experts.entries()) {
       expect(stdout).toMatch(new RegExp(`^ +${k} +${expert} +0\\.\\d+ +${rows[k]}$`, 'm'));
