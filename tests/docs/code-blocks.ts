@@ -22,6 +22,7 @@ export interface CodeBlock {
 export const DOCUMENTS: readonly string[] = [
   ...markdownIn('.'),
   ...markdownIn('docs'),
+  ...markdownIn('docs/design'),
   ...readdirSync(join(ROOT, 'packages')).map((name) => `packages/${name}/README.md`),
 ];
 

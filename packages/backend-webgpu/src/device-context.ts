@@ -1,5 +1,5 @@
 import { BackendUnavailableError } from '@moe-dispatch/core';
-import { BufferPool } from './buffer-pool.js';
+import { BufferPool, STORAGE_USAGE } from './buffer-pool.js';
 import { readLimits } from './device-limits.js';
 import { Faults } from './faults.js';
 import type { Arithmetic } from './kernels/reduce-rows.wgsl.js';
@@ -38,10 +38,9 @@ export function makeContext(device: GPUDevice, arithmetic: Arithmetic): DeviceCo
   );
   checkLeast('maxStorageBuffersPerShaderStage', limits.maxStorageBuffersPerShaderStage, STORAGE_BUFFERS);
   const faults = new Faults(device);
-  const pool = new BufferPool(device, faults);
   const workgroupSize = 2 ** Math.floor(Math.log2(threads));
-  const probe = pool.acquire(4, 'a first buffer');
-  pool.release(probe);
+  const probe = device.createBuffer({ size: 4, usage: STORAGE_USAGE });
+  probe.destroy();
   return {
     device,
     limits,
@@ -51,7 +50,7 @@ export function makeContext(device: GPUDevice, arithmetic: Arithmetic): DeviceCo
     programs: new Programs(device, faults, workgroupSize),
     uniforms: new Uniforms(device),
     faults,
-    pool,
+    pool: new BufferPool(device, faults),
     isBuffer: bufferCheck(probe),
   };
 }

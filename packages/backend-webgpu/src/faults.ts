@@ -1,6 +1,6 @@
 import { DeviceError, type MoeDispatchError, ResourceError } from '@moe-dispatch/core';
 
-/** What went wrong on the device, known some time after the call; undefined where nothing did. */
+/** What went wrong on the device, known some time after the call; undefined if nothing did. */
 export type Fault = Promise<MoeDispatchError | undefined>;
 
 type Kind = 'validation' | 'out-of-memory';

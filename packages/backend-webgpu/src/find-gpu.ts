@@ -5,7 +5,7 @@ let nodeGpu: Promise<GPU> | undefined;
 
 /**
  * The engine's WebGPU, or in Node and Bun that of the optional package `webgpu`.
- * @throws BackendUnavailableError where there is neither.
+ * @throws BackendUnavailableError if there is neither.
  */
 export async function findGpu(): Promise<GPU> {
   const own = (globalThis as { navigator?: { gpu?: GPU } }).navigator?.gpu;

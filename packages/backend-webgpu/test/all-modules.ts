@@ -27,12 +27,9 @@ const FLAGS = [false, true];
 const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
 const UNITS = ['words', 'vectors'] as const;
 
-/**
- * Every WGSL module that the backend can emit for workgroups of that size, but for constants that only size something;
- * each also with its inputs declared writable, for tensors that share a buffer.
- */
-export function allModules(workgroupSize: number): Module[] {
-  const kernels: Kernel[] = [
+/** Every kernel that the backend can launch with workgroups of that size, but for constants that only size something. */
+export function allKernels(workgroupSize: number): Kernel[] {
+  return [
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
     ...reduceKernels(),
@@ -44,7 +41,11 @@ export function allModules(workgroupSize: number): Module[] {
     gatherBytes,
     gatherChoices,
   ];
-  return kernels.flatMap((kernel) => {
+}
+
+/** Their WGSL modules; each also with its inputs declared writable, for tensors that share a buffer. */
+export function allModules(workgroupSize: number): Module[] {
+  return allKernels(workgroupSize).flatMap((kernel) => {
     const inputs = Object.keys(kernel.storage).filter((name) => !isOutput(kernel.storage[name]));
     return [[], inputs].map((writable) => ({
       id: `${kernel.id}${writable.length > 0 ? ' writable' : ''}`,

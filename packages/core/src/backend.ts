@@ -78,7 +78,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   readonly skipped: readonly SkippedBackend[] = [];
   /** For types alone: the class of each prepared operation. */
   declare readonly preparedTypes?: { readonly [Op in OperationName]: Prepared<Op, T> };
-  /** Of types that say nothing of T and N, so that a backend of one class of tensors is a Backend. */
+  /** Typed without `T` and `N`, so that a backend of one tensor class is one of Tensor. */
   readonly #contract: BackendContract<Tensor, unknown>;
   readonly #ledger = new Ledger();
   readonly #internals: Internals;
@@ -92,7 +92,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.info = Object.freeze({ name, device, dtypes, limits, operations, wrap, exact });
     this.#contract = contract as never;
     this.#internals = {
-      contract: contract as never,
+      contract: this.#contract,
       checkUsable: () => this.#checkUsable(),
       create: (...tensor) => this.#create(...tensor),
     };

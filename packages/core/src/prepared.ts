@@ -49,7 +49,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly #overlapNames: string[] = [];
   /** Of the outputs, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
-  /** Of a type that says nothing of T, so that a backend of one class of tensors is a Backend. */
+  /** Typed without `T`, so that a prepared operation of one tensor class is one of Tensor. */
   readonly #implementation: (call: never) => void;
   #running = false;
   #disposed = false;

@@ -54,12 +54,12 @@ COPYING(4, uint32_t)
 COPYING(2, uint16_t)
 COPYING(1, uint8_t)
 
-// More rows in flight cost registers, so warps, and were slower.
+// More rows in flight cost registers, so warps, and were slower. Left to itself, the compiler takes 48 registers and spills.
 #define REDUCING(NAME, FLOAT, COUNT)                                                                 \
-  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
+  KERNEL __launch_bounds__(256, 4) reduce_##NAME##_##COUNT(const __grid_constant__ ReduceArgs a) {      \
     reduce_rows<FLOAT, COUNT, false, 4>(a);                                                             \
   }                                                                                                  \
-  KERNEL __launch_bounds__(256) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
+  KERNEL __launch_bounds__(256, 4) reduce_##NAME##_##COUNT##_bias(const __grid_constant__ ReduceArgs a) { \
     reduce_rows<FLOAT, COUNT, true, 2>(a);                                                              \
   }
 

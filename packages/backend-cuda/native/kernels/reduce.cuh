@@ -77,37 +77,55 @@ __device__ __forceinline__ float sum_scales(const ReduceArgs& a, uint32_t token)
   return sum;
 }
 
-/** Adds the choices that the warp's lanes hold to the sums of a word a lane; the loads of BATCH rows are in flight together. */
+/** Adds BATCH choices, from lane `first` on, to the sums of a word a lane; the loads of their rows are in flight together. */
 template <class Float, int COUNT, bool BIAS, int BATCH>
-__device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& mine, uint32_t choices, uint64_t element,
-                                            bool inside, float (&sums)[COUNT]) {
+__device__ __forceinline__ void add_batch(const ReduceArgs& a, const Choice& mine, uint32_t first, uint64_t element,
+                                          float (&sums)[COUNT]) {
   using Pack = Elements<Float, COUNT>;
   using Raw = typename Pack::Raw;
   const Float* const ffn = static_cast<const Float*>(a.ffnOut);
   const Float* const bias = static_cast<const Float*>(a.ffn2Bias);
-  for (uint32_t first = 0; first < choices; first += BATCH) {
-    Pack rows[BATCH];
-    Pack biases[BATCH];
-    bool counts[BATCH];
+  Pack rows[BATCH];
+  Pack biases[BATCH];
 #pragma unroll
-    for (int b = 0; b < BATCH; b++) {
-      const uint32_t row = __shfl_sync(kFullMask, mine.row, first + b);
-      const uint32_t expert = BIAS ? __shfl_sync(kFullMask, mine.expert, first + b) : 0;
-      counts[b] = row != kNoRow && first + b < choices && inside;
-      if (!counts[b]) continue;
-      rows[b].raw = __ldcs(reinterpret_cast<const Raw*>(ffn + row * a.hidden + element));
-      if (BIAS) biases[b].raw = *reinterpret_cast<const Raw*>(bias + expert * a.hidden + element);
+  for (int b = 0; b < BATCH; b++) {
+    const uint32_t row = __shfl_sync(kFullMask, mine.row, first + b);
+    rows[b].raw = __ldcs(reinterpret_cast<const Raw*>(ffn + row * a.hidden + element));
+    if (!BIAS) continue;
+    const uint32_t expert = __shfl_sync(kFullMask, mine.expert, first + b);
+    biases[b].raw = *reinterpret_cast<const Raw*>(bias + expert * a.hidden + element);
+  }
+#pragma unroll
+  for (int b = 0; b < BATCH; b++) {
+    const float weight = __shfl_sync(kFullMask, mine.weight, first + b);
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) {
+      float value = widen(rows[b].values[i]);
+      if (BIAS) value = __fadd_rn(value, widen(biases[b].values[i]));
+      sums[i] = __fadd_rn(sums[i], __fmul_rn(weight, value));
     }
-#pragma unroll
-    for (int b = 0; b < BATCH; b++) {
-      const float weight = __shfl_sync(kFullMask, mine.weight, first + b);
-      if (!counts[b]) continue;
-#pragma unroll
-      for (int i = 0; i < COUNT; i++) {
-        float value = widen(rows[b].values[i]);
-        if (BIAS) value = __fadd_rn(value, widen(biases[b].values[i]));
-        sums[i] = __fadd_rn(sums[i], __fmul_rn(weight, value));
-      }
+  }
+}
+
+/**
+ * Adds the choices that the warp's lanes hold, in order. The whole warp knows what is there, so no lane branches by itself, and
+ * loads and sums stand in one piece.
+ */
+template <class Float, int COUNT, bool BIAS, int BATCH>
+__device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& mine, uint64_t element,
+                                            float (&sums)[COUNT]) {
+  const uint32_t live = __ballot_sync(kFullMask, mine.row != kNoRow);
+  for (uint32_t first = 0; first < 32 && live >> first != 0;) {
+    const uint32_t next = live >> first;
+    if (BATCH >= 4 && (next & 15u) == 15u) {
+      add_batch<Float, COUNT, BIAS, BATCH>(a, mine, first, element, sums);
+      first += 4;
+    } else if ((next & 3u) == 3u) {
+      add_batch<Float, COUNT, BIAS, 2>(a, mine, first, element, sums);
+      first += 2;
+    } else {
+      if (next & 1u) add_batch<Float, COUNT, BIAS, 1>(a, mine, first, element, sums);
+      first += 1;
     }
   }
 }
@@ -130,7 +148,7 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
       float sums[COUNT] = {};
       for (uint32_t first = 0; first < a.topK; first += 32) {
         if (a.topK > 32) mine = load_choice(a, token, first + lane_id(), norm);
-        add_choices<Float, COUNT, BIAS, BATCH>(a, mine, min(a.topK - first, 32u), element, element < end, sums);
+        add_choices<Float, COUNT, BIAS, BATCH>(a, mine, min(element, end - COUNT), sums);
       }
       if (element >= end) continue;
       Pack pack;

@@ -26,7 +26,7 @@ fn run(group: u32, thread: u32) {
   let token0 = p.token_start + group * p.workgroup_tokens;
   if (token0 >= p.tokens) { return; }
   let pairs = min(p.workgroup_tokens, p.tokens - token0) * p.top_k;
-  // Several rounds only where one token has more choices than threads: workgroup_tokens is 1 then.
+  // Several rounds only if one token has more choices than threads: workgroup_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP) {
     let head = load_unit(token0, thread);
     rows[thread] = row_of(token0, first + thread, pairs);

@@ -72,7 +72,7 @@ fn run(group: u32, thread: u32) {
   if (token0 >= p.token_end) { return; }
   let pair0 = token0 * p.top_k;
   let pairs = min(p.workgroup_tokens, p.token_end - token0) * p.top_k;
-  // Several rounds only where one token has more choices than fit: workgroup_tokens is 1 then.
+  // Several rounds only if one token has more choices than fit: workgroup_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP / LANES) {
     let slot = thread / LANES;
     ${copy ? 'let head = load_unit(token0, thread);' : ''}
@@ -140,7 +140,7 @@ fn pairs_before(pair: u32, expert: u32, lane: u32) -> u32 {
   let end = p.tokens * p.top_k;
   var count = 0u;
   for (var i = lane; i < end; i += LANES) {
-    // Equal experts count where they come earlier.
+    // Equal experts count if they come earlier.
     count += u32(top_k_indices[p.top_k_indices_at + i] < expert + u32(i < pair));
   }
   return count;

@@ -54,7 +54,7 @@ function reduceSignature(unit: RowUnit) {
       'total_elements',
       'top_k',
       'total_rows',
-      'zero',
+      'minus_zero',
       'first_unit',
       'units',
       'map_stride',
@@ -122,52 +122,40 @@ const ALL_IN_INTEGERS = 'fn result(i: u32, number: u32) -> Unit { return exact(i
 /** `result(i, number)`: a unit of the output, number i in this cut, with all its values at once. */
 function inFloats(options: ReduceRowsOptions, bias: Bias): string {
   const { arithmetic, dtype, layout, unroll, gathered } = options;
-  const choices = Array.from({ length: unroll }, (_, j) => j);
   const checked = arithmetic === 'normal floats';
+  const choices = Array.from({ length: unroll }, (_, j) => j);
+  const add = (j: number) => `sum += product(term${j}.weight, term${j}.value);`;
+  const note = (j: number) =>
+    `least = min(least, abs(term${j}.weight)); seen = met(seen, ${bias ? `term${j}.value` : `term${j}.unit`});`;
   return /* wgsl */ `
 ${rowFloats(dtype, layout)}
-${checked ? floatChecks(dtype, layout) : ''}
-struct Term { live: bool, weight: f32, value: Floats }
+${checked ? floatChecks(dtype, layout, bias ? 'sums' : 'rows') : ''}
+struct Term { weight: f32, value: Floats, unit: Unit }
 
-// What choice k adds; nothing where its row or expert is out of range.
+// What choice k adds. 0 · 0 if its row or expert is out of range, which changes no sum: they begin with 0, so none is -0.
 fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
   let row = row_of(token, k);
-  var live = row < p.total_rows;
-  var value = unpack(load_ffn_out(${source('row', 'total_rows', gathered)}));
-  ${bias ? addBias(bias.gathered) : ''}
-  return Term(live, bitcast<f32>(weight_of(token, k)), value);
+  ${bias ? 'let expert = expert_of(token, k);' : ''}
+  let live = row < p.total_rows${bias ? ' && expert < p.experts' : ''};
+  let unit = select(Unit(), load_ffn_out(${source('row', 'total_rows', gathered)}), live);
+  var value = unpack(unit);
+  ${bias ? `value += unpack(select(Unit(), load_ffn2_bias(${source('expert', 'experts', bias.gathered)}), live));` : ''}
+  return Term(select(0.0, bitcast<f32>(weight_of(token, k)), live), value, unit);
 }
 
 fn result(i: u32, number: u32) -> Unit {
   let token = number / p.row_elements;
   let column = number - token * p.row_elements;
-  var sum = fixed(Floats());
-  ${checked ? 'var least = LARGE;' : ''}
+  var sum = Floats();
+  ${checked ? 'var least = 1.0; var seen = UNSEEN;' : ''}
   for (var k = 0u; k < p.top_k; k += ${unroll}u) {
     ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n    ')}
-    ${choices.map((j) => addTerm(`term${j}`, bias !== undefined, checked)).join('\n    ')}
+    ${choices.map((j) => (checked ? `${add(j)} ${note(j)}` : add(j))).join('\n    ')}
   }
-  ${checked ? 'if (doubtful(least, sum)) { return exact(i, number); }' : ''}
+  ${checked ? 'if (least < 0x1p-37f || doubtful(seen) || is_nan(sum)) { return exact(i, number); }' : ''}
   return pack(sum);
 }
 `;
-}
-
-function addBias(gathered: boolean): string {
-  return `let expert = expert_of(token, k);
-    live = live && expert < p.experts;
-    value = fixed(value + unpack(load_ffn2_bias(${source('expert', 'experts', gathered)})));`;
-}
-
-function addTerm(term: string, bias: boolean, checked: boolean): string {
-  const product = `fixed(${term}.weight * ${term}.value)`;
-  if (!checked) return `if (${term}.live) { sum = fixed(sum + ${product}); }`;
-  return `if (${term}.live) {
-      let product = ${product};
-      sum = fixed(sum + product);
-      ${bias ? `least = smaller(least, ${term}.value);` : ''}
-      least = smaller(least, product);
-    }`;
 }
 
 /** The number of the unit to load: in the gathered cut of choice k, or in the row of the whole tensor. */

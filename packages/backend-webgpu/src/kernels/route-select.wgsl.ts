@@ -12,7 +12,7 @@ export interface RouteSelectOptions {
   lanes: number;
   /** Whether the lanes of a row sit in one subgroup and talk through it. */
   subgroups: boolean;
-  /** Keys that a lane holds in registers; 0 where a row is too wide and is read again for each choice. */
+  /** Keys that a lane holds in registers; 0 if a row is too wide and is read again for each choice. */
   slots: number;
   topkOnly: boolean;
 }
@@ -25,7 +25,7 @@ const COUNT = signature({ places: 'words out', tile_entries: 'words out' }, ['ti
 
 /**
  * The lanes for rows of that width: enough that each choice has one, and that each lane holds its part in registers,
- * where the device allows it.
+ * if the device allows it.
  */
 export function lanesForRow(
   width: number,

@@ -3,47 +3,91 @@ import type { RowLayout } from './row-units.wgsl.js';
 
 /**
  * WGSL to compute with a whole Unit (`rowUnits`) in the device's floats: the type `Floats`; `unpack(unit)` and
- * `pack(floats)`; and `fixed(floats)`, which compilers cannot see through, so that they neither fuse nor reorder what
- * is computed before and after.
+ * `pack(floats)`; and `product(weight, floats)`, which adds a −0 that compilers cannot see: with it the product is rounded,
+ * and cannot be fused with the sum it goes into.
  */
 export function rowFloats(dtype: FloatDType, layout: RowLayout): string {
-  if (layout === 'vectors') return dtype === 'float32' ? single('vec4<f32>', 'vec4<u32>') : HALF_VECTORS;
-  if (dtype === 'float32') return single('f32', 'u32');
+  if (layout === 'vectors') return dtype === 'float32' ? single('vec4<f32>') : HALF_VECTORS;
+  if (dtype === 'float32') return single('f32');
   return layout === 'split' ? HALF : HALF_PAIR;
 }
 
 /**
- * WGSL to find sums that the integers must make, because something may have been flushed to zero: `smaller(least, floats)`
- * for the smallest size met in each lane, at first LARGE, and `doubtful(least, sum)`. It needs FLOAT32.
+ * WGSL to find sums that the integers must make, because something may have been flushed to zero: a value below 2^-63, or
+ * a weight below 2^-37. All other products are 2^-100 at least, or float32 products of that size: their sums are multiples
+ * of 2^-123, so no subnormals. `met(seen, values)` notes the values of a choice, from UNSEEN on; `doubtful(seen)` tells of a
+ * small one. A NaN, `is_nan(sum)`, may be infinity times a subnormal. It needs FLOAT32.
+ * @param values what is noted: `rows` as they are loaded, or Floats, the `sums` of a row and a bias.
  */
-export function floatChecks(dtype: FloatDType, layout: RowLayout): string {
-  if (layout === 'vectors') return dtype === 'float32' ? checks('vec4<f32>', 'vec4<u32>') : CHECKS_IN_TWO;
-  return dtype === 'float32' || layout === 'split' ? checks('f32', 'u32') : checks('vec2<f32>', 'vec2<u32>');
-}
-
-function fixed(floats: string, bits: string): string {
+export function floatChecks(dtype: FloatDType, layout: RowLayout, values: 'rows' | 'sums'): string {
+  const half = dtype !== 'float32';
+  const [floats, bits] =
+    layout === 'vectors'
+      ? ['vec4<f32>', 'vec4<u32>']
+      : half && layout === 'words'
+        ? ['vec2<f32>', 'vec2<u32>']
+        : ['f32', 'u32'];
+  const inTwo = half && layout === 'vectors';
   return /* wgsl */ `
-alias Floats = ${floats};
-fn fixed(value: Floats) -> Floats { return bitcast<Floats>(bitcast<${bits}>(value) ^ ${bits}(p.zero)); }
+fn any_nan(sum: ${floats}) -> bool { return any((bitcast<${bits}>(sum) & ${bits}(SIZE)) > ${bits}(INFINITY)); }
+fn is_nan(sum: Floats) -> bool { return ${inTwo ? 'any_nan(sum[0]) || any_nan(sum[1])' : 'any_nan(sum)'}; }
+${values === 'rows' ? rowChecks(dtype, layout) : sumChecks(floats, inTwo)}
 `;
 }
 
-function single(floats: string, bits: string): string {
+/** Of a value of 2^-63 or more, one of the two highest bits of the exponent is set. Two instructions check two halves. */
+function rowChecks(dtype: FloatDType, layout: RowLayout): string {
+  const masks = {
+    float32: '0x40000000u',
+    bfloat16: layout === 'split' ? '0x4000u' : '0x40004000u',
+    float16: '0u',
+  };
   return /* wgsl */ `
-${fixed(floats, bits)}
+// Those of float16 are no float32 subnormals.
+const UNSEEN = ~Unit();
+const NORMAL = Unit(${masks[dtype]});
+fn met(seen: Unit, unit: Unit) -> Unit { return seen & (unit | (unit << Unit(1u))); }
+fn doubtful(seen: Unit) -> bool { return any((seen & NORMAL) != NORMAL); }
+`;
+}
+
+function sumChecks(floats: string, inTwo: boolean): string {
+  const least = (seen: string, value: string) => `min(${seen}, abs(${value}))`;
+  const small = (seen: string) => `any(${seen} < ${floats}(0x1p-63f))`;
+  return /* wgsl */ `
+const UNSEEN = Floats(${inTwo ? `${floats}(1.0), ${floats}(1.0)` : '1.0'});
+fn met(seen: Floats, value: Floats) -> Floats {
+  return ${inTwo ? `Floats(${least('seen[0]', 'value[0]')}, ${least('seen[1]', 'value[1]')})` : least('seen', 'value')};
+}
+fn doubtful(seen: Floats) -> bool { return ${inTwo ? `${small('seen[0]')} || ${small('seen[1]')}` : small('seen')}; }
+`;
+}
+
+function product(floats: string): string {
+  return /* wgsl */ `
+alias Floats = ${floats};
+fn product(weight: f32, value: Floats) -> Floats {
+  return fma(Floats(weight), value, Floats(bitcast<f32>(p.minus_zero)));
+}
+`;
+}
+
+function single(floats: string): string {
+  return /* wgsl */ `
+${product(floats)}
 fn unpack(unit: Unit) -> Floats { return bitcast<Floats>(unit); }
 fn pack(value: Floats) -> Unit { return bitcast<Unit>(value); }
 `;
 }
 
 const HALF = /* wgsl */ `
-${fixed('f32', 'u32')}
+${product('f32')}
 fn unpack(unit: u32) -> f32 { return bitcast<f32>(widen(unit)); }
 fn pack(value: f32) -> u32 { return narrow(bitcast<u32>(value)); }
 `;
 
 const HALF_PAIR = /* wgsl */ `
-${fixed('vec2<f32>', 'vec2<u32>')}
+${product('vec2<f32>')}
 fn unpack(unit: u32) -> Floats { return bitcast<Floats>(vec2(widen(unit & 0xffffu), widen(unit >> 16u))); }
 fn pack(value: Floats) -> u32 {
   let bits = bitcast<vec2<u32>>(value);
@@ -63,29 +107,8 @@ fn narrow4(value: vec4<f32>) -> vec4<u32> {
   return vec4(narrow(bits.x), narrow(bits.y), narrow(bits.z), narrow(bits.w));
 }
 fn pack(value: Floats) -> Unit { return narrow4(value[0]) | (narrow4(value[1]) << vec4(16u)); }
-fn fixed4(value: vec4<f32>) -> vec4<f32> { return bitcast<vec4<f32>>(bitcast<vec4<u32>>(value) ^ vec4(p.zero)); }
-fn fixed(value: Floats) -> Floats { return Floats(fixed4(value[0]), fixed4(value[1])); }
-`;
-
-/**
- * Sums of numbers of at least 2^-100, or of float32 products of that size, are multiples of 2^-123, so no subnormals; and
- * what a subnormal beside such a number would add is rounded away. A NaN may be infinity times a subnormal.
- */
-function checks(floats: string, bits: string, suffix = ''): string {
-  return /* wgsl */ `
-const LARGE${suffix} = ${floats}(1.0);
-fn smaller${suffix}(least: ${floats}, value: ${floats}) -> ${floats} { return min(least, abs(value)); }
-fn doubtful${suffix}(least: ${floats}, sum: ${floats}) -> bool {
-  return any(least < ${floats}(0x1p-100f)) || any((bitcast<${bits}>(sum) & ${bits}(SIZE)) > ${bits}(INFINITY));
+fn product(weight: f32, value: Floats) -> Floats {
+  let minus_zero = vec4(bitcast<f32>(p.minus_zero));
+  return Floats(fma(vec4(weight), value[0], minus_zero), fma(vec4(weight), value[1], minus_zero));
 }
-`;
-}
-
-const CHECKS_IN_TWO = /* wgsl */ `
-${checks('vec4<f32>', 'vec4<u32>', '4')}
-const LARGE = Floats(LARGE4, LARGE4);
-fn smaller(least: Floats, value: Floats) -> Floats {
-  return Floats(smaller4(least[0], value[0]), smaller4(least[1], value[1]));
-}
-fn doubtful(least: Floats, sum: Floats) -> bool { return doubtful4(least[0], sum[0]) || doubtful4(least[1], sum[1]); }
 `;

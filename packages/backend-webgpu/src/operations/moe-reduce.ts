@@ -117,7 +117,7 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   };
   const params = {
     ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, units, total_rows: topK * tokens },
-    ...{ zero: 0, first_unit: cut.output.first / unitWords },
+    ...{ minus_zero: 0x80000000, first_unit: cut.output.first / unitWords },
     ...{ map_stride: cut.mapStride, map_token: cut.mapToken },
   };
   if (bias === null) schedule.launch(reduceRows(options), bindings, params, workgroups);
@@ -150,7 +150,7 @@ function cutOutput({ device }: Schedule, call: ReduceCall, gathered: boolean): S
   checkRoom(tokens, topK, limits);
   const forScales = Math.max(1, Math.floor((tokens - 1) * rowWords));
   const most = gathered ? Math.min(tokens, forScales) : forScales;
-  // Whole vectors, where there are any.
+  // Whole vectors, if there are any.
   const step = most < 4 ? most : most - (most % 4);
   const cuts: Segment[] = [];
   for (const whole of segments(output, limits)) {
