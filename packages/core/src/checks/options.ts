@@ -3,7 +3,7 @@ import { checkObject } from './values.js';
 
 /**
  * Reads each option once, so that nobody's getter runs between a check and the use.
- * @param names every option that there is.
+ * @param names all known options.
  * @throws InvalidArgumentError INVALID_ARGUMENT for anything but an object, and for an option of another name.
  */
 export function readOptions<O extends object>(
@@ -58,7 +58,7 @@ function unknownOption(name: string, names: readonly string[], argument: string)
   return invalid('INVALID_ARGUMENT', `${argument}.${name}`.slice(0, 80), 'an unknown option', hint);
 }
 
-/** The name that was probably meant: snake case and slips of the pen are the likeliest mistakes. */
+/** The name that was probably meant: snake case and typing errors are the likeliest mistakes. */
 function nearest(name: string, names: readonly string[]): string | undefined {
   const plain = name.replaceAll('_', '').toLowerCase().slice(0, 40);
   const distances = names.map((candidate) => editDistance(plain, candidate.toLowerCase()));

@@ -18,7 +18,7 @@ export function checkOverlap(names: readonly string[], tensors: readonly Tensor[
         other.byteLength > 0 &&
         shareMemory(output, other)
       ) {
-        throw invalid('BUFFER_OVERLAP', names[i], `bytes that ${names[j]} uses too`, 'memory of its own');
+        throw invalid('BUFFER_OVERLAP', names[i], `bytes that ${names[j]} also uses`, 'memory of its own');
       }
     }
   }
