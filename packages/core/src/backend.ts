@@ -58,12 +58,7 @@ export interface WrapOptions {
 interface Internals {
   readonly contract: BackendContract<Tensor, unknown>;
   checkUsable(): void;
-  create(
-    shape: readonly number[],
-    dtype: DType,
-    borrowed: boolean,
-    make: (spec: TensorSpec) => Tensor,
-  ): Tensor;
+  newTensor(argument: string, shape: readonly number[], dtype: DType): Tensor;
 }
 
 /**
@@ -94,7 +89,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.#internals = {
       contract: this.#contract,
       checkUsable: () => this.#checkUsable(),
-      create: (...tensor) => this.#create(...tensor),
+      newTensor: (argument, shape, dtype) => this.#create(argument, shape, dtype),
     };
   }
 
@@ -117,7 +112,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   tensor(data: unknown, shape?: unknown, dtype?: unknown): Tensor {
     this.#checkUsable();
     const read = readTensorData(data, shape, dtype, this.info.dtypes);
-    const tensor = this.#create(read.shape, read.dtype, false, (spec) => this.#contract.allocate(spec));
+    const tensor = this.#create('shape', read.shape, read.dtype);
     this.#contract.upload(tensor, read.elements);
     return tensor;
   }
@@ -126,9 +121,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   empty<D extends DType>(shape: readonly number[], dtype: D): WithDType<T, D> {
     this.#checkUsable();
     checkDType('dtype', dtype, this.info.dtypes);
-    return this.#create(checkShape('shape', shape), dtype, false, (spec) =>
-      this.#contract.allocate(spec),
-    ) as never;
+    return this.#create('shape', checkShape('shape', shape), dtype) as never;
   }
 
   /**
@@ -149,7 +142,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     checkDType('dtype', dtype, this.info.dtypes);
     checkByteOffset(byteOffset, DTYPES[dtype].bytes);
     const adopt = (spec: TensorSpec) => contract.adopt!(native, spec, byteOffset);
-    return this.#create(checkShape('shape', shape), dtype, true, adopt) as never;
+    return this.#create('shape', checkShape('shape', shape), dtype, adopt) as never;
   }
 
   /** Counts the tensors and bytes that are in use, and those kept for reuse. */
@@ -175,16 +168,19 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.#contract.checkUsable?.();
   }
 
+  /** @param adopt makes a tensor in the caller's memory */
   #create(
+    argument: string,
     shape: readonly number[],
     dtype: DType,
-    borrowed: boolean,
-    make: (spec: TensorSpec) => Tensor,
+    adopt?: (spec: TensorSpec) => Tensor,
   ): Tensor {
     const byteLength = byteLengthOf(shape, dtype);
-    checkLimit('shape', 'maxTensorBytes', byteLength, this.info.limits);
+    checkLimit(argument, 'maxTensorBytes', byteLength, this.info.limits);
+    const borrowed = adopt !== undefined;
     const entry = new LedgerEntry(this.#ledger, borrowed ? 0 : byteLength);
-    const tensor = make({ backend: this as never, shape, dtype, byteLength, borrowed, entry });
+    const spec = { backend: this as never, shape, dtype, byteLength, borrowed, entry };
+    const tensor = adopt ? adopt(spec) : this.#contract.allocate(spec);
     // Only now: what threw is no tensor.
     entry.open();
     return tensor;
@@ -221,9 +217,7 @@ export function newTensor(
   shape: readonly number[],
   dtype: DType,
 ): Tensor {
-  checkLimit(argument, 'maxTensorBytes', byteLengthOf(shape, dtype), backend.info.limits);
-  const { contract, create } = internalsOf(backend);
-  return create(shape, dtype, false, (spec) => contract.allocate(spec));
+  return internalsOf(backend).newTensor(argument, shape, dtype);
 }
 
 function internalsOf(backend: Backend): Internals {

@@ -39,7 +39,9 @@ const ERROR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.error') as nev
 
 /** The base of all errors thrown by this library and its backends. Recognise one with {@link isMoeDispatchError}. */
 export class MoeDispatchError extends Error {
-  override readonly name: string = 'MoeDispatchError';
+  override get name(): string {
+    return 'MoeDispatchError';
+  }
   /** The reason. Stable: switch on it. */
   readonly code: ErrorCode;
   /** The name of the argument at fault, e.g. `gating` or `out.permuteInput`. */
@@ -66,7 +68,9 @@ export class MoeDispatchError extends Error {
 
 /** An argument that can never be right: wrong type, shape, dtype, value, owner or memory. */
 export class InvalidArgumentError extends MoeDispatchError {
-  override readonly name: string = 'InvalidArgumentError';
+  override get name(): string {
+    return 'InvalidArgumentError';
+  }
 }
 
 /** An InvalidArgumentError; a function because there are so many of them. */
@@ -94,7 +98,9 @@ export function unsupported(
 
 /** A tensor, prepared operation or backend that was used after `dispose()`. */
 export class DisposedError extends MoeDispatchError {
-  override readonly name: string = 'DisposedError';
+  override get name(): string {
+    return 'DisposedError';
+  }
 }
 
 export function disposedError(code: ErrorCode, argument: string, what: string): DisposedError {
@@ -103,12 +109,16 @@ export function disposedError(code: ErrorCode, argument: string, what: string): 
 
 /** A valid request that this device or engine cannot hold: over a limit it declares, or out of memory. */
 export class ResourceError extends MoeDispatchError {
-  override readonly name: string = 'ResourceError';
+  override get name(): string {
+    return 'ResourceError';
+  }
 }
 
 /** A backend that does not work here, or no backend at all. `causes` holds what each one said. */
 export class BackendUnavailableError extends MoeDispatchError {
-  override readonly name: string = 'BackendUnavailableError';
+  override get name(): string {
+    return 'BackendUnavailableError';
+  }
   /** What stood in the way of each backend, in the order in which they were tried. */
   readonly causes: readonly unknown[];
 
@@ -124,7 +134,9 @@ export class BackendUnavailableError extends MoeDispatchError {
 
 /** A device that was lost, or failed in a way that no argument explains. */
 export class DeviceError extends MoeDispatchError {
-  override readonly name: string = 'DeviceError';
+  override get name(): string {
+    return 'DeviceError';
+  }
 }
 
 /** Whether `value` is an error of this library, of this copy of core or any other in the process. */
