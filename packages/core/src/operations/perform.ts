@@ -5,8 +5,8 @@ import { checkExactShape } from '../checks/shape.js';
 import { checkDType, type DType } from '../dtypes.js';
 import { unsupported } from '../errors.js';
 import { checkTensor, disposeSymbol, type Tensor } from '../tensor.js';
-import type { AnyCall, Call } from './call.js';
-import type { ArgumentNames } from './inputs.js';
+import type { Call } from './call.js';
+import type { ArgumentNames, Request } from './inputs.js';
 import {
   OPERATIONS,
   type OperationEntry,
@@ -49,28 +49,26 @@ export class Results {
  * backend. Should that throw, new outputs are freed again.
  * @param vector whether the rows are single elements: x is [T] then, and the permuted rows [K·T].
  */
-export function perform<Op extends OperationName>(
-  operation: Op,
-  backend: Backend,
-  call: AnyCall,
+export function perform(
+  operation: OperationName,
+  request: Request,
   out: Out | undefined,
-  nameOf: ArgumentNames = (name) => name,
   vector = false,
 ): Results {
+  const { call, backend } = request;
   const run = implementationOf(operation, backend);
   const sizes = vector ? { ...call, vector } : call;
-  const results =
-    out === undefined
-      ? newResults(operation, backend, sizes)
-      : checkedResults(operation, backend, sizes, out, nameOf);
+  const results = out
+    ? checkedResults(operation, request, sizes, out)
+    : newResults(operation, backend, sizes);
   try {
     Object.assign(call, results);
-    if (out !== undefined) checkCallOverlap(operation, call, nameOf);
+    if (out) checkOverlap(request, tensorNames(operation), OPERATIONS[operation].outputs.length);
     // An empty result needs no kernel, whatever size the inputs have.
-    if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as Call<Op>);
+    if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as never);
     return results;
   } catch (error) {
-    if (out === undefined) results.dispose();
+    if (!out) results.dispose();
     throw error;
   }
 }
@@ -94,15 +92,14 @@ export function newResults(operation: OperationName, backend: Backend, sizes: Ou
 
 function checkedResults(
   operation: OperationName,
-  backend: Backend,
+  { backend, names }: Request,
   sizes: OutputSizes,
   out: Out,
-  nameOf: ArgumentNames,
 ): Results {
   const results = new Results() as Results & Record<string, Tensor>;
   for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
     const dtype = tensorDType(name, sizes);
-    results[name] = checkOutput(nameOf(name), out[name], backend, dtype, outputShape(name, sizes));
+    results[name] = checkOutput(names[name], out[name], backend, dtype, outputShape(name, sizes));
   }
   return results;
 }
@@ -158,17 +155,9 @@ export function tensorNames(operation: OperationName): TensorName[] {
   return [...outputs, ...inputs, ...optional];
 }
 
-function checkCallOverlap(operation: OperationName, call: AnyCall, nameOf: ArgumentNames): void {
-  const names = tensorNames(operation).filter((name) => call[name]);
-  checkOverlap(
-    names.map(nameOf),
-    names.map((name) => call[name] as Tensor),
-    OPERATIONS[operation].outputs.length,
-  );
-}
-
-/** How errors name tensors of a call whose outputs are in `out`. */
-export function outNames(operation: OperationName, nameOf: ArgumentNames = (name) => name): ArgumentNames {
+/** How errors name an operation's tensors: results as they are called in `out`. */
+export function argumentNames(operation: OperationName): ArgumentNames {
   const outputs: readonly TensorName[] = OPERATIONS[operation].outputs;
-  return (name) => (outputs.includes(name) ? `out.${name}` : nameOf(name));
+  const names = tensorNames(operation).map((name) => [name, outputs.includes(name) ? `out.${name}` : name]);
+  return Object.fromEntries(names);
 }
