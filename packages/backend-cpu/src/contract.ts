@@ -64,12 +64,11 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
     checkArrayType('native', native, dtype);
     const view = viewOf(native);
     if (view.byteLength < byteOffset + byteLength) {
-      const from = byteOffset > 0 ? ` from byteOffset ${byteOffset} on` : '';
       throw invalid(
         'BUFFER_TOO_SMALL',
         'native',
         `a ${DTYPES[dtype].ArrayType.name} of ${view.byteLength} bytes`,
-        `at least ${byteLength} bytes${from} for shape [${shape.join(', ')}] of ${dtype}`,
+        `at least ${byteOffset + byteLength} bytes for shape [${shape.join(', ')}] of ${dtype}`,
       );
     }
     // An empty array can have lost its memory, and needs none.

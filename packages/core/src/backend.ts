@@ -1,9 +1,10 @@
 import { checkLimit } from './checks/limit.js';
 import { readOptions } from './checks/options.js';
 import { byteLengthOf, checkShape } from './checks/shape.js';
+import { checkSize } from './checks/values.js';
 import type { BackendContract, BackendLimits } from './contract.js';
 import { checkDType, DTYPES, type DType } from './dtypes.js';
-import { describe, disposedError, hasBrand, invalid, unsupported } from './errors.js';
+import { disposedError, hasBrand, invalidArgument, unsupported } from './errors.js';
 import { Ledger, LedgerEntry } from './ledger.js';
 import { OPERATIONS, type OperationName, STAGES } from './operations/table.js';
 import type { Prepared } from './prepared.js';
@@ -140,7 +141,9 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const contract = this.#contract;
     if (contract.adopt === undefined) throw unsupported(this.info, 'wrap');
     checkDType('dtype', dtype, this.info.dtypes);
-    checkByteOffset(byteOffset, DTYPES[dtype].bytes);
+    const { bytes } = DTYPES[dtype];
+    checkSize('byteOffset', byteOffset, 0);
+    if (byteOffset % bytes !== 0) throw invalidArgument('byteOffset', byteOffset, `a multiple of ${bytes}`);
     const adopt = (spec: TensorSpec) => contract.adopt!(native, spec, byteOffset);
     return this.#create('shape', checkShape('shape', shape), dtype, adopt) as never;
   }
@@ -195,7 +198,7 @@ export function isBackend(value: unknown): value is Backend {
 /** Throws INVALID_ARGUMENT unless `value` is a backend, and what keeps it from being used. */
 export function checkBackend(value: unknown): asserts value is Backend {
   if (!isBackend(value)) {
-    throw invalid('INVALID_ARGUMENT', 'backend', describe(value), 'a backend, as selectBackend gives');
+    throw invalidArgument('backend', value, 'a backend, as selectBackend gives');
   }
   checkUsable(value);
 }
@@ -228,10 +231,4 @@ function implementedOperations({ operations }: BackendContract): OperationName[]
   const has = (name: OperationName) => operations[name] !== undefined;
   const names = Object.keys(OPERATIONS) as OperationName[];
   return names.filter((name) => has(name) || (name === 'moeDispatch' && STAGES.every(has)));
-}
-
-function checkByteOffset(byteOffset: unknown, size: number): void {
-  if (Number.isSafeInteger(byteOffset) && (byteOffset as number) >= 0 && (byteOffset as number) % size === 0)
-    return;
-  throw invalid('INVALID_ARGUMENT', 'byteOffset', describe(byteOffset), `a non-negative multiple of ${size}`);
 }

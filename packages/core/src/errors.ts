@@ -52,9 +52,9 @@ export class MoeDispatchError extends Error {
   readonly expected: string;
 
   constructor(code: ErrorCode, details: ErrorDetails) {
-    const { argument, found, expected, cause } = details;
-    const message = `${argument}: expected ${expected}, found ${found}`;
-    super(message, cause === undefined ? undefined : { cause });
+    const { argument, found, expected } = details;
+    // Of the details it takes the cause.
+    super(`${argument}: expected ${expected}, found ${found}`, details);
     this.code = code;
     this.argument = argument;
     this.found = found;
@@ -81,6 +81,11 @@ export function invalid(
   expected: string,
 ): InvalidArgumentError {
   return new InvalidArgumentError(code, { argument, found, expected });
+}
+
+/** INVALID_ARGUMENT, for a value of any kind. */
+export function invalidArgument(argument: string, value: unknown, expected: string): InvalidArgumentError {
+  return invalid('INVALID_ARGUMENT', argument, describe(value), expected);
 }
 
 /** An operation that a backend does not implement. */
@@ -165,8 +170,7 @@ export function describe(value: unknown): string {
 function describeSafely(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'symbol') return 'a symbol';
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value);
   const kind: unknown = Object.getPrototypeOf(value)?.constructor?.name;
   if (Array.isArray(value)) return `an array of length ${value.length}`;

@@ -10,8 +10,8 @@ import {
   argumentNames,
   checkOutput,
   implementationOf,
-  newResults,
   type Results,
+  resultsOf,
   tensorDType,
   tensorNames,
   tensorShape,
@@ -87,7 +87,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       const expected = `an integer from 0 to ${this.#spec.tokens}, as prepared`;
       throw invalid('INVALID_ARGUMENT', 'tokens', String(tokens), expected);
     }
-    return newResults(this.operation, this.#request.backend, { ...this.#spec, tokens }) as never;
+    return resultsOf(this.operation, this.#request, { ...this.#spec, tokens }) as never;
   }
 
   /** Frees the workspace. Doing it twice is harmless; running afterwards throws PREPARED_DISPOSED. */
@@ -159,11 +159,11 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   }
 
   #checkOutputs(): void {
-    const { call, backend, names } = this.#request;
+    const { call } = this.#request;
     const shapes = this.#shapes.get(call.tokens) ?? this.#outputShapes();
     for (let i = 0; i < this.#outputs.length; i++) {
       const name = this.#outputs[i];
-      checkOutput(names[name], call[name], backend, tensorDType(name, call), shapes[i]);
+      checkOutput(this.#request, name, call[name], tensorDType(name, call), shapes[i]);
     }
     checkOverlap(this.#request, this.#names, this.#outputs.length);
   }

@@ -47,9 +47,9 @@ function isSameMemory(output: SharedArrayBuffer, other: SharedArrayBuffer, byteO
   const bytes = new Uint8Array(output, byteOffset, 1);
   const seen = new Uint8Array(other, byteOffset, 1);
   const before = bytes[0];
-  const followed = [before ^ 255, before].map((value) => {
-    bytes[0] = value;
-    return seen[0] === value;
-  });
-  return followed.every(Boolean);
+  // Differs from what was seen, unless that follows.
+  bytes[0] = seen[0] ^ 255;
+  const same = seen[0] === bytes[0];
+  bytes[0] = before;
+  return same;
 }

@@ -58,9 +58,7 @@ export function perform(
   const { call, backend } = request;
   const run = implementationOf(operation, backend);
   const sizes = vector ? { ...call, vector } : call;
-  const results = out
-    ? checkedResults(operation, request, sizes, out)
-    : newResults(operation, backend, sizes);
+  const results = resultsOf(operation, request, sizes, out);
   try {
     Object.assign(call, results);
     if (out) checkOverlap(request, tensorNames(operation), OPERATIONS[operation].outputs.length);
@@ -76,32 +74,30 @@ export function perform(
 /** Sizes, the dtype of the rows, and whether those are single elements. */
 type OutputSizes = Sizes & { dtype: DType; vector?: boolean };
 
-/** New tensors for an operation's results. @throws ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY */
-export function newResults(operation: OperationName, backend: Backend, sizes: OutputSizes): Results {
+/**
+ * An operation's results: the caller's tensors, checked, or new ones.
+ * @throws InvalidArgumentError; ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY
+ */
+export function resultsOf(
+  operation: OperationName,
+  request: Request,
+  sizes: OutputSizes,
+  out?: Out,
+): Results {
   const results = new Results() as Results & Record<string, Tensor>;
   try {
     for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
-      results[name] = newTensor(backend, name, outputShape(name, sizes), tensorDType(name, sizes));
+      const dtype = tensorDType(name, sizes);
+      const shape = outputShape(name, sizes);
+      results[name] = out
+        ? checkOutput(request, name, out[name], dtype, shape)
+        : newTensor(request.backend, name, shape, dtype);
     }
     return results;
   } catch (error) {
-    results.dispose();
+    if (!out) results.dispose();
     throw error;
   }
-}
-
-function checkedResults(
-  operation: OperationName,
-  { backend, names }: Request,
-  sizes: OutputSizes,
-  out: Out,
-): Results {
-  const results = new Results() as Results & Record<string, Tensor>;
-  for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
-    const dtype = tensorDType(name, sizes);
-    results[name] = checkOutput(names[name], out[name], backend, dtype, outputShape(name, sizes));
-  }
-  return results;
 }
 
 function outputShape(name: TensorName, sizes: OutputSizes): number[] {
@@ -119,21 +115,21 @@ export function implementationOf<Op extends OperationName>(
   const { operations } = contractOf(backend);
   const implemented: readonly OperationName[] = backend.info.operations;
   if (!implemented.includes(operation)) throw unsupported(backend.info, operation);
-  if (operations[operation] !== undefined)
-    return (call) => (operations[operation] as (call: Call<Op>) => void)(call);
+  const stages = operations[operation] ? [operation] : STAGES;
   return (call) => {
-    for (const stage of STAGES) (operations[stage] as (call: unknown) => void)(call);
+    for (const stage of stages) (operations[stage] as (call: unknown) => void)(call);
   };
 }
 
 /** The tensor that the caller gave for a result, after its checks. */
 export function checkOutput(
-  argument: string,
+  { backend, names }: Request,
+  name: TensorName,
   tensor: unknown,
-  backend: Backend,
   dtype: DType,
   shape: readonly number[],
 ): Tensor {
+  const argument = names[name];
   checkTensor(argument, tensor, backend);
   if (tensor.dtype !== dtype) checkDType(argument, tensor.dtype, [dtype]);
   checkExactShape(argument, tensor, shape);
