@@ -13,7 +13,7 @@ export { CpuTensor } from './tensor.js';
 
 /** How the CPU backend computes. */
 export interface CpuOptions {
-  /** Route with WebAssembly SIMD if the engine has it; false keeps to plain JavaScript. Default true. */
+  /** Route with WebAssembly SIMD if the engine has it; false routes in plain JavaScript. Default true. */
   simd?: boolean | undefined;
 }
 

@@ -1,6 +1,6 @@
 import { type ArrayOf, DTYPES, type DType } from '@moe-dispatch/core';
 
-/** A stretch of memory, with the views on it that kernels want, made once. */
+/** A stretch of memory, with the views on it that kernels use, each made once. */
 export class MemoryBlock {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;

@@ -3,8 +3,8 @@ import { allocated } from './workspace-array.js';
 
 /**
  * Keeps the memory of disposed tensors for the next ones: fresh memory costs several times the dispatch itself,
- * in page faults. What it keeps and what is live never exceed twice the most that was ever live: enough to go to
- * and fro between two sizes.
+ * in page faults. What it keeps and what is live never exceed twice the most that was ever live: enough to alternate
+ * between two sizes.
  */
 export class MemoryPool {
   readonly #free = new Map<number, MemoryBlock[]>();

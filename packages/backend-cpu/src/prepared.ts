@@ -6,7 +6,7 @@ import type { CpuTensor } from './tensor.js';
 import { Workspace } from './workspace.js';
 
 /**
- * An operation with workspace of its own. The first run with an x of long rows makes a view of each row, which stays with
+ * An operation with its own workspace. The first run with an x of long rows makes a view of each row, which stays with
  * x's memory; every later run with that memory allocates nothing.
  */
 export class CpuPrepared<Op extends OperationName> extends Prepared<Op, CpuTensor> {

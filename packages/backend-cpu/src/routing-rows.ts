@@ -3,7 +3,7 @@ import type { CpuTensor } from './tensor.js';
 
 type RouteCall = Call<'routeTokens', CpuTensor>;
 
-/** What each router asks for: whether scales are shares of a softmax, and whether each choice has a group of its own. */
+/** What each router asks for: whether scales are shares of a softmax, and whether each choice has its own group. */
 export const ROUTES: { readonly [R in Router]: { readonly softmax: boolean; readonly grouped: boolean } } = {
   softmax: { softmax: true, grouped: false },
   group: { softmax: true, grouped: true },
@@ -18,7 +18,7 @@ export function rowsPerToken({ router, topK }: RouteCall): number {
   return ROUTES[router].grouped ? topK : 1;
 }
 
-/** With groups: turns places within a group into experts. */
+/** With groups: turns positions within a group into experts. */
 export function numberFromRow(call: RouteCall, groupSize: number): void {
   const experts = call.topKIndices.padded as Int32Array;
   const { tokens, topK } = call;

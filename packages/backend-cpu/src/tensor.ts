@@ -13,7 +13,7 @@ export class CpuTensor extends Tensor {
   readonly #pool: MemoryPool | undefined;
   #exact: ArrayOf<DType> | null = null;
 
-  /** @param pool takes the block back; none if it is the caller's */
+  /** @param pool takes the block back; none if the block is the caller's */
   constructor(spec: TensorSpec, block: MemoryBlock, pool?: MemoryPool) {
     super(spec);
     this.block = block;

@@ -2,7 +2,7 @@ import type { ExpertWorkspace } from './workspace.js';
 
 const floatBits = new Float32Array(1);
 const intBits = new Int32Array(floatBits.buffer);
-/** Experts that a key has room for beside the 33 bits of a value's rank. */
+/** Experts that a key has room for beside the 33 bits of a value's order. */
 const KEY_EXPERTS = 2 ** 20;
 
 /**

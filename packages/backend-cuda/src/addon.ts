@@ -75,7 +75,7 @@ export function loadAddon(): Addon {
   throw new CudaUnavailableError('no-platform-package', {
     found: `a package ${name} of another version`,
     expected: `one version of @moe-dispatch/core, @moe-dispatch/backend-cuda and ${name}`,
-    remedy: 'install all three anew',
+    remedy: 'reinstall all three',
   });
 }
 

@@ -21,7 +21,7 @@ export interface CudaInspection {
   };
 }
 
-/** Looks for the driver and its devices in a process of its own. What is missing is an `obstacle`, never an error. */
+/** Looks for the driver and its devices in a separate process. What is missing is an `obstacle`, never an error. */
 export async function inspect(): Promise<CudaInspection> {
   const { nvcc, architectures, ptx, artefact } = readManifest();
   const fatBinary = { nvcc, architectures, ptx, bytes: artefact.bytes };

@@ -1,4 +1,4 @@
-// Run as a process of its own by probe.ts: a broken driver may crash it.
+// Run in a separate process by probe.ts: a broken driver may crash it.
 import { loadAddon } from './addon.js';
 
 process.stdout.write(JSON.stringify(loadAddon().probe()));

@@ -10,7 +10,7 @@ export const REQUIRED_DRIVER = 12000;
 const TIMEOUT_MS = 60_000;
 
 /**
- * Asks the driver in a process of its own what there is.
+ * Asks the driver in a separate process what there is.
  * @throws CudaUnavailableError `unsupported-platform`, `no-platform-package`, `probe-crashed`
  */
 export async function probeDriver(): Promise<Probe> {

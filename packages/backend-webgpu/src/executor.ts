@@ -132,6 +132,6 @@ function deviceLost({ reason, message }: GPUDeviceLostInfo): DeviceError {
   return new DeviceError('DEVICE_LOST', {
     argument: 'backend',
     found: `a lost device (${reason}): ${message}`,
-    expected: 'a working device: make a new backend, and its tensors anew',
+    expected: 'a working device: create a new backend and new tensors',
   });
 }

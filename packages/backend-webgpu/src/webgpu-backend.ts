@@ -11,7 +11,7 @@ import type { WebGpuTensor } from './webgpu-tensor.js';
  * `wrap` borrows GPUBuffers of the device with the usages STORAGE, COPY_SRC and COPY_DST, from a multiple of 4 bytes on.
  *
  * WebGPU reports errors later: a tensor whose memory or content could not be made rejects its `read()`, and
- * `settled()` rejects with what no read has told.
+ * `settled()` rejects with errors that no read has reported.
  */
 export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer> {
   declare readonly preparedTypes?: { readonly [Op in OperationName]: WebGpuPrepared<Op> };
@@ -36,7 +36,7 @@ export class WebGpuBackend extends Backend<WebGpuTensor, GPUBuffer> {
   }
 
   /**
-   * Waits for all work submitted so far. Rejects with the first error that no `read()` has told of; with DEVICE_LOST if
+   * Waits for all work submitted so far. Rejects with the first error that no `read()` has reported; with DEVICE_LOST if
    * the device is lost.
    */
   async settled(): Promise<void> {

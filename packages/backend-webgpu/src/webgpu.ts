@@ -22,7 +22,7 @@ const DEVICE_METHODS = ['createBuffer', 'createCommandEncoder', 'createShaderMod
 const USEFUL_FEATURES: readonly GPUFeatureName[] = ['subgroups', 'timestamp-query'];
 
 /**
- * The WebGPU backend, for `selectBackend`. It finds a device by itself (in Node and Bun through the optional package
+ * The WebGPU backend, for `selectBackend`. It finds a device (in Node and Bun through the optional package
  * `webgpu`), asked for the adapter's own limits; or it works on yours. `create()` throws BackendUnavailableError with
  * the reason if there is none.
  * @throws InvalidArgumentError INVALID_ARGUMENT

@@ -21,13 +21,13 @@ export interface CaseOutcome {
   readonly errors: UlpHistograms;
 }
 
-/** Runs cases on one backend, and on a new one of the factory where that one is lost or hangs. */
+/** Runs cases on one backend, and on a new one from the factory if that one is lost or hangs. */
 export class CaseRunner {
   /** What the report says of the backend and the machine. */
   readonly header: Pick<ConformanceReport, 'backend' | 'machine'>;
   private readonly factory: BackendFactory | undefined;
   private readonly kit: ConformanceKit;
-  /** Undefined where a new one has to be made. */
+  /** Undefined if a new one has to be made. */
   private environment: Environment | undefined;
 
   private constructor(
@@ -59,7 +59,7 @@ export class CaseRunner {
 
   /**
    * A case that throws, or takes more than `timeout` milliseconds, has failed.
-   * @returns undefined where `signal` ended it.
+   * @returns undefined if `signal` ended it.
    */
   async run(
     { id, run }: ConformanceCase,
@@ -90,7 +90,7 @@ export class CaseRunner {
     return ending === 'aborted' ? undefined : outcome({ status: 'failed', error: timeLimitError(timeout) });
   }
 
-  /** Disposes the backend, unless it came from outside. One that cannot be disposed has failed cases of its own. */
+  /** Disposes the backend, unless it came from outside. One that cannot be disposed fails its own cases. */
   dispose(): void {
     if (this.factory !== undefined && this.environment !== undefined)
       disposeQuietly(this.environment.backend);

@@ -17,7 +17,7 @@ const COMMANDS: readonly Command[] = [
   doctorCommand,
 ];
 
-/** Runs the command line and returns its exit code: 2 where the command or the backend did not work. */
+/** Runs the command line and returns its exit code: 2 if the command or the backend did not work. */
 export async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === '--help' || name === '-h') {

@@ -19,7 +19,7 @@ export interface ComparisonReport {
   readonly machine: { readonly runtime: string; readonly platform: string };
   /** When the comparison began, ISO 8601. */
   readonly started: string;
-  /** False where it was stopped, by `signal` or after 10 failures. */
+  /** False if it was stopped, by `signal` or after 10 failures. */
   readonly complete: boolean;
   readonly seed: number;
   readonly totals: { readonly agreed: number; readonly failed: number; readonly notClaimed: number };

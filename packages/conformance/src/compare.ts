@@ -15,13 +15,13 @@ import type { ExpectedReduce } from './oracle-reduce.js';
 
 /** One element that is not as it must be. Plain JSON: values are text, because JSON has no NaN, −0 or int64. */
 export interface Difference {
-  /** What was being computed, where a case computes several things. */
+  /** What was being computed, if a case computes several things. */
   case: string;
   /** The result at fault, e.g. `topKIndices`. */
   tensor: string;
-  /** The operation or stage at fault, where the result is one of its outputs. */
+  /** The operation or stage at fault, if the result is one of its outputs. */
   operation?: OperationName;
-  /** Where in the tensor; empty where the tensor as a whole is wrong. */
+  /** Where in the tensor; empty if the tensor as a whole is wrong. */
   index: number[];
   expected: string;
   found: string;
@@ -111,7 +111,7 @@ export function compareReduce(
 /**
  * The bound for backends that are not exact: a value within K·2^-23 of the sum of the terms' magnitudes, rounded once to
  * the dtype. It must lie between the roundings of both ends, so that an error that crosses a rounding boundary is allowed
- * its full step, and overflow to infinity exactly where it can happen.
+ * its full step, and overflow to infinity exactly when it can happen.
  */
 function reduceBound(expected: ExpectedReduce, i: number): [low: number, high: number] {
   const format = FLOAT_FORMATS[expected.dtype];

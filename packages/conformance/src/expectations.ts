@@ -67,7 +67,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /**
  * Any random case exists, with the right `--seed`.
  * @param ids all cases, whatever the filter.
- * @throws ConformanceError where an entry names no case.
+ * @throws ConformanceError if an entry names no case.
  */
 export function checkExpectations({ file, expectedFailures }: Expectations, ids: readonly string[]): void {
   expectedFailures.forEach((entry, i) => {

@@ -51,7 +51,7 @@ export const packageFixtures: FixtureSource = {
   load: (name) => loadFile(new URL(`../fixtures/${name}.safetensors`, import.meta.url)),
 };
 
-/** @throws ConformanceError where a bundler has lost the file. */
+/** @throws ConformanceError if a bundler has lost the file. */
 export async function loadFile(url: URL): Promise<Uint8Array> {
   if (url.protocol === 'file:') {
     // The name is in a variable so that bundlers for browsers leave it alone.

@@ -5,7 +5,7 @@ import type { FixtureSource } from './fixtures.js';
 
 const EXTENSION = '.safetensors';
 
-/** @throws ConformanceError where the folder cannot be read or holds no fixture */
+/** @throws ConformanceError if the folder cannot be read or holds no fixture */
 export async function folderFixtures(folder: string): Promise<FixtureSource> {
   let files: string[];
   try {

@@ -221,7 +221,7 @@ function generateX(reader: FixtureReader): HostTensor {
   return { data: words, shape, dtype };
 }
 
-/** Not String(value), which runs out of stack where arrays nest deeply. */
+/** Not String(value), which runs out of stack if arrays nest deeply. */
 function quote(value: unknown): string {
   return typeof value === 'string' ? `'${shortenText(value)}'` : `of type ${typeof value}`;
 }

@@ -7,9 +7,9 @@ import { exportedFile, locateModule, packageAround } from './module-location.js'
 const SUBPATH = './conformance';
 
 /**
- * The kit that comes with a backend: what its package exports as `./conformance`, where it does.
+ * The kit that comes with a backend: what its package exports as `./conformance`, if anything.
  * @param specifier as for loadBackend: a package, or a path inside one
- * @throws ConformanceError where it is there and will not do
+ * @throws ConformanceError if it exists and is wrong
  */
 export async function loadKit(specifier: string): Promise<ConformanceKit> {
   const source = packageAround(locateModule(moduleName(specifier)));

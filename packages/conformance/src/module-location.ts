@@ -11,7 +11,7 @@ export interface PackageLocation {
 
 /**
  * The URL of the module that `name` means: a path, or a package looked for from the working directory, then from here.
- * @throws where there is no such package
+ * @throws if there is no such package
  */
 export function locateModule(name: string): string {
   const path = resolve(name);
@@ -42,7 +42,7 @@ export function packageAround(url: string): PackageLocation | undefined {
   }
 }
 
-/** The URL of the file that a package exports as `subpath` to `import`, where it does. */
+/** The URL of the file that a package exports as `subpath` to `import`, if it does. */
 export function exportedFile({ folder, json }: PackageLocation, subpath: string): string | undefined {
   const { exports } = json;
   const table = typeof exports === 'object' && exports !== null ? (exports as Record<string, unknown>) : {};

@@ -66,7 +66,7 @@ export function formatTotals({ backend, totals, cases, complete }: ConformanceRe
 
 /**
  * The command that repeats one case.
- * @param module what `--backend` was given, where it is known
+ * @param module what `--backend` was given, if known
  * @param same further options of the run, each with a space before it
  */
 export function repeatCommand(module: string | undefined, id: string, same = ''): string {

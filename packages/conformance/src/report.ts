@@ -19,7 +19,7 @@ export interface ConformanceReport {
   readonly machine: { readonly runtime: string; readonly platform: string };
   /** When the run began, ISO 8601. */
   readonly started: string;
-  /** False where the run was stopped before its last case. */
+  /** False if the run was stopped before its last case. */
   readonly complete: boolean;
   readonly seed: number;
   readonly totals: ReportTotals;
@@ -39,7 +39,7 @@ export interface ReportedBackend {
   readonly wrap?: boolean;
   /** Whether its sums have to agree in every bit. */
   readonly exact?: boolean;
-  /** The driver behind the device and its version, where known. */
+  /** The driver behind the device and its version, if known. */
   readonly driver?: string;
 }
 

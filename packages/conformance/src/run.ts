@@ -18,7 +18,7 @@ import { UlpHistograms } from './ulp-histogram.js';
 export interface CaseSelection {
   /** Golden fixtures; default this package's own 36. */
   fixtures?: FixtureSource;
-  /** Runs the case of this id, or, where there is none, all cases whose id contains the text. */
+  /** Runs the case of this id or, if there is none, all cases whose id contains the text. */
   filter?: string;
   /** Seed of the first random case; default 1. The n-th has seed + n. */
   seed?: number;
@@ -31,7 +31,7 @@ export interface CaseSelection {
 export interface ConformanceOptions extends CaseSelection, ConformanceKit {
   /**
    * How long a case may take, in milliseconds; default 30,000. An endless loop without an `await` cannot be stopped from
-   * here: `moe-conformance run`, which works in a process of its own, does.
+   * here: `moe-conformance run`, which uses a separate process, can.
    */
   timeout?: number;
   /**
@@ -49,11 +49,11 @@ export class NoCaseError extends ConformanceError {
 }
 
 /**
- * Runs the suite. A case that throws or takes too long has failed; the run goes on, on a new backend where the device
+ * Runs the suite. A case that throws or takes too long has failed; the run goes on, on a new backend if the device
  * was lost.
  * @param target a backend, which stays alive, or a factory, whose backend is disposed at the end. Cases that dispose a
  *   backend need the factory.
- * @throws ConformanceError where the filter matches nothing (NoCaseError), the manifest or the expectations are wrong, or
+ * @throws ConformanceError if the filter matches nothing (NoCaseError), the options or the expectations are wrong, or
  *   there is no backend within two minutes or before `signal`; what the factory throws.
  */
 export async function runConformance(
@@ -106,7 +106,7 @@ export const DEFAULT_RANDOM = 50;
 
 /**
  * The cases that the options ask for.
- * @throws NoCaseError; ConformanceError where an expectation names no case.
+ * @throws NoCaseError; ConformanceError if an expectation names no case.
  */
 export function collectCases(options: CaseSelection): ConformanceCase[] {
   const { fixtures = packageFixtures, filter = '', seed = DEFAULT_SEED, random = DEFAULT_RANDOM } = options;

@@ -134,7 +134,7 @@ export class Session {
   }
 
   /**
-   * A session of its own, whose errors count only if `adopt` takes them.
+   * A separate session, whose errors count only if `adopt` takes them.
    * @param backend which it is on; this session's by default
    */
   fork(backend = this.backend): Session {
@@ -190,7 +190,7 @@ export class Session {
   requireSizes({ numExperts, topK, tokens = 0, hidden = 0, dtype = 'float32' }: Sizes): void {
     const { maxExperts, maxTopK = maxExperts } = this.claims.limits;
     if (numExperts > maxExperts) throw new NotClaimed(`${numExperts} experts; maxExperts is ${maxExperts}`);
-    if (topK > maxTopK) throw new NotClaimed(`${topK} choices a token; maxTopK is ${maxTopK}`);
+    if (topK > maxTopK) throw new NotClaimed(`${topK} choices per token; maxTopK is ${maxTopK}`);
     this.requireTensor([numExperts], 'int64');
     this.requireTensor([topK * tokens, hidden], dtype);
   }
@@ -207,7 +207,7 @@ export class Session {
     }
   }
 
-  /** Disposes everything, also where some of it throws. @throws the first error of those */
+  /** Disposes everything, even if some of it throws. @throws the first error of those */
   dispose(): void {
     const errors: unknown[] = [];
     for (const disposable of this.kept.splice(0).reverse()) {

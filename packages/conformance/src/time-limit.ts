@@ -1,4 +1,4 @@
-/** How long one case may take, in milliseconds, where nothing else is said. */
+/** How long one case may take, in milliseconds, unless told otherwise. */
 export const DEFAULT_TIMEOUT = 30_000;
 
 /** How long making a backend may take, in milliseconds. */

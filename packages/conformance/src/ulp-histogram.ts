@@ -70,7 +70,7 @@ export class UlpHistograms {
 
 /**
  * How far `found` lies from the correctly rounded value, in units of that value's last place. Infinity counts as the
- * number after the largest finite one. NaN where one of the two is NaN, which has no distance.
+ * number after the largest finite one. NaN if one of the two is NaN, which has no distance.
  */
 export function ulpError(dtype: FloatDType, exact: number, found: number): number {
   const format = FLOAT_FORMATS[dtype];

@@ -16,7 +16,7 @@ const GRACE = 10_000;
 /**
  * Registers one vitest test for each case of the suite. What the backend does not claim, and what is expected to fail
  * and does, is skipped, with the reason. A failure says what was wrong and which command repeats that test alone.
- * @throws ConformanceError where the filter matches nothing (NoCaseError), or the expectations are wrong
+ * @throws ConformanceError if the filter matches nothing (NoCaseError), or the expectations are wrong
  */
 export function describeBackend(
   factory: BackendFactory,

@@ -44,7 +44,7 @@ describe('what info does not claim', () => {
     const { failed, passed, reasons } = await failures(small(2 ** 16, 1, limits));
     expect(failed).toEqual([]);
     expect(passed).toBeGreaterThan(10);
-    expect(reasons.get('generated/experts/e=8,k=2')).toBe('2 choices a token; maxTopK is 1');
+    expect(reasons.get('generated/experts/e=8,k=2')).toBe('2 choices per token; maxTopK is 1');
     expect(reasons.get('generated/experts/e=8,k=1')).toBeUndefined();
   });
 

@@ -55,7 +55,7 @@ export interface WrapOptions {
   byteOffset?: number | undefined;
 }
 
-/** The half of a backend that core and backends use, and users do not. */
+/** What core and backends use of a backend, and users do not. */
 interface Internals {
   readonly contract: BackendContract<Tensor, unknown>;
   checkUsable(): void;
@@ -70,7 +70,7 @@ interface Internals {
 export class Backend<T extends Tensor = Tensor, N = never> {
   /** Name, device, dtypes, operations and limits. */
   readonly info: BackendInfo;
-  /** The factories that selectBackend passed over before this one, and why. */
+  /** The factories that selectBackend tried before this one, and why each failed. */
   readonly skipped: readonly SkippedBackend[] = [];
   /** For types alone: the class of each prepared operation. */
   declare readonly preparedTypes?: { readonly [Op in OperationName]: Prepared<Op, T> };
@@ -99,16 +99,21 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   }
 
   /**
+   * Copies numbers into a new float32 tensor. Throws as the form with a dtype does.
+   * @param data numbers, nested or flat.
+   * @param shape sizes of the dimensions; by default those of the nesting.
+   */
+  tensor(data: NumberArray, shape?: readonly number[]): WithDType<T, 'float32'>;
+  /** Copies a typed array into a new tensor of its dtype. Throws as the form with a dtype does. */
+  tensor<A extends InferableArray>(data: A, shape: readonly number[]): WithDType<T, DTypeOf<A>>;
+  /**
    * Copies `data` into a new tensor.
-   * @param data a typed array of the dtype; plain numbers, nested or not; or a `Float32Array` to be rounded to float16
-   *   or bfloat16. As many elements as `shape` has. 16-bit floats travel as `Uint16Array` of raw words.
-   * @param shape sizes of the dimensions; for plain numbers, their nesting by default.
-   * @param dtype by default that of the typed array; float32 for plain numbers.
+   * @param data as many elements as `shape` has: a typed array of the dtype; plain numbers, nested or flat; or a
+   *   `Float32Array`, to be rounded to float16 or bfloat16. Raw words of 16-bit floats are a `Uint16Array`.
+   * @param shape sizes of the dimensions.
    * @throws InvalidArgumentError INVALID_ARGUMENT, INVALID_SHAPE, UNSUPPORTED_DTYPE; ResourceError
    *   LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
-  tensor(data: NumberArray, shape?: readonly number[]): WithDType<T, 'float32'>;
-  tensor<A extends InferableArray>(data: A, shape: readonly number[]): WithDType<T, DTypeOf<A>>;
   tensor<D extends DType>(data: DataOf<D>, shape: readonly number[], dtype: D): WithDType<T, D>;
   tensor(data: unknown, shape?: unknown, dtype?: unknown): Tensor {
     this.#checkUsable();
@@ -118,7 +123,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     return tensor;
   }
 
-  /** A new tensor of undefined content, to be an operation's `out`. Throws as `tensor` does. */
+  /** A new tensor of undefined content, for an operation's `out`. Throws as `tensor` does. */
   empty<D extends DType>(shape: readonly number[], dtype: D): WithDType<T, D> {
     this.#checkUsable();
     checkDType('dtype', dtype, this.info.dtypes);
@@ -126,7 +131,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   }
 
   /**
-   * Makes a tensor of memory that the caller owns, without a copy; disposing the tensor never frees it.
+   * Makes a tensor in memory that the caller owns, without copying. Disposing the tensor never frees the memory.
    * @throws as `tensor` does; BUFFER_TOO_SMALL if `native` does not hold the shape; UNSUPPORTED_OPERATION if the
    *   backend cannot wrap.
    */
@@ -184,7 +189,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const entry = new LedgerEntry(this.#ledger, borrowed ? 0 : byteLength);
     const spec = { backend: this as never, shape, dtype, byteLength, borrowed, entry };
     const tensor = adopt ? adopt(spec) : this.#contract.allocate(spec);
-    // Only now: what threw is no tensor.
+    // Only now: if it threw, there is no tensor to count.
     entry.open();
     return tensor;
   }
@@ -195,15 +200,15 @@ export function isBackend(value: unknown): value is Backend {
   return hasBrand(value, INTERNALS);
 }
 
-/** Throws INVALID_ARGUMENT unless `value` is a backend, and what keeps it from being used. */
+/** Throws INVALID_ARGUMENT unless `value` is a backend, and otherwise whatever keeps it from being used. */
 export function checkBackend(value: unknown): asserts value is Backend {
   if (!isBackend(value)) {
-    throw invalidArgument('backend', value, 'a backend, as selectBackend gives');
+    throw invalidArgument('backend', value, 'a backend, from selectBackend()');
   }
   checkUsable(value);
 }
 
-/** Throws BACKEND_DISPOSED after `dispose()`, and what the backend itself has to say, e.g. DEVICE_LOST. */
+/** Throws BACKEND_DISPOSED after `dispose()`, and the backend's own errors, e.g. DEVICE_LOST. */
 export function checkUsable(backend: Backend): void {
   internalsOf(backend).checkUsable();
 }

@@ -11,7 +11,7 @@ export interface BackendLimits {
   readonly maxTensorBytes: number;
   /** Largest number of experts. */
   readonly maxExperts: number;
-  /** Largest number of choices a token. Default: the number of experts. */
+  /** Largest number of choices per token. Default: the number of experts. */
   readonly maxTopK?: number;
   /** Further limits of the device, by its own names. */
   readonly [name: string]: number;
@@ -41,20 +41,20 @@ export interface BackendContract<T extends Tensor = Tensor, N = never> {
   /** Each issues its work and returns. */
   readonly operations: Operations<T>;
 
-  /** A tensor of undefined content: hand `spec` to its base class. Throws OUT_OF_MEMORY if there is none left. */
+  /** A tensor of undefined content: pass `spec` to its base class. Throws OUT_OF_MEMORY if no memory is left. */
   allocate(spec: TensorSpec): T;
   /** Copies `data`, which has exactly the tensor's elements, into it before any later operation. */
   upload(tensor: T, data: ArrayOf<DType>): void;
   /**
    * A tensor in the caller's memory, from `byteOffset` bytes on, a multiple of the dtype's size. Throws INVALID_ARGUMENT
-   * or BUFFER_TOO_SMALL if `native` will not do. Without it `wrap` throws UNSUPPORTED_OPERATION.
+   * or BUFFER_TOO_SMALL if `native` does not fit. Without it `wrap` throws UNSUPPORTED_OPERATION.
    */
   adopt?(native: N, spec: TensorSpec, byteOffset: number): T;
   /** Preallocates workspace and precompiles kernels. Without it a prepared operation does what a call does. */
   prepare?<Op extends OperationName>(backend: Backend<T, N>, operation: Op, spec: Spec<Op>): Prepared<Op, T>;
   /** Bytes of disposed tensors that are kept for reuse. Default 0. */
   pooledBytes?(): number;
-  /** Throws, e.g. DEVICE_LOST, if the backend can do no more. */
+  /** Throws, e.g. DEVICE_LOST, if the backend can no longer work. */
   checkUsable?(): void;
   /** Frees everything; called once, by `dispose()`. */
   shutdown?(): void;

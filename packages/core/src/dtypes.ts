@@ -111,7 +111,7 @@ export function checkArrayType(
   throw invalidArgument(argument, value, `a ${name} for ${dtype}${words}`);
 }
 
-/** The dtype that a typed array tells, or undefined if it may be several, or none. */
+/** The dtype that a typed array implies, or undefined if it could be several, or is none. */
 export function dtypeOfArray(value: unknown): DType | undefined {
   const tag = tagOf(value);
   if (tag === 'Float16Array') return 'float16';

@@ -73,7 +73,7 @@ export class InvalidArgumentError extends MoeDispatchError {
   }
 }
 
-/** An InvalidArgumentError; a function because there are so many of them. */
+/** Makes an InvalidArgumentError; a function because there are so many of them. */
 export function invalid(
   code: ErrorCode,
   argument: string,
@@ -119,12 +119,12 @@ export class ResourceError extends MoeDispatchError {
   }
 }
 
-/** A backend that does not work here, or no backend at all. `causes` holds what each one said. */
+/** A backend that does not work here, or no backend at all. `causes` holds the error of each. */
 export class BackendUnavailableError extends MoeDispatchError {
   override get name(): string {
     return 'BackendUnavailableError';
   }
-  /** What stood in the way of each backend, in the order in which they were tried. */
+  /** Why each backend does not work, in the order in which they were tried. */
   readonly causes: readonly unknown[];
 
   constructor(
@@ -137,7 +137,7 @@ export class BackendUnavailableError extends MoeDispatchError {
   }
 }
 
-/** A device that was lost, or failed in a way that no argument explains. */
+/** A device was lost, or failed in a way that no argument explains. */
 export class DeviceError extends MoeDispatchError {
   override get name(): string {
     return 'DeviceError';
@@ -158,7 +158,7 @@ export function hasBrand(value: unknown, brand: symbol): boolean {
   }
 }
 
-/** Shows a value in an error message, in a few words, whatever code of its own the value brings along. */
+/** Shows a value in an error message, in a few words. Never throws, whatever the value does when it is looked at. */
 export function describe(value: unknown): string {
   try {
     return describeSafely(value);

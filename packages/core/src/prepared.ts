@@ -26,7 +26,7 @@ export type PreparedOutputs<Op extends OperationName, T extends Tensor> = {
 type TensorClass<T extends Tensor> = WithDType<T, T['dtype']>;
 
 /**
- * One operation with everything but its tensors settled: see {@link prepare}. Sizes, dtype and attributes are fixed; the
+ * One operation with everything fixed except its tensors: see {@link prepare}. Sizes, dtype and attributes are fixed; the
  * number of tokens may be any up to the one that it was prepared for.
  *
  * A backend may derive from it and supply `workspaceBytes`, `ready`, `execute` and `release`.
@@ -34,7 +34,7 @@ type TensorClass<T extends Tensor> = WithDType<T, T['dtype']>;
 export class Prepared<Op extends OperationName = OperationName, T extends Tensor = Tensor> {
   /** The name of the operation. */
   readonly operation: Op;
-  /** Settles when everything that a run needs is compiled. Running earlier is fine, only slower. */
+  /** Settles when everything that a run needs is compiled. You may run earlier; it only takes longer. */
   readonly ready: Promise<void> = Promise.resolve();
   readonly #spec: Spec<Op>;
   readonly #request: Request;
@@ -70,15 +70,15 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   /**
    * Runs into the caller's tensors, without allocating anything.
    *
-   * Takes the operation's inputs in the order of the function of the same name (null for a bias that is not there), then
-   * `out`, a tensor for each result, of the shapes that this run's tokens give it. None may overlap an input or another.
+   * Takes the operation's inputs in the order of the function of the same name (null for an absent bias), then
+   * `out`, a tensor for each result, of the shape that this run's tokens give it. None may overlap an input or another output.
    * @throws InvalidArgumentError, DisposedError, ResourceError.
    */
   readonly run: (...inputsAndOut: RunArguments<Op>) => void;
 
   /**
-   * New tensors to run into, by name, for that many tokens; `dispose()` disposes them all.
-   * @param tokens by default as many as it was prepared for.
+   * New tensors to run into, by name, for `tokens` tokens; its `dispose()` disposes them all.
+   * @param tokens by default the number that it was prepared for.
    * @throws InvalidArgumentError, DisposedError, ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
   outputs(tokens: number = this.#spec.tokens): PreparedOutputs<Op, T> {
@@ -102,7 +102,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     this.dispose();
   }
 
-  /** Issues the work of a checked call. The object is used again by the next run: keep nothing of it. */
+  /** Issues the work of a checked call. The next run reuses the object: keep no reference to it. */
   protected execute(call: Call<Op, T>): void {
     this.#implementation(call as never);
   }
@@ -114,7 +114,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown): void {
     if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
     if (this.#running) {
-      throw invalid('INVALID_ARGUMENT', 'this', 'a run that getters of this run began', 'one run at a time');
+      throw invalid('INVALID_ARGUMENT', 'this', 'a run started by a getter of this run', 'one run at a time');
     }
     this.#running = true;
     try {

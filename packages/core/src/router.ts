@@ -2,7 +2,7 @@ import { checkBoolean } from './checks/values.js';
 
 /**
  * How experts are chosen and what their scales are (docs/semantics.md, "Choosing experts" and "Scales"). Handle it
- * exhaustively, with a `Record<Router, …>` or a `switch`, so that a new one cannot be taken for an old one.
+ * exhaustively, with a `Record<Router, …>` or a `switch`, so that a new one cannot be mistaken for an old one.
  */
 export const ROUTERS = ['softmax', 'group', 'topk-only'] as const;
 

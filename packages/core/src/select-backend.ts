@@ -7,14 +7,14 @@ import type { Tensor } from './tensor.js';
 export interface BackendFactory<B = Backend> {
   /** Short name, for messages. */
   readonly name: string;
-  /** Gives a working backend, or throws what stands in the way: best a BackendUnavailableError. */
+  /** Returns a working backend, or throws the reason why there is none: preferably a BackendUnavailableError. */
   create(): B | Promise<B>;
 }
 
-/** A factory that gave no backend. */
+/** A factory that returned no backend. */
 export interface SkippedBackend {
   readonly name: string;
-  /** What stood in the way, for people. */
+  /** Why, in words. */
   readonly reason: string;
   readonly error: unknown;
 }
@@ -24,13 +24,14 @@ type TensorOf<B> = B extends Backend<infer T, never> ? T : Tensor;
 type NativeOf<B> = B extends { wrap(native: infer N, ...rest: never): unknown } ? N : never;
 type IsUnion<B, Each = B> = Each extends unknown ? ([B] extends [Each] ? false : true) : never;
 
-/** One kind of backend as it is; of several, what they have in common. */
+/** A single kind of backend unchanged; for several, what they have in common. */
 export type AnyOf<B> = true extends IsUnion<B> ? Backend<TensorOf<B>, NativeOf<B>> : B;
 
 /**
- * Gives the first backend of the list that works here. Nothing outside the list is ever tried, and what was passed
- * over is in the result's `skipped`.
- * @returns of several kinds, a backend whose methods take what any of them takes; `instanceof` narrows it to one.
+ * Returns the first backend of the list that works here. Nothing outside the list is ever tried; the result's `skipped`
+ * says why the factories before it failed.
+ * @returns if the factories are of several kinds, a backend whose methods take what any of them takes; `instanceof`
+ *   narrows it to one.
  * @throws BackendUnavailableError NO_BACKEND, with every cause, if none works; InvalidArgumentError.
  */
 export async function selectBackend<const F extends readonly BackendFactory<unknown>[]>(
@@ -41,7 +42,7 @@ export async function selectBackend<const F extends readonly BackendFactory<unkn
   for (const factory of factories) {
     try {
       const backend = await factory.create();
-      if (!isBackend(backend)) throw new Error(`the factory gave ${describe(backend)}, not a backend`);
+      if (!isBackend(backend)) throw new Error(`the factory returned ${describe(backend)}, not a backend`);
       (backend as { skipped: readonly SkippedBackend[] }).skipped = skipped;
       return backend as never;
     } catch (error) {

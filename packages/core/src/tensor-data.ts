@@ -16,7 +16,7 @@ import { float32ToBfloat16, float32ToFloat16 } from './float-conversion.js';
 /** Numbers, nested as deeply as the tensor has dimensions, or flat. */
 export type NumberArray = readonly number[] | readonly NumberArray[];
 
-/** A `Float16Array`, where the engine has it. */
+/** A `Float16Array`, if the engine has it. */
 type HalfArray = ArrayBufferView & { readonly [Symbol.toStringTag]: 'Float16Array' };
 
 interface ArrayInputs {
@@ -34,10 +34,10 @@ interface ArrayInputs {
 /** What `backend.tensor` takes for a dtype. */
 export type DataOf<D extends DType> = ArrayInputs[D] | NumberArray;
 
-/** The typed arrays that tell their dtype. A `Uint16Array` may hold float16 or bfloat16. */
+/** The typed arrays that imply their dtype. A `Uint16Array` may hold float16 or bfloat16. */
 export type InferableArray = Float32Array | HalfArray | Int32Array | BigInt64Array | Int8Array | Uint8Array;
 
-/** The dtype that a typed array tells. */
+/** The dtype that a typed array implies. */
 export type DTypeOf<A extends InferableArray> = A extends Float32Array
   ? 'float32'
   : A extends HalfArray

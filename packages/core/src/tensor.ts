@@ -18,7 +18,7 @@ export type TensorClass<T extends Tensor> = NonNullable<T['tensorClass']>;
 /** A tensor of `T`'s class and one dtype, so that `read()` is typed. */
 export type WithDType<T extends Tensor, D extends DType> = Tensor & TensorClass<T> & { readonly dtype: D };
 
-/** What core knows of a tensor that a backend is to make. The backend hands it to the constructor of Tensor. */
+/** What core knows about a tensor that a backend makes. The backend passes it to Tensor's constructor. */
 export interface TensorSpec {
   readonly backend: Backend;
   readonly shape: readonly number[];
@@ -70,7 +70,7 @@ export abstract class Tensor {
   abstract readonly memory: unknown;
   /** Where the elements start in `memory`, in bytes. */
   abstract readonly byteOffset: number;
-  /** Bytes from `byteOffset` on that may be used now; a borrowed buffer can shrink or be detached. */
+  /** Bytes from `byteOffset` on that can be used now; a borrowed buffer can shrink or be detached. */
   abstract readonly capacity: number;
   /** Copies the elements as they are after all operations issued so far. */
   protected abstract download(): Promise<ArrayBuffer>;
@@ -83,8 +83,8 @@ export abstract class Tensor {
   }
 
   /**
-   * Copies the elements out: the values after every operation issued before this call, whatever is issued or
-   * disposed later. The array belongs to the caller.
+   * Copies the elements to a new array: the values after every operation issued before this call, whatever is issued
+   * or disposed later.
    * @throws DisposedError TENSOR_DISPOSED; DeviceError if the device fails before the copy is done.
    */
   async read(): Promise<ArrayOf<this['dtype']>> {
@@ -124,12 +124,12 @@ export abstract class Tensor {
     return 'Tensor';
   }
 
-  /** Class, dtype and shape, e.g. `CpuTensor float32 [2, 2]`; so it is shown in a console, too. */
+  /** Class, dtype and shape, e.g. `CpuTensor float32 [2, 2]`; consoles show this too. */
   toString(): string {
     return `${this[Symbol.toStringTag]} ${this.dtype} [${this.shape.join(', ')}]`;
   }
 
-  /** As `toString()`: elements are read with `read()`. */
+  /** Same as `toString()`; `read()` gives the elements. */
   toJSON(): string {
     return this.toString();
   }
@@ -152,8 +152,13 @@ export function checkTensor(argument: string, value: unknown, backend?: Backend)
   if (!isTensor(value)) throw notATensor(argument, value);
   if (value.disposed) throw disposedError('TENSOR_DISPOSED', argument, 'tensor');
   if (backend !== undefined && value.backend !== backend) {
-    const expected = `a tensor of ${nameOf(backend)}, as the first of the call`;
-    throw invalid('WRONG_BACKEND', argument, `a tensor of another: ${nameOf(value.backend)}`, expected);
+    const expected = `a tensor of ${nameOf(backend)}, like the first of the call`;
+    throw invalid(
+      'WRONG_BACKEND',
+      argument,
+      `a tensor of another backend or device: ${nameOf(value.backend)}`,
+      expected,
+    );
   }
   checkUsable(value.backend);
   if (value.capacity < value.byteLength) {
@@ -167,7 +172,7 @@ export function checkTensor(argument: string, value: unknown, backend?: Backend)
 }
 
 function notATensor(argument: string, value: unknown): InvalidArgumentError {
-  return invalidArgument(argument, value, 'a tensor, as backend.tensor() gives');
+  return invalidArgument(argument, value, 'a tensor, from backend.tensor()');
 }
 
 function nameOf({ info }: Backend): string {

@@ -27,7 +27,7 @@ describe('selectBackend', () => {
     expect((backend as StubBackend).skipped.map(({ name, reason }) => [name, reason])).toEqual([
       ['missing', 'device: expected a driver, found no driver'],
       ['rejects', 'lost on the way'],
-      ['wrong', 'the factory gave an object, not a backend'],
+      ['wrong', 'the factory returned an object, not a backend'],
     ]);
   });
 

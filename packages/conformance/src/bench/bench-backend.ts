@@ -32,7 +32,7 @@ export interface BenchOptions {
 }
 
 /**
- * Measures a backend through its public contract: moeDispatch prepared ahead, moeReduce, and a copy. Work is issued in
+ * Measures a backend through its public contract: a prepared moeDispatch, moeReduce, and a copy. Work is issued in
  * order, so reading a small result afterwards waits for all of it.
  */
 export async function benchBackend(backend: Backend, options: BenchOptions): Promise<BackendBench> {

@@ -5,7 +5,7 @@ import type { Session, Sizes } from '../session.js';
 export interface ConformanceCase {
   /** Stable: `golden/<fixture>`, `generated/<group>/<name>`, `errors/<name>` or `random/seed=<seed>`. */
   readonly id: string;
-  /** Reports what differs to the session; throws NotClaimed where the backend does not claim what it needs. */
+  /** Reports what differs to the session; throws NotClaimed if the backend does not claim what it needs. */
   run(session: Session): Promise<void>;
 }
 

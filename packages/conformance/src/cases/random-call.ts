@@ -54,7 +54,7 @@ export interface Counterexample {
   readonly error: unknown;
 }
 
-/** Runs the call of a seed; where `run` throws, looks for the smallest call with which it does. */
+/** Runs the call of a seed; if `run` throws, looks for the smallest call that makes it throw. */
 export async function checkSeed(
   seed: number,
   run: (call: RandomCall) => Promise<void>,

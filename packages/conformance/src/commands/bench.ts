@@ -20,7 +20,7 @@ import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance bench [options]
 
-Times moeDispatch (prepared ahead) and moeReduce on every backend that is available, beside a copy of as many bytes:
+Times moeDispatch (prepared) and moeReduce on every backend that is available, beside a copy of as many bytes:
 memcpy for a backend in the host's memory, for another its own permuteRows with the rows in order. Times are wall time,
 submission included, medians of samples that issue many calls and wait once.
 

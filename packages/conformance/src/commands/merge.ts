@@ -45,7 +45,7 @@ async function readReportFile(file: string): Promise<ReportCollection> {
   return readCollection(await readText(file), file);
 }
 
-/** @throws ConformanceError where the file cannot be read */
+/** @throws ConformanceError if the file cannot be read */
 export async function readText(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8');

@@ -11,7 +11,7 @@ const text = { type: 'string' } as const;
 /** Options of every command that writes reports, for parseArgs. */
 export const OUTPUTS = { json: text, markdown: text, html: text } as const;
 
-/** What is to be written. */
+/** What to write. */
 export interface Results {
   readonly reports: readonly ConformanceReport[];
   readonly benches?: readonly BenchReport[];
@@ -20,9 +20,9 @@ export interface Results {
 }
 
 /**
- * Writes what the options ask for, the rest too where one cannot be written.
- * @param json what `--json` gets, where it is not the only report
- * @throws UsageError where a file cannot be written
+ * Writes what the options ask for; if one cannot be written, still the rest.
+ * @param json what `--json` gets, if it is not the only report
+ * @throws UsageError if a file cannot be written
  */
 export async function writeOutputs(
   files: Readonly<Partial<Record<'json' | 'junit' | 'markdown' | 'html', string>>>,

@@ -68,7 +68,7 @@ function exitCodeOf({ totals }: ConformanceReport): number {
   return totals.failed > 0 || totals.passed + totals.expectedFailures === 0 ? 1 : 0;
 }
 
-/** @returns undefined where `signal` came before there was anything to report. */
+/** @returns undefined if `signal` came before there was anything to report. */
 async function runAndShow(
   backend: string,
   values: Values,

@@ -5,7 +5,7 @@ const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 /** Turns the first Ctrl-C (or SIGTERM) into an abort, so that a command can still write what it has. */
 export function stopOnSignals(): {
   readonly signal: AbortSignal;
-  /** 128 and the signal's number, as shells say it: 130 after Ctrl-C. Undefined where none came. */
+  /** 128 and the signal's number, as shells say it: 130 after Ctrl-C. Undefined if none came. */
   exitCode(): number | undefined;
   /** From now on signals end the process again. */
   release(): void;

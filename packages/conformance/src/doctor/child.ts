@@ -1,4 +1,4 @@
-// Run as a process of its own by diagnose.ts: a backend may crash it.
+// Run in a separate process by diagnose.ts: a backend may crash it.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';

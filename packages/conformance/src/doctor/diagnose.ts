@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { Diagnosis } from './diagnosis.js';
 
-/** A driver that does not answer has a limit of its own, of a minute. */
+/** A driver that does not answer has its own limit, of a minute. */
 const TIME_LIMIT = 120_000;
 const STDERR_TAIL = 500;
 
-/** Looks at a backend in a process of its own. Whatever happens to that is in the diagnosis, never an error. */
+/** Looks at a backend in a separate process. Whatever happens to that process is in the diagnosis, never an error. */
 export function diagnose(backend: string): Promise<Diagnosis> {
-  // Goes along with the diagnosis, because the backend may send messages of its own.
+  // Marks the diagnosis, because the backend may send other messages.
   const token = randomUUID();
   const child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), [backend, token], {
     // The last is for watch-parent.ts.

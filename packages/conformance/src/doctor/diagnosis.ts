@@ -14,7 +14,7 @@ export interface Diagnosis {
 }
 
 export interface Problem {
-  /** Of the library's errors (docs/errors.md), where it was one. */
+  /** The code of the library's error (docs/errors.md), if it was one. */
   readonly code?: string;
   readonly found: string;
   /** What is needed, or what to do. */

@@ -1,4 +1,4 @@
-// Run as a process of its own by run-isolated.ts, which ends it where a case blocks or crashes it.
+// Run in a separate process by run-isolated.ts, which ends it if a case blocks or crashes it.
 import { Worker } from 'node:worker_threads';
 import { CaseRunner, describeError } from '../case-runner.js';
 import { ConformanceError } from '../conformance-error.js';
@@ -16,7 +16,7 @@ process.on('SIGINT', () => {});
 process.once('disconnect', () => process.exit());
 new Worker(new URL('../watch-parent.js', import.meta.url)).unref();
 
-/** What the backend threw where nobody waits for it: in a timer, or a promise that it let go. */
+/** What the backend threw while nobody was waiting: in a timer, or in a promise that it dropped. */
 const uncaught: CaseResult['error'][] = [];
 for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => uncaught.push(describeError(error)));

@@ -8,7 +8,7 @@ import type { ChildMessage, ChildRequest, Envelope } from './messages.js';
 
 /** How long a process may take until its backend is made, and to end, in milliseconds. */
 const PROCESS_LIMIT = BACKEND_LIMIT;
-/** The child notices most cases that take too long by itself, and keeps its backend's other work. */
+/** The child itself notices most cases that take too long, and keeps its backend's other work. */
 const GRACE = 2_000;
 const STDERR_TAIL = 500;
 
@@ -26,8 +26,8 @@ export interface IsolatedOptions {
 /**
  * Runs cases in another process. Where one blocks, crashes or ends that process, it has failed, and a new process goes on
  * with the next.
- * @returns what the report says of backend and machine; undefined where `signal` came before they were known.
- * @throws ConformanceError where there is no backend
+ * @returns what the report says of backend and machine; undefined if `signal` came before they were known.
+ * @throws ConformanceError if there is no backend
  */
 export async function runIsolated(options: IsolatedOptions): Promise<Header | undefined> {
   const { ids, signal } = options;

@@ -5,7 +5,7 @@ import { buildMatrix } from './matrix.js';
 /**
  * The report in the JUnit XML that GitHub's, GitLab's and Jenkins' readers take: a suite for each group of cases. Cases
  * that are not claimed or expected to fail are skipped.
- * @param module what `--backend` was given, where it is known
+ * @param module what `--backend` was given, if known
  */
 export function formatJUnit(report: ConformanceReport, module?: string): string {
   const { groups } = buildMatrix([report]);

@@ -16,7 +16,7 @@ const HEADINGS: readonly [CaseStatus, string][] = [
 
 /**
  * A summary for a CI job: totals by group, failures with their first differences and the command that repeats them.
- * @param module what `--backend` was given, where it is known
+ * @param module what `--backend` was given, if known
  */
 export function formatMarkdown(reports: readonly ConformanceReport[], module?: string): string {
   const { columns, groups } = buildMatrix(reports);

@@ -21,7 +21,7 @@ export interface Group {
 
 export interface Row {
   readonly id: string;
-  /** One for each column; undefined where the case was not run. */
+  /** One for each column; undefined if the case was not run. */
   readonly results: readonly (CaseResult | undefined)[];
 }
 
@@ -70,7 +70,7 @@ function failuresFirst(rows: readonly Row[], failed: (row: Row) => boolean): Row
   return [...rows].sort((a, b) => Number(failed(b)) - Number(failed(a)));
 }
 
-/** The backend's name; where several reports have the same, with the device; then with a number. */
+/** The backend's name; if several reports share it, with the device; then with a number. */
 function labelColumns(reports: readonly ConformanceReport[]): Column[] {
   const names = reports.map(({ backend }) => backend.name);
   const long = reports.map(({ backend }) =>

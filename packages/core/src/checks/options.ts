@@ -3,7 +3,7 @@ import { checkObject } from './values.js';
 
 /**
  * Reads each option once, so that nobody's getter runs between a check and the use.
- * @param names every option that there is.
+ * @param names all known options.
  * @throws InvalidArgumentError INVALID_ARGUMENT for anything but an object, and for an option of another name.
  */
 export function readOptions<O extends object>(

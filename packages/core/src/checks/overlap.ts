@@ -25,7 +25,7 @@ export function checkOverlap(
         other.byteLength > 0 &&
         shareMemory(output, other)
       ) {
-        const found = `bytes that ${names[tensors[j]]} uses too`;
+        const found = `bytes that ${names[tensors[j]]} also uses`;
         throw invalid('BUFFER_OVERLAP', names[tensors[i]], found, 'memory of its own');
       }
     }

@@ -16,7 +16,7 @@ export function byteLengthOf(shape: readonly number[], dtype: DType): number {
 
 /**
  * Throws INVALID_SHAPE unless `shape` is an array of 1 to 4 non-negative integers with a countable product.
- * @returns a copy, which alone is safe to use: the caller's array may change
+ * @returns a copy; only that is safe to use, because the caller's array may change
  */
 export function checkShape(argument: string, value: unknown, note?: string): number[] {
   const shape = copyShape(value);
@@ -35,7 +35,7 @@ export function checkShape(argument: string, value: unknown, note?: string): num
   throw invalid('INVALID_SHAPE', argument, found, note ? `${expected}, ${note}` : expected);
 }
 
-/** The sizes, −1 for what is none; empty if `value` is no array. */
+/** The sizes, −1 for what is not a number; empty if `value` is not an array. */
 function copyShape(value: unknown): number[] {
   try {
     // Array.from fills holes, and adding 0 makes −0 an ordinary 0.
@@ -59,7 +59,7 @@ export function checkExactShape(argument: string, tensor: Tensor, expected: read
   if (!same) throw invalidShape(argument, tensor, `[${expected.join(', ')}]`);
 }
 
-/** Tokens in a [T, width] or [B, S, width] tensor; throws INVALID_SHAPE for another rank. */
+/** Tokens in a [T, width] or [B, S, width] tensor; throws INVALID_SHAPE for other shapes. */
 export function tokenCount(argument: string, tensor: Tensor): number {
   const { shape } = tensor;
   if (shape.length === 2) return shape[0];

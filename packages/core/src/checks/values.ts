@@ -30,7 +30,7 @@ export function checkFloat(argument: string, value: unknown): number {
   throw invalidArgument(argument, value, 'a number that is finite as a float32');
 }
 
-/** Whether `value` is an array; false, where the engine would throw, for a revoked proxy. */
+/** Whether `value` is an array. False for a revoked proxy, for which the engine would throw. */
 export function isArray(value: unknown): value is unknown[] {
   try {
     return Array.isArray(value);

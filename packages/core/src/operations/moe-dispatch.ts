@@ -9,7 +9,7 @@ import type { DispatchResult } from './results.js';
 
 /** How moeDispatch routes, and where its results go. */
 export interface MoeDispatchOptions extends RouterOptions {
-  /** Tensors to write the results into, instead of new ones. None may overlap an input or another. */
+  /** Tensors to write the results into, instead of new ones. None may overlap an input or another output. */
   out?: Outputs<'moeDispatch'> | undefined;
 }
 
@@ -19,8 +19,8 @@ const NAMES = argumentNames('moeDispatch');
 
 /**
  * Routes each token to its `moeTopk` best experts and gathers the tokens' rows by expert: Paddle's
- * `paddle.incubate.nn.functional.moe_dispatch`, exact as docs/semantics.md says. The same bytes as routeTokens,
- * planDispatch and permuteRows in a row.
+ * `paddle.incubate.nn.functional.moe_dispatch`, exact as docs/semantics.md says. It gives the same bytes as
+ * routeTokens, planDispatch and permuteRows in a row.
  *
  * @param x [T, D] or [B, S, D] with T = B·S, any dtype of the backend; rows are moved as bytes.
  * @param gatingOutput [T, E] or [B, S, E], float32.

@@ -10,13 +10,13 @@ export interface MoeReduceOptions {
   ffn2Bias?: Tensor | null | undefined;
   /** Divide by the sum of the token's scales; a token whose scales sum to 0 has weights of 0. Default false. */
   normTopkProb?: boolean | undefined;
-  /** Factor on every weight, taken as float32, where it must be finite. Default 1. */
+  /** Factor on every weight, rounded to float32; must be finite then. Default 1. */
   routedScalingFactor?: number | undefined;
-  /** [T, D] of ffnOut's dtype: a tensor to write the result into, instead of a new one. It may overlap no input. */
+  /** [T, D] of ffnOut's dtype: a tensor to write the result into, instead of a new one. It must not overlap an input. */
   out?: Tensor | undefined;
 }
 
-/** What moeReduce needs of the results of moeDispatch. */
+/** What moeReduce needs from the result of moeDispatch. */
 export interface Dispatched {
   /** [T, K] float32 */
   readonly expertScalesFloat: Tensor;
@@ -40,7 +40,7 @@ const DISPATCHED_NAMES = {
  * order, in float32, and are rounded to the dtype once.
  *
  * @param ffnOut [K·T, D], float32, float16 or bfloat16: the experts' results for moeDispatch's permuteInput.
- * @param dispatched what moeDispatch gave; or its three tensors, one after the other: expertScalesFloat [T, K] float32,
+ * @param dispatched the result of moeDispatch; or its three tensors, one after the other: expertScalesFloat [T, K] float32,
  *   permuteIndicesPerToken [K, T] int32, topKIndices [T, K] int32.
  * @returns [T, D] of ffnOut's dtype.
  * @throws InvalidArgumentError (INDEX_OUT_OF_RANGE only on backends that read the indices on the host; elsewhere
@@ -59,7 +59,7 @@ export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
   const { [whole ? 1 : ROUTING.length]: options = {} } = rest;
   const [expertScalesFloat, permuteIndicesPerToken, topKIndices] = rest;
   const routing = whole
-    ? readProperties('dispatched', rest[0] as Dispatched, ROUTING, 'what moeDispatch gave, or a tensor')
+    ? readProperties('dispatched', rest[0] as Dispatched, ROUTING, 'the result of moeDispatch, or a tensor')
     : { expertScalesFloat, permuteIndicesPerToken, topKIndices };
   const given = readOptions<MoeReduceOptions>(options, OPTIONS);
   const { ffn2Bias = null, normTopkProb = false, routedScalingFactor: factor = 1, out } = given;

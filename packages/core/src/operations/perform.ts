@@ -46,7 +46,7 @@ export class Results {
 
 /**
  * Runs a call whose inputs and sizes are checked: finds its outputs, the caller's or new ones, and hands it to the
- * backend. Should that throw, new outputs are freed again.
+ * backend. If that throws, new outputs are freed again.
  * @param vector whether the rows are single elements: x is [T] then, and the permuted rows [K·T].
  */
 export function perform(

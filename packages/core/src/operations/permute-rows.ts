@@ -6,7 +6,7 @@ import { argumentNames, perform, readOut } from './perform.js';
 
 /** Where permuteRows' result goes. */
 export interface PermuteRowsOptions {
-  /** A tensor to write the result into, instead of a new one. It may overlap no input. */
+  /** A tensor to write the result into, instead of a new one. It must not overlap an input. */
   out?: Outputs<'permuteRows'> | undefined;
 }
 
@@ -16,7 +16,7 @@ const NAMES = { ...argumentNames('permuteRows'), permuteIndicesPerToken: 'plan.p
  * The third stage: copies each token's row to the rows the plan gives it. One plan can move any number of
  * tensors: activations, quantisation scales, ids.
  * @param x [T, D], [B, S, D] with T = B·S, or [T], any dtype of the backend; rows are moved as bytes.
- * @param plan of planDispatch or moeDispatch; only its permuteIndicesPerToken [K, T] is read.
+ * @param plan from planDispatch or moeDispatch; only its permuteIndicesPerToken [K, T] is read.
  * @returns [K·T, D] of x's dtype; [K·T] if x is [T].
  * @throws InvalidArgumentError (INDEX_OUT_OF_RANGE only on backends that read the indices on the host),
  *   DisposedError, ResourceError.
@@ -28,7 +28,7 @@ export function permuteRows<T extends Tensor>(
 ): T {
   const given = readOptions<PermuteRowsOptions>(options, ['out']);
   const out = readOut('permuteRows', given.out);
-  const expected = 'a plan, as planDispatch or moeDispatch gives';
+  const expected = 'a plan, from planDispatch or moeDispatch';
   const { permuteIndicesPerToken } = readProperties('plan', plan, ['permuteIndicesPerToken'], expected);
   const request = checkedRequest('permuteRows', { numExperts: 0, x, permuteIndicesPerToken }, NAMES);
   perform('permuteRows', request, out, x.shape.length === 1);

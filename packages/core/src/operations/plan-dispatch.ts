@@ -8,7 +8,7 @@ import type { PlanResult } from './results.js';
 
 /** Where planDispatch's results go. */
 export interface PlanDispatchOptions {
-  /** Tensors to write the results into, instead of new ones. None may overlap the input or another. */
+  /** Tensors to write the results into, instead of new ones. None may overlap the input or another output. */
   out?: Outputs<'planDispatch'> | undefined;
 }
 
@@ -16,7 +16,7 @@ const NAMES = argumentNames('planDispatch');
 
 /**
  * The second stage: where each (token, choice) goes. Pairs are sorted by expert, stably by token, then choice.
- * Any router's choices will do.
+ * The choices may come from any router.
  * @param topKIndices [T, K] int32, each from 0 to numExperts − 1.
  * @param numExperts E
  * @throws InvalidArgumentError (INDEX_OUT_OF_RANGE only on backends that read the indices on the host),

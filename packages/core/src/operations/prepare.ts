@@ -45,9 +45,9 @@ export interface PrepareReduceOptions {
   dtype: FloatDType;
   /** Experts that ffn2Bias has rows for. Default 0: no bias. */
   numExperts?: number | undefined;
-  /** As moeReduce's. Default false. */
+  /** As for moeReduce. Default false. */
   normTopkProb?: boolean | undefined;
-  /** As moeReduce's. Default 1. */
+  /** As for moeReduce. Default 1. */
   routedScalingFactor?: number | undefined;
 }
 
@@ -61,8 +61,8 @@ export type PreparedOf<B extends Preparing, Op extends OperationName> = NonNulla
 
 /**
  * Preallocates workspace and precompiles kernels for an operation of fixed sizes, so that each run allocates nothing.
- * @param operation the name of the function that it stands for, e.g. `moeReduce`.
- * @param options its sizes, its dtype, and the options of that function but `out` and tensors.
+ * @param operation the name of the function, e.g. `moeReduce`.
+ * @param options its sizes, its dtype, and the options of that function, except `out` and tensors.
  * @throws InvalidArgumentError, DisposedError, ResourceError, as the function does for the same sizes.
  */
 export function prepare<B extends Preparing, Op extends OperationName>(

@@ -1,7 +1,7 @@
 import type { Tensor, WithDType } from '../tensor.js';
 import type { Results } from './perform.js';
 
-/** What routeTokens gives. */
+/** What routeTokens returns. */
 export interface RoutingTensors<T extends Tensor> {
   /** [T, K] int32: the chosen experts, best first (with groupMoe: of group 0 first), distinct within a token. */
   readonly topKIndices: WithDType<T, 'int32'>;
@@ -9,9 +9,9 @@ export interface RoutingTensors<T extends Tensor> {
   readonly expertScalesFloat: WithDType<T, 'float32'>;
 }
 
-/** What planDispatch gives, and permuteRows and moeReduce follow. */
+/** What planDispatch returns; permuteRows and moeReduce follow it. */
 export interface DispatchPlan<T extends Tensor> {
-  /** [E] int64: tokens assigned to each expert (counts, where Paddle's kernel stores their prefix sum). */
+  /** [E] int64: tokens assigned to each expert: counts, not their prefix sum as Paddle's kernel stores. */
   readonly tokenNumsPerExpert: WithDType<T, 'int64'>;
   /** [E + 1] int32: expert e owns rows `expertOffsets[e]` to `expertOffsets[e + 1] - 1` of permuteInput. */
   readonly expertOffsets: WithDType<T, 'int32'>;
@@ -19,7 +19,7 @@ export interface DispatchPlan<T extends Tensor> {
   readonly permuteIndicesPerToken: WithDType<T, 'int32'>;
 }
 
-/** What moeDispatch gives. */
+/** What moeDispatch returns. */
 export interface DispatchTensors<T extends Tensor> extends RoutingTensors<T>, DispatchPlan<T> {
   /** [K·T, D] of x's dtype: rows of x grouped by expert, by token index inside an expert. */
   readonly permuteInput: T;

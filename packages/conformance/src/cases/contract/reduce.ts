@@ -265,7 +265,7 @@ function reduceCase(path: string, build: (random: Random) => ReduceInput): Confo
   return { id, run: (session) => checkReduceOf(session, 'moeReduce', build(new Random(id))) };
 }
 
-/** A reduce over a random routing; scales between 0 and 1 and normal rows where nothing else is said. */
+/** A reduce over a random routing; scales between 0 and 1 and normal rows unless told otherwise. */
 function routed(random: Random, dtype: FloatDType, sizes: Sizes, draws: Draws): ReduceInput {
   const { tokens = 13, hidden = 11, numExperts = 8, topK = 2 } = sizes;
   const topKIndices = hostTensor('int32', [tokens, topK]);

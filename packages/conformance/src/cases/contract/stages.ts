@@ -110,7 +110,7 @@ function onePlanCase(): ConformanceCase {
   };
 }
 
-/** Any inverse map that is a permutation will do, whoever made it. */
+/** Any inverse map that is a permutation is valid, whoever made it. */
 function foreignPermutationCase(): ConformanceCase {
   const id = 'generated/permute/any-permutation';
   return {

@@ -17,7 +17,7 @@ export function benchSection(benches: readonly BenchReport[]): Markup {
   </section>`;
 }
 
-/** The backend's name; where several series have the same, with the machine. */
+/** The backend's name; if several series share it, with the machine. */
 function labelSeries(benches: readonly BenchReport[]): Series[] {
   const all = benches.flatMap((bench) => bench.backends.map((backend) => ({ bench, backend })));
   return all.map(({ bench, backend }, i) => {

@@ -18,7 +18,7 @@ export function html(strings: TemplateStringsArray, ...values: readonly Value[])
   return new Markup(parts.map((part, i) => (i === 0 ? part : render(values[i - 1]) + part)).join(''));
 }
 
-/** A table that scrolls by itself where the window is too narrow. */
+/** A table that scrolls if the window is too narrow. */
 export function scrollTable(
   className: string,
   label: string,

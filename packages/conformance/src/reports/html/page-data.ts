@@ -11,7 +11,7 @@ export interface PageData {
 
 export interface PageCase {
   readonly id: string;
-  /** For each column: milliseconds of a case that passed, all of another one, null where it was not run. */
+  /** For each column: milliseconds of a case that passed, all of another one, null if it was not run. */
   readonly results: readonly (number | Omit<CaseResult, 'id' | 'routing'> | null)[];
   readonly routings?: readonly PageRouting[];
 }

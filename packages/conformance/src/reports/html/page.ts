@@ -13,7 +13,7 @@ import { PAGE_SCRIPT } from './page-script.js';
 import { STYLE } from './style.js';
 import { timing } from './timing.js';
 
-/** One page that needs nothing but itself: a matrix of backends × cases, and the benchmark where there is one. */
+/** One page that needs nothing but itself: a matrix of backends × cases, and the benchmark if there is one. */
 export function formatHtml(
   reports: readonly ConformanceReport[],
   benches: readonly BenchReport[] = [],
