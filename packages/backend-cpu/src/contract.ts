@@ -34,22 +34,22 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
   readonly dtypes = Object.keys(DTYPES) as DType[];
   readonly limits = { maxTensorBytes: Number.MAX_SAFE_INTEGER, maxExperts: MAX_EXPERTS };
   readonly operations: Operations<CpuTensor>;
-  private readonly router: SimdRouter | null;
-  private readonly pool = new MemoryPool();
+  readonly #router: SimdRouter | null;
+  readonly #pool = new MemoryPool();
 
   /** @param router null to route in JavaScript. */
   constructor(router: SimdRouter | null) {
-    this.router = router;
+    this.#router = router;
     this.device = `JavaScript, one thread, routing in ${router === null ? 'JavaScript' : 'WebAssembly SIMD'}`;
     this.operations = cpuOperations(router, new Workspace(router === null));
   }
 
   allocate(spec: TensorSpec): CpuTensor {
-    const block = this.pool.acquire(spec.byteLength);
+    const block = this.#pool.acquire(spec.byteLength);
     try {
-      return new CpuTensor(spec, block, this.pool);
+      return new CpuTensor(spec, block, this.#pool);
     } catch (cause) {
-      this.pool.release(block);
+      this.#pool.release(block);
       throw beyondEngine(spec, cause);
     }
   }
@@ -64,12 +64,11 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
     checkArrayType('native', native, dtype);
     const view = viewOf(native);
     if (view.byteLength < byteOffset + byteLength) {
-      const from = byteOffset > 0 ? ` from byteOffset ${byteOffset} on` : '';
       throw invalid(
         'BUFFER_TOO_SMALL',
         'native',
         `a ${DTYPES[dtype].ArrayType.name} of ${view.byteLength} bytes`,
-        `at least ${byteLength} bytes${from} for shape [${shape.join(', ')}] of ${dtype}`,
+        `at least ${byteOffset + byteLength} bytes for shape [${shape.join(', ')}] of ${dtype}`,
       );
     }
     // An empty array can have lost its memory, and needs none.
@@ -81,11 +80,11 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
   }
 
   pooledBytes(): number {
-    return this.pool.pooledBytes;
+    return this.#pool.pooledBytes;
   }
 
   shutdown(): void {
-    this.pool.close();
+    this.#pool.close();
   }
 
   prepare<Op extends OperationName>(
@@ -93,7 +92,7 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
     operation: Op,
     spec: Spec<Op>,
   ): Prepared<Op, CpuTensor> {
-    return new CpuPrepared(backend, operation, spec, this.router);
+    return new CpuPrepared(backend, operation, spec, this.#router);
   }
 }
 

@@ -5,10 +5,10 @@ export class MemoryBlock {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
   readonly capacity: number;
-  private readonly views: { [D in DType]?: ArrayOf<DType> } = {};
-  private rowViews: ArrayOf<DType>[] = [];
-  private rowDType: DType | undefined;
-  private rowLength = 0;
+  readonly #views: { [D in DType]?: ArrayOf<DType> } = {};
+  #rowViews: ArrayOf<DType>[] = [];
+  #rowDType: DType | undefined;
+  #rowLength = 0;
 
   constructor(buffer: ArrayBufferLike, byteOffset: number, capacity: number) {
     this.buffer = buffer;
@@ -18,7 +18,9 @@ export class MemoryBlock {
 
   /** All of it, as far as it holds whole elements, as a dtype's array. */
   view(dtype: DType): ArrayOf<DType> {
-    return this.views[dtype] ?? this.makeView(dtype);
+    const { ArrayType, bytes } = DTYPES[dtype];
+    this.#views[dtype] ??= new ArrayType(this.buffer, this.byteOffset, Math.floor(this.capacity / bytes));
+    return this.#views[dtype];
   }
 
   /**
@@ -26,19 +28,11 @@ export class MemoryBlock {
    * as much as copying a row, and leaves garbage.
    */
   rows(dtype: DType, length: number): ArrayOf<DType>[] {
-    if (this.rowDType !== dtype || this.rowLength !== length) {
-      this.rowDType = dtype;
-      this.rowLength = length;
-      this.rowViews = [];
+    if (this.#rowDType !== dtype || this.#rowLength !== length) {
+      this.#rowDType = dtype;
+      this.#rowLength = length;
+      this.#rowViews = [];
     }
-    return this.rowViews;
-  }
-
-  private makeView(dtype: DType): ArrayOf<DType> {
-    const { ArrayType, bytes } = DTYPES[dtype];
-    const length = Math.floor(this.capacity / bytes);
-    const view = new ArrayType(this.buffer, this.byteOffset, length) as ArrayOf<DType>;
-    this.views[dtype] = view;
-    return view;
+    return this.#rowViews;
   }
 }

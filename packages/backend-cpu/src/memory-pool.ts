@@ -7,59 +7,60 @@ import { allocated } from './workspace-array.js';
  * between two sizes.
  */
 export class MemoryPool {
-  private readonly free = new Map<number, MemoryBlock[]>();
-  private pooled = 0;
-  private live = 0;
-  private closed = false;
-  private peak = 0;
+  readonly #free = new Map<number, MemoryBlock[]>();
+  #pooled = 0;
+  #live = 0;
+  #closed = false;
+  #peak = 0;
 
   get pooledBytes(): number {
-    return this.pooled;
+    return this.#pooled;
   }
 
   /** @throws ResourceError OUT_OF_MEMORY */
   acquire(byteLength: number): MemoryBlock {
     const capacity = blockSize(byteLength);
-    let block = this.free.get(capacity)?.pop();
+    let block = this.#free.get(capacity)?.pop();
     if (block === undefined) {
-      if (this.live + this.pooled + capacity > 2 * Math.max(this.peak, this.live + capacity)) this.clear();
-      block = this.allocate(capacity);
+      if (this.#live + this.#pooled + capacity > 2 * Math.max(this.#peak, this.#live + capacity))
+        this.#clear();
+      block = this.#allocate(capacity);
     } else {
-      this.pooled -= capacity;
+      this.#pooled -= capacity;
     }
-    this.live += capacity;
-    if (this.live > this.peak) this.peak = this.live;
+    this.#live += capacity;
+    if (this.#live > this.#peak) this.#peak = this.#live;
     return block;
   }
 
   release(block: MemoryBlock): void {
     const { capacity } = block;
-    this.live -= capacity;
-    if (this.closed) return;
-    this.pooled += capacity;
-    const blocks = this.free.get(capacity);
-    if (blocks === undefined) this.free.set(capacity, [block]);
+    this.#live -= capacity;
+    if (this.#closed) return;
+    this.#pooled += capacity;
+    const blocks = this.#free.get(capacity);
+    if (blocks === undefined) this.#free.set(capacity, [block]);
     else blocks.push(block);
   }
 
   /** Drops what is pooled, and from now on what is released. */
   close(): void {
-    this.closed = true;
-    this.clear();
+    this.#closed = true;
+    this.#clear();
   }
 
-  private clear(): void {
-    this.free.clear();
-    this.pooled = 0;
+  #clear(): void {
+    this.#free.clear();
+    this.#pooled = 0;
   }
 
-  private allocate(capacity: number): MemoryBlock {
+  #allocate(capacity: number): MemoryBlock {
     try {
       return newBlock(capacity);
     } catch {
-      this.clear();
+      this.#clear();
     }
-    return allocated(`${capacity} bytes, with ${this.live} in live tensors`, () => newBlock(capacity));
+    return allocated(`${capacity} bytes, with ${this.#live} in live tensors`, () => newBlock(capacity));
   }
 }
 

@@ -10,8 +10,8 @@ import { Workspace } from './workspace.js';
  * x's memory; every later run with that memory allocates nothing.
  */
 export class CpuPrepared<Op extends OperationName> extends Prepared<Op, CpuTensor> {
-  private readonly workspace: Workspace;
-  private operations: Operations<CpuTensor> | null;
+  readonly #workspace: Workspace;
+  #operations: Operations<CpuTensor> | null;
 
   constructor(
     backend: Backend<CpuTensor, ArrayBufferView>,
@@ -20,21 +20,21 @@ export class CpuPrepared<Op extends OperationName> extends Prepared<Op, CpuTenso
     router: SimdRouter | null,
   ) {
     super(backend as never, operation, spec);
-    this.workspace = new Workspace(router === null);
-    this.workspace.reserve(operation, spec);
-    this.operations = cpuOperations(router, this.workspace);
+    this.#workspace = new Workspace(router === null);
+    this.#workspace.reserve(operation, spec);
+    this.#operations = cpuOperations(router, this.#workspace);
   }
 
   override get workspaceBytes(): number {
-    return this.workspace.byteLength;
+    return this.#workspace.byteLength;
   }
 
   protected override execute(call: Call<Op, CpuTensor>): void {
-    const { operations, operation } = this;
-    if (operations !== null) (operations[operation] as (call: Call<Op, CpuTensor>) => void)(call);
+    const run = this.#operations?.[this.operation] as ((call: Call<Op, CpuTensor>) => void) | undefined;
+    run?.(call);
   }
 
   protected override release(): void {
-    this.operations = null;
+    this.#operations = null;
   }
 }

@@ -17,10 +17,11 @@ export function routeTokens(call: Call<'routeTokens', CpuTensor>, workspace: Exp
   const picks = call.topK / groups;
   const { values, topExperts } = workspace;
   const { softmax, grouped } = ROUTES[call.router];
-  const keys = workspace.keysOf(columns);
+  // With groups, a row is shorter.
+  if (workspace.keys.length !== columns) workspace.keys = new Float64Array(workspace.keys.buffer, 0, columns);
   for (let row = 0; row < rows; row++) {
     clean(gatingOutput, row * columns, columns, values);
-    selectTop(keys, picks, workspace);
+    selectTop(workspace, picks);
     const max = values[topExperts[0]];
     const sum = softmax ? sumExp(values, columns, max) : 0;
     for (let k = 0; k < picks; k++) {

@@ -24,16 +24,16 @@ const BLOCK = 16;
 
 /** Routes in WebAssembly, in chunks of tokens that pass through the kernel's own memory. */
 export class SimdRouter {
-  private readonly memory: WebAssembly.Memory;
-  private readonly kernel: RouteKernel;
-  private floats: Float32Array;
-  private ints: Int32Array;
+  readonly #memory: WebAssembly.Memory;
+  readonly #kernel: RouteKernel;
+  #floats: Float32Array;
+  #ints: Int32Array;
 
   private constructor(instance: WebAssembly.Instance) {
-    this.memory = instance.exports.memory as WebAssembly.Memory;
-    this.kernel = instance.exports.route as RouteKernel;
-    this.floats = new Float32Array(this.memory.buffer);
-    this.ints = new Int32Array(this.memory.buffer);
+    this.#memory = instance.exports.memory as WebAssembly.Memory;
+    this.#kernel = instance.exports.route as RouteKernel;
+    this.#floats = new Float32Array(this.#memory.buffer);
+    this.#ints = new Int32Array(this.#memory.buffer);
   }
 
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
@@ -58,7 +58,7 @@ export class SimdRouter {
     const gatingOutput = aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
     const experts = gatingOutput + aligned(size);
     const scales = experts + aligned(chunk * picks);
-    this.reserve(4 * (scales + aligned(chunk * picks)));
+    this.#reserve(4 * (scales + aligned(chunk * picks)));
     const { softmax, grouped } = ROUTES[call.router];
     const { padded, block } = call.gatingOutput;
     // Whole chunks, if a pooled block goes on behind the last row: the views serve any number of rows.
@@ -67,15 +67,16 @@ export class SimdRouter {
       const count = Math.min(chunk, rows - first);
       const from = first * columns;
       chunks[from / size] ??= (padded as Float32Array).subarray(from, from + size);
-      this.floats.set(chunks[from / size], gatingOutput);
-      this.kernel(4 * gatingOutput, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
-      this.store(call, first * picks, count * picks, experts, scales);
+      this.#floats.set(chunks[from / size], gatingOutput);
+      this.#kernel(4 * gatingOutput, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
+      this.#store(call, first * picks, count * picks, experts, scales);
     }
     if (grouped) numberFromRow(call, columns);
   }
 
-  private store(call: RouteCall, at: number, count: number, experts: number, scales: number): void {
-    const { ints, floats } = this;
+  #store(call: RouteCall, at: number, count: number, experts: number, scales: number): void {
+    const ints = this.#ints;
+    const floats = this.#floats;
     const topKIndices = call.topKIndices.padded as Int32Array;
     const expertScales = call.expertScalesFloat.padded as Float32Array;
     for (let i = 0; i < count; i++) {
@@ -84,12 +85,12 @@ export class SimdRouter {
     }
   }
 
-  private reserve(byteLength: number): void {
-    const missing = byteLength - this.floats.byteLength;
+  #reserve(byteLength: number): void {
+    const missing = byteLength - this.#floats.byteLength;
     if (missing <= 0) return;
-    this.memory.grow(Math.ceil(missing / PAGE_BYTES));
-    this.floats = new Float32Array(this.memory.buffer);
-    this.ints = new Int32Array(this.memory.buffer);
+    this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
+    this.#floats = new Float32Array(this.#memory.buffer);
+    this.#ints = new Int32Array(this.#memory.buffer);
   }
 }
 

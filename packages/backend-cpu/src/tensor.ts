@@ -10,15 +10,15 @@ export class CpuTensor extends Tensor {
   readonly padded: ArrayOf<DType>;
   /** For kernels: the memory, with other views on it. */
   readonly block: MemoryBlock;
-  private readonly pool: MemoryPool | undefined;
-  private exact: ArrayOf<DType> | null = null;
+  readonly #pool: MemoryPool | undefined;
+  #exact: ArrayOf<DType> | null = null;
 
   /** @param pool takes the block back; none if the block is the caller's */
   constructor(spec: TensorSpec, block: MemoryBlock, pool?: MemoryPool) {
     super(spec);
     this.block = block;
     this.padded = block.view(spec.dtype);
-    this.pool = pool;
+    this.#pool = pool;
   }
 
   /**
@@ -27,7 +27,7 @@ export class CpuTensor extends Tensor {
    */
   get data(): ArrayOf<this['dtype']> {
     checkTensor('tensor', this);
-    return this.elements() as ArrayOf<this['dtype']>;
+    return this.#elements() as ArrayOf<this['dtype']>;
   }
 
   override get memory(): ArrayBufferLike {
@@ -47,18 +47,18 @@ export class CpuTensor extends Tensor {
   }
 
   protected override async download(): Promise<ArrayBuffer> {
-    return this.elements().slice().buffer as ArrayBuffer;
+    return this.#elements().slice().buffer as ArrayBuffer;
   }
 
   protected override release(): void {
-    this.pool?.release(this.block);
+    this.#pool?.release(this.block);
   }
 
-  private elements(): ArrayOf<DType> {
-    if (this.exact === null) {
+  #elements(): ArrayOf<DType> {
+    if (this.#exact === null) {
       const length = this.byteLength / this.padded.BYTES_PER_ELEMENT;
-      this.exact = this.padded.length === length ? this.padded : this.padded.subarray(0, length);
+      this.#exact = this.padded.length === length ? this.padded : this.padded.subarray(0, length);
     }
-    return this.exact;
+    return this.#exact;
   }
 }

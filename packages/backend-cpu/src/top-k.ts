@@ -6,11 +6,10 @@ const intBits = new Int32Array(floatBits.buffer);
 const KEY_EXPERTS = 2 ** 20;
 
 /**
- * Puts the best `topK` of `workspace.values` into topExperts: larger first, then lower index. Sorts numbers made of
+ * Puts the best `topK` of `values` into topExperts: larger first, then lower index. Sorts numbers made of
  * the value's rank and the expert, both exact within a float64's 53 bits.
- * @param keys workspace, one for each expert
  */
-export function selectTop(keys: Float64Array, topK: number, { values, topExperts }: ExpertWorkspace): void {
+export function selectTop({ keys, values, topExperts }: ExpertWorkspace, topK: number): void {
   for (let i = 0; i < keys.length; i++) {
     floatBits[0] = values[i];
     const bits = intBits[0];

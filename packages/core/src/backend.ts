@@ -1,9 +1,10 @@
 import { checkLimit } from './checks/limit.js';
 import { readOptions } from './checks/options.js';
 import { byteLengthOf, checkShape } from './checks/shape.js';
+import { checkSize } from './checks/values.js';
 import type { BackendContract, BackendLimits } from './contract.js';
 import { checkDType, DTYPES, type DType } from './dtypes.js';
-import { describe, disposedError, hasBrand, invalid, unsupported } from './errors.js';
+import { disposedError, hasBrand, invalidArgument, unsupported } from './errors.js';
 import { Ledger, LedgerEntry } from './ledger.js';
 import { OPERATIONS, type OperationName, STAGES } from './operations/table.js';
 import type { Prepared } from './prepared.js';
@@ -58,12 +59,7 @@ export interface WrapOptions {
 interface Internals {
   readonly contract: BackendContract<Tensor, unknown>;
   checkUsable(): void;
-  create(
-    shape: readonly number[],
-    dtype: DType,
-    borrowed: boolean,
-    make: (spec: TensorSpec) => Tensor,
-  ): Tensor;
+  newTensor(argument: string, shape: readonly number[], dtype: DType): Tensor;
 }
 
 /**
@@ -94,7 +90,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.#internals = {
       contract: this.#contract,
       checkUsable: () => this.#checkUsable(),
-      create: (...tensor) => this.#create(...tensor),
+      newTensor: (argument, shape, dtype) => this.#create(argument, shape, dtype),
     };
   }
 
@@ -122,7 +118,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   tensor(data: unknown, shape?: unknown, dtype?: unknown): Tensor {
     this.#checkUsable();
     const read = readTensorData(data, shape, dtype, this.info.dtypes);
-    const tensor = this.#create(read.shape, read.dtype, false, (spec) => this.#contract.allocate(spec));
+    const tensor = this.#create('shape', read.shape, read.dtype);
     this.#contract.upload(tensor, read.elements);
     return tensor;
   }
@@ -131,9 +127,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   empty<D extends DType>(shape: readonly number[], dtype: D): WithDType<T, D> {
     this.#checkUsable();
     checkDType('dtype', dtype, this.info.dtypes);
-    return this.#create(checkShape('shape', shape), dtype, false, (spec) =>
-      this.#contract.allocate(spec),
-    ) as never;
+    return this.#create('shape', checkShape('shape', shape), dtype) as never;
   }
 
   /**
@@ -152,9 +146,11 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const contract = this.#contract;
     if (contract.adopt === undefined) throw unsupported(this.info, 'wrap');
     checkDType('dtype', dtype, this.info.dtypes);
-    checkByteOffset(byteOffset, DTYPES[dtype].bytes);
+    const { bytes } = DTYPES[dtype];
+    checkSize('byteOffset', byteOffset, 0);
+    if (byteOffset % bytes !== 0) throw invalidArgument('byteOffset', byteOffset, `a multiple of ${bytes}`);
     const adopt = (spec: TensorSpec) => contract.adopt!(native, spec, byteOffset);
-    return this.#create(checkShape('shape', shape), dtype, true, adopt) as never;
+    return this.#create('shape', checkShape('shape', shape), dtype, adopt) as never;
   }
 
   /** Counts the tensors and bytes that are in use, and those kept for reuse. */
@@ -180,16 +176,19 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     this.#contract.checkUsable?.();
   }
 
+  /** @param adopt makes a tensor in the caller's memory */
   #create(
+    argument: string,
     shape: readonly number[],
     dtype: DType,
-    borrowed: boolean,
-    make: (spec: TensorSpec) => Tensor,
+    adopt?: (spec: TensorSpec) => Tensor,
   ): Tensor {
     const byteLength = byteLengthOf(shape, dtype);
-    checkLimit('shape', 'maxTensorBytes', byteLength, this.info.limits);
+    checkLimit(argument, 'maxTensorBytes', byteLength, this.info.limits);
+    const borrowed = adopt !== undefined;
     const entry = new LedgerEntry(this.#ledger, borrowed ? 0 : byteLength);
-    const tensor = make({ backend: this as never, shape, dtype, byteLength, borrowed, entry });
+    const spec = { backend: this as never, shape, dtype, byteLength, borrowed, entry };
+    const tensor = adopt ? adopt(spec) : this.#contract.allocate(spec);
     // Only now: if it threw, there is no tensor to count.
     entry.open();
     return tensor;
@@ -204,7 +203,7 @@ export function isBackend(value: unknown): value is Backend {
 /** Throws INVALID_ARGUMENT unless `value` is a backend, and otherwise whatever keeps it from being used. */
 export function checkBackend(value: unknown): asserts value is Backend {
   if (!isBackend(value)) {
-    throw invalid('INVALID_ARGUMENT', 'backend', describe(value), 'a backend, from selectBackend()');
+    throw invalidArgument('backend', value, 'a backend, from selectBackend()');
   }
   checkUsable(value);
 }
@@ -226,9 +225,7 @@ export function newTensor(
   shape: readonly number[],
   dtype: DType,
 ): Tensor {
-  checkLimit(argument, 'maxTensorBytes', byteLengthOf(shape, dtype), backend.info.limits);
-  const { contract, create } = internalsOf(backend);
-  return create(shape, dtype, false, (spec) => contract.allocate(spec));
+  return internalsOf(backend).newTensor(argument, shape, dtype);
 }
 
 function internalsOf(backend: Backend): Internals {
@@ -239,10 +236,4 @@ function implementedOperations({ operations }: BackendContract): OperationName[]
   const has = (name: OperationName) => operations[name] !== undefined;
   const names = Object.keys(OPERATIONS) as OperationName[];
   return names.filter((name) => has(name) || (name === 'moeDispatch' && STAGES.every(has)));
-}
-
-function checkByteOffset(byteOffset: unknown, size: number): void {
-  if (Number.isSafeInteger(byteOffset) && (byteOffset as number) >= 0 && (byteOffset as number) % size === 0)
-    return;
-  throw invalid('INVALID_ARGUMENT', 'byteOffset', describe(byteOffset), `a non-negative multiple of ${size}`);
 }

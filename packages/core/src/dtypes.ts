@@ -1,4 +1,4 @@
-import { describe, invalid } from './errors.js';
+import { describe, invalid, invalidArgument } from './errors.js';
 
 /**
  * Element types. `float16` and `bfloat16` travel as raw 16-bit words, the float8 types as raw bytes.
@@ -75,21 +75,14 @@ export function checkDType(
   throw invalid('UNSUPPORTED_DTYPE', argument, describe(dtype), note ? `${expected}, ${note}` : expected);
 }
 
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype);
-
-/** The engine's own getter: subclasses and own properties cannot change what it says. */
-function getterOf<V>(prototype: object, name: PropertyKey): (this: unknown) => V {
-  return Object.getOwnPropertyDescriptor(prototype, name)!.get as (this: unknown) => V;
-}
-
-const getTag = getterOf<string | undefined>(typedArray, Symbol.toStringTag);
-const getBuffer = getterOf<ArrayBufferLike>(typedArray, 'buffer');
-const getByteOffset = getterOf<number>(typedArray, 'byteOffset');
-const getByteLength = getterOf<number>(typedArray, 'byteLength');
+/** The engine's own getters: subclasses and own properties cannot change what they say. */
+const ENGINE: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(
+  Object.getPrototypeOf(Uint8Array.prototype),
+);
 
 /** The engine's own name for a typed array, of any realm; undefined for everything else. */
 export function tagOf(value: unknown): string | undefined {
-  return getTag.call(value);
+  return ENGINE[Symbol.toStringTag].get!.call(value);
 }
 
 /** Where a typed array's elements are, whatever the object says of itself. */
@@ -99,9 +92,9 @@ export function viewOf(array: ArrayBufferView): {
   byteLength: number;
 } {
   return {
-    buffer: getBuffer.call(array),
-    byteOffset: getByteOffset.call(array),
-    byteLength: getByteLength.call(array),
+    buffer: ENGINE.buffer.get!.call(array),
+    byteOffset: ENGINE.byteOffset.get!.call(array),
+    byteLength: ENGINE.byteLength.get!.call(array),
   };
 }
 
@@ -115,7 +108,7 @@ export function checkArrayType(
   const kind = tagOf(value);
   if (kind === name || (dtype === 'float16' && kind === 'Float16Array')) return;
   const words = name === 'Uint16Array' ? ' of raw words' : '';
-  throw invalid('INVALID_ARGUMENT', argument, describe(value), `a ${name} for ${dtype}${words}`);
+  throw invalidArgument(argument, value, `a ${name} for ${dtype}${words}`);
 }
 
 /** The dtype that a typed array implies, or undefined if it could be several, or is none. */

@@ -39,7 +39,9 @@ const ERROR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.error') as nev
 
 /** The base of all errors thrown by this library and its backends. Recognise one with {@link isMoeDispatchError}. */
 export class MoeDispatchError extends Error {
-  override readonly name: string = 'MoeDispatchError';
+  override get name(): string {
+    return 'MoeDispatchError';
+  }
   /** The reason. Stable: switch on it. */
   readonly code: ErrorCode;
   /** The name of the argument at fault, e.g. `gating` or `out.permuteInput`. */
@@ -50,9 +52,9 @@ export class MoeDispatchError extends Error {
   readonly expected: string;
 
   constructor(code: ErrorCode, details: ErrorDetails) {
-    const { argument, found, expected, cause } = details;
-    const message = `${argument}: expected ${expected}, found ${found}`;
-    super(message, cause === undefined ? undefined : { cause });
+    const { argument, found, expected } = details;
+    // Of the details it takes the cause.
+    super(`${argument}: expected ${expected}, found ${found}`, details);
     this.code = code;
     this.argument = argument;
     this.found = found;
@@ -66,7 +68,9 @@ export class MoeDispatchError extends Error {
 
 /** An argument that can never be right: wrong type, shape, dtype, value, owner or memory. */
 export class InvalidArgumentError extends MoeDispatchError {
-  override readonly name: string = 'InvalidArgumentError';
+  override get name(): string {
+    return 'InvalidArgumentError';
+  }
 }
 
 /** Makes an InvalidArgumentError; a function because there are so many of them. */
@@ -77,6 +81,11 @@ export function invalid(
   expected: string,
 ): InvalidArgumentError {
   return new InvalidArgumentError(code, { argument, found, expected });
+}
+
+/** INVALID_ARGUMENT, for a value of any kind. */
+export function invalidArgument(argument: string, value: unknown, expected: string): InvalidArgumentError {
+  return invalid('INVALID_ARGUMENT', argument, describe(value), expected);
 }
 
 /** An operation that a backend does not implement. */
@@ -94,7 +103,9 @@ export function unsupported(
 
 /** A tensor, prepared operation or backend that was used after `dispose()`. */
 export class DisposedError extends MoeDispatchError {
-  override readonly name: string = 'DisposedError';
+  override get name(): string {
+    return 'DisposedError';
+  }
 }
 
 export function disposedError(code: ErrorCode, argument: string, what: string): DisposedError {
@@ -103,12 +114,16 @@ export function disposedError(code: ErrorCode, argument: string, what: string): 
 
 /** A valid request that this device or engine cannot hold: over a limit it declares, or out of memory. */
 export class ResourceError extends MoeDispatchError {
-  override readonly name: string = 'ResourceError';
+  override get name(): string {
+    return 'ResourceError';
+  }
 }
 
 /** A backend that does not work here, or no backend at all. `causes` holds the error of each. */
 export class BackendUnavailableError extends MoeDispatchError {
-  override readonly name: string = 'BackendUnavailableError';
+  override get name(): string {
+    return 'BackendUnavailableError';
+  }
   /** Why each backend does not work, in the order in which they were tried. */
   readonly causes: readonly unknown[];
 
@@ -124,7 +139,9 @@ export class BackendUnavailableError extends MoeDispatchError {
 
 /** A device was lost, or failed in a way that no argument explains. */
 export class DeviceError extends MoeDispatchError {
-  override readonly name: string = 'DeviceError';
+  override get name(): string {
+    return 'DeviceError';
+  }
 }
 
 /** Whether `value` is an error of this library, of this copy of core or any other in the process. */
@@ -153,8 +170,7 @@ export function describe(value: unknown): string {
 function describeSafely(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 80)}'`;
   if (typeof value === 'bigint') return `${value}n`;
-  if (typeof value === 'function') return 'a function';
-  if (typeof value === 'symbol') return 'a symbol';
+  if (typeof value === 'function' || typeof value === 'symbol') return `a ${typeof value}`;
   if (typeof value !== 'object' || value === null) return Object.is(value, -0) ? '-0' : String(value);
   const kind: unknown = Object.getPrototypeOf(value)?.constructor?.name;
   if (Array.isArray(value)) return `an array of length ${value.length}`;

@@ -1,17 +1,17 @@
 import type { Backend } from './backend.js';
 import { checkOverlap } from './checks/overlap.js';
-import { invalidShape } from './checks/shape.js';
+import { elementCount } from './checks/shape.js';
 import { checkObject } from './checks/values.js';
 import { checkDType } from './dtypes.js';
-import { disposedError, invalid } from './errors.js';
+import { disposedError, type ErrorCode, invalid } from './errors.js';
 import type { AnyCall, Call, Outputs, RunArguments, Spec } from './operations/call.js';
-import { type ArgumentNames, CHECK_INPUTS } from './operations/inputs.js';
+import { CHECK_INPUTS, type Request } from './operations/inputs.js';
 import {
+  argumentNames,
   checkOutput,
   implementationOf,
-  newResults,
-  outNames,
   type Results,
+  resultsOf,
   tensorDType,
   tensorNames,
   tensorShape,
@@ -36,17 +36,13 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly operation: Op;
   /** Settles when everything that a run needs is compiled. You may run earlier; it only takes longer. */
   readonly ready: Promise<void> = Promise.resolve();
-  readonly #backend: Backend;
   readonly #spec: Spec<Op>;
-  readonly #call: AnyCall;
+  readonly #request: Request;
   readonly #outputs: readonly TensorName[];
   /** Inputs, then those that may be absent. */
   readonly #inputs: readonly TensorName[];
   readonly #names: readonly TensorName[];
-  readonly #nameOf: ArgumentNames;
   readonly #arguments: unknown[] = [];
-  readonly #tensors: (Tensor | undefined)[] = [];
-  readonly #overlapNames: string[] = [];
   /** Of the outputs, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
   /** Typed without `T`, so that a prepared operation of one tensor class is one of Tensor. */
@@ -56,17 +52,13 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   constructor(backend: Backend<T, never>, operation: Op, spec: Spec<Op>) {
     this.operation = operation;
-    this.#backend = backend as unknown as Backend;
     this.#spec = spec;
-    this.#call = { ...spec } as AnyCall;
+    const names = argumentNames(operation);
+    this.#request = { call: { ...spec } as AnyCall, backend: backend as unknown as Backend, names };
     this.#outputs = OPERATIONS[operation].outputs;
     this.#names = tensorNames(operation);
     this.#inputs = this.#names.slice(this.#outputs.length);
-    // Looked up, because putting a name together would be garbage in every run.
-    const nameOf = outNames(operation);
-    const names = Object.fromEntries(this.#names.map((name) => [name, nameOf(name)]));
-    this.#nameOf = (name) => names[name];
-    this.#implementation = implementationOf(operation, this.#backend) as never;
+    this.#implementation = implementationOf(operation, this.#request.backend) as never;
     this.run = this.#run.bind(this) as never;
   }
 
@@ -95,7 +87,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       const expected = `an integer from 0 to ${this.#spec.tokens}, as prepared`;
       throw invalid('INVALID_ARGUMENT', 'tokens', String(tokens), expected);
     }
-    return newResults(this.operation, this.#backend, { ...this.#spec, tokens }) as never;
+    return resultsOf(this.operation, this.#request, { ...this.#spec, tokens }) as never;
   }
 
   /** Frees the workspace. Doing it twice is harmless; running afterwards throws PREPARED_DISPOSED. */
@@ -133,10 +125,11 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       values[3] = d;
       values[4] = e;
       values[5] = f;
-      this.#readOut(values[this.#inputs.length]);
-      this.#checkInputs();
+      this.#readTensors();
+      CHECK_INPUTS[this.operation](this.#request);
+      this.#checkSizes();
       this.#checkOutputs();
-      this.execute(this.#call as unknown as Call<Op, T>);
+      this.execute(this.#request.call as unknown as Call<Op, T>);
     } finally {
       this.#forget();
       this.#running = false;
@@ -144,79 +137,56 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   }
 
   /** All of the caller's getters run here, before any check. */
-  #readOut(out: unknown): void {
+  #readTensors(): void {
+    const { call } = this.#request;
+    const out = this.#arguments[this.#inputs.length];
     checkObject('out', out, 'an object of tensors, named as in the result');
+    for (let i = 0; i < this.#inputs.length; i++) call[this.#inputs[i]] = this.#arguments[i] as Tensor | null;
     for (let i = 0; i < this.#outputs.length; i++) {
-      this.#tensors[i] = (out as Record<string, Tensor>)[this.#outputs[i]];
+      call[this.#outputs[i]] = (out as Record<string, Tensor>)[this.#outputs[i]];
     }
   }
 
-  #checkInputs(): void {
-    const call = this.#call;
+  #checkSizes(): void {
+    const { call } = this.#request;
     const spec = this.#spec;
-    for (let i = 0; i < this.#inputs.length; i++) {
-      call[this.#inputs[i]] = this.#arguments[i] as Tensor | null;
-    }
-    CHECK_INPUTS[this.operation](call, this.#backend, this.#nameOf);
-    if (call.dtype !== spec.dtype) checkDType(this.#argumentOf('hidden'), call.dtype, [spec.dtype]);
-    if (call.tokens > spec.tokens) {
-      const expected = `at most ${spec.tokens} tokens, as prepared`;
-      throw invalid('TOKEN_COUNT_MISMATCH', this.#argumentOf('tokens'), `${call.tokens} tokens`, expected);
-    }
-    if (call.hidden !== spec.hidden) throw this.#wrongSize('hidden', `rows of ${spec.hidden} elements`);
-    if (call.topK !== spec.topK) throw this.#wrongSize('topK', `${spec.topK} choices per token`);
-    if (call.numExperts !== spec.numExperts)
-      throw this.#wrongSize('numExperts', `${spec.numExperts} experts`);
+    // The tensor of the rows is the first.
+    if (call.dtype !== spec.dtype) checkDType(this.#inputs[0], call.dtype, [spec.dtype]);
+    if (call.tokens > spec.tokens) throw this.#wrongSize('tokens', 'TOKEN_COUNT_MISMATCH', 'at most ');
+    if (call.hidden !== spec.hidden) throw this.#wrongSize('hidden');
+    if (call.topK !== spec.topK) throw this.#wrongSize('topK');
+    if (call.numExperts !== spec.numExperts) throw this.#wrongSize('numExperts');
   }
 
   #checkOutputs(): void {
-    const call = this.#call;
+    const { call } = this.#request;
     const shapes = this.#shapes.get(call.tokens) ?? this.#outputShapes();
     for (let i = 0; i < this.#outputs.length; i++) {
       const name = this.#outputs[i];
-      const dtype = tensorDType(name, call);
-      call[name] = checkOutput(this.#nameOf(name), this.#tensors[i], this.#backend, dtype, shapes[i]);
+      checkOutput(this.#request, name, call[name], tensorDType(name, call), shapes[i]);
     }
-    let count = 0;
-    for (let i = 0; i < this.#names.length; i++) {
-      const tensor = call[this.#names[i]];
-      if (!tensor) continue;
-      this.#tensors[count] = tensor;
-      this.#overlapNames[count++] = this.#nameOf(this.#names[i]);
-    }
-    this.#tensors.length = count;
-    checkOverlap(this.#overlapNames, this.#tensors as Tensor[], this.#outputs.length);
+    checkOverlap(this.#request, this.#names, this.#outputs.length);
   }
 
   // Not where they are used: a function with a closure in it makes garbage at every call.
   #outputShapes(): readonly number[][] {
-    const call = this.#call;
+    const { call } = this.#request;
     const shapes = this.#outputs.map((name) => tensorShape(name, call));
     this.#shapes.set(call.tokens, shapes);
     return shapes;
   }
 
-  #wrongSize(size: keyof Sizes, expected: string): Error {
-    const argument = this.#argumentOf(size);
-    const tensor = this.#call[argument as TensorName];
-    if (tensor) return invalidShape(argument, tensor, `${expected}, as prepared`);
-    return invalid('INVALID_SHAPE', argument, String(tensor), `${expected}, as prepared`);
-  }
-
-  /** The first input whose shape depends on a size. */
-  #argumentOf(size: keyof Sizes): TensorName {
-    const probe = (value: number) => {
-      const sizes = { tokens: 1, hidden: 1, numExperts: 1, topK: 1, [size]: value };
-      return (name: TensorName) => tensorShape(name, sizes).join();
-    };
-    const [small, large] = [probe(1), probe(2)];
-    return this.#inputs.find((name) => small(name) !== large(name)) ?? this.#inputs[0];
+  /** Names the first input whose shape has the size: with it alone being 2, it has 2 elements. */
+  #wrongSize(size: keyof Sizes, code: ErrorCode = 'INVALID_SHAPE', most = ''): Error {
+    const sizes = { tokens: 1, hidden: 1, numExperts: 1, topK: 1, [size]: 2 };
+    const argument = this.#inputs.find((name) => elementCount(tensorShape(name, sizes)) > 1)!;
+    const expected = `${most}${size} = ${this.#spec[size]}, as prepared`;
+    return invalid(code, argument, `${size} = ${this.#request.call[size]}`, expected);
   }
 
   /** Lets go of a run's tensors, which may be disposed or collected before the next. */
   #forget(): void {
-    for (let i = 0; i < this.#names.length; i++) this.#call[this.#names[i]] = null;
+    for (let i = 0; i < this.#names.length; i++) this.#request.call[this.#names[i]] = null;
     this.#arguments.fill(undefined);
-    this.#tensors.fill(undefined);
   }
 }

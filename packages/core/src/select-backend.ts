@@ -1,6 +1,6 @@
 import { type Backend, isBackend } from './backend.js';
 import { isArray } from './checks/values.js';
-import { BackendUnavailableError, describe, invalid } from './errors.js';
+import { BackendUnavailableError, describe, invalidArgument } from './errors.js';
 import type { Tensor } from './tensor.js';
 
 /** Makes a backend when asked: what `cpu()`, `webgpu()` and `cuda()` return. */
@@ -63,17 +63,11 @@ export async function selectBackend<const F extends readonly BackendFactory<unkn
 
 function checkFactories(factories: unknown): void {
   if (!isArray(factories) || factories.length === 0) {
-    const found = isArray(factories) ? 'an empty array' : describe(factories);
-    throw invalid('INVALID_ARGUMENT', 'factories', found, 'an array of backend factories, such as [cpu()]');
+    throw invalidArgument('factories', factories, 'an array of backend factories, such as [cpu()]');
   }
   factories.forEach((factory, i) => {
-    if (isFactory(factory)) return;
-    throw invalid(
-      'INVALID_ARGUMENT',
-      `factories[${i}]`,
-      describe(factory),
-      'a backend factory, such as cpu()',
-    );
+    if (!isFactory(factory))
+      throw invalidArgument(`factories[${i}]`, factory, 'a backend factory, such as cpu()');
   });
 }
 

@@ -66,12 +66,7 @@ export function readTensorData(
   const elements = nested ? fromNumbers(nested.numbers, type) : fromTypedArray(data, type);
   const expected = elementCount(sizes);
   if (elements.length === expected) return { shape: sizes, dtype: type, elements };
-  throw invalid(
-    'INVALID_SHAPE',
-    'data',
-    `${elements.length} elements`,
-    `${expected} elements, as the shape says`,
-  );
+  throw invalid('INVALID_SHAPE', 'data', `${elements.length} elements`, `${expected}, as the shape says`);
 }
 
 /** The same memory; float32 values are rounded if the dtype has 16 bits. */
@@ -90,31 +85,22 @@ function fromTypedArray(data: unknown, dtype: DType): ArrayOf<DType> {
 /** The numbers of nested arrays in order, and the shape of the nesting. */
 function readNumbers(data: unknown[]): { numbers: number[]; shape: number[] } {
   const shape: number[] = [];
-  let level: unknown[] = Array.from(data);
-  shape.push(level.length);
+  let level: unknown[] = [data];
   while (level.length > 0 && level.every(isArray)) {
-    const inner = (level as unknown[][]).map((row) => Array.from(row));
-    const size = inner[0].length;
-    const odd = inner.find(({ length }) => length !== size);
-    if (odd) {
-      throw invalid(
-        'INVALID_ARGUMENT',
-        'data',
-        `rows of ${size} and of ${odd.length} elements`,
-        'rows of one length',
-      );
-    }
+    const rows = level.map((row) => Array.from(row));
+    const size = rows[0].length;
+    const odd = rows.find(({ length }) => length !== size);
+    if (odd) throw invalidData(`rows of ${size} and of ${odd.length} elements`, 'rows of one length');
     shape.push(size);
-    level = inner.flat();
+    level = rows.flat();
   }
-  const wrong = level.find((value) => typeof value !== 'number');
-  if (wrong === undefined && !level.includes(undefined)) return { numbers: level as number[], shape };
-  throw invalid(
-    'INVALID_ARGUMENT',
-    'data',
-    `${describe(wrong)} in an array`,
-    'numbers, or arrays of numbers',
-  );
+  const wrong = level.findIndex((value) => typeof value !== 'number');
+  if (wrong < 0) return { numbers: level as number[], shape };
+  throw invalidData(`${describe(level[wrong])} in an array`, 'numbers, or arrays of numbers');
+}
+
+function invalidData(found: string, expected: string): Error {
+  return invalid('INVALID_ARGUMENT', 'data', found, expected);
 }
 
 /** Rounds to floats; refuses what an integer type does not hold. */
@@ -126,7 +112,7 @@ function fromNumbers(numbers: readonly number[], dtype: DType): ArrayOf<DType> {
   const unsigned = dtype === 'uint8';
   const limit = bytes === 8 ? Number.MAX_SAFE_INTEGER + 1 : 2 ** (8 * bytes - (unsigned ? 0 : 1));
   const wrong = numbers.find((n) => !Number.isInteger(n) || n >= limit || n < (unsigned ? 0 : -limit));
-  if (wrong !== undefined) throw invalid('INVALID_ARGUMENT', 'data', describe(wrong), `integers of ${dtype}`);
+  if (wrong !== undefined) throw invalidData(describe(wrong), `integers of ${dtype}`);
   const elements = new ArrayType(numbers.length) as Int32Array<ArrayBuffer>;
   numbers.forEach((value, i) => {
     elements[i] = (bytes === 8 ? BigInt(value) : value) as number;

@@ -1,6 +1,6 @@
 import { type Backend, checkUsable } from './backend.js';
 import { type ArrayOf, DTYPES, type DType } from './dtypes.js';
-import { describe, disposedError, hasBrand, type InvalidArgumentError, invalid } from './errors.js';
+import { disposedError, hasBrand, type InvalidArgumentError, invalid, invalidArgument } from './errors.js';
 import type { LedgerEntry } from './ledger.js';
 import { toNumbers } from './to-numbers.js';
 
@@ -151,7 +151,15 @@ export function isTensor(value: unknown): value is Tensor {
 export function checkTensor(argument: string, value: unknown, backend?: Backend): asserts value is Tensor {
   if (!isTensor(value)) throw notATensor(argument, value);
   if (value.disposed) throw disposedError('TENSOR_DISPOSED', argument, 'tensor');
-  if (backend !== undefined && value.backend !== backend) throw wrongBackend(argument, value, backend);
+  if (backend !== undefined && value.backend !== backend) {
+    const expected = `a tensor of ${nameOf(backend)}, like the first of the call`;
+    throw invalid(
+      'WRONG_BACKEND',
+      argument,
+      `a tensor of another backend or device: ${nameOf(value.backend)}`,
+      expected,
+    );
+  }
   checkUsable(value.backend);
   if (value.capacity < value.byteLength) {
     throw invalid(
@@ -164,16 +172,7 @@ export function checkTensor(argument: string, value: unknown, backend?: Backend)
 }
 
 function notATensor(argument: string, value: unknown): InvalidArgumentError {
-  return invalid('INVALID_ARGUMENT', argument, describe(value), 'a tensor, from backend.tensor()');
-}
-
-function wrongBackend(argument: string, tensor: Tensor, backend: Backend): InvalidArgumentError {
-  return invalid(
-    'WRONG_BACKEND',
-    argument,
-    `a tensor of another backend or device: ${nameOf(tensor.backend)}`,
-    `a tensor of ${nameOf(backend)}, like the first of the call`,
-  );
+  return invalidArgument(argument, value, 'a tensor, from backend.tensor()');
 }
 
 function nameOf({ info }: Backend): string {

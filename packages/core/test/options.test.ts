@@ -57,7 +57,7 @@ describe('an unknown option', () => {
   it.each([
     ['norm_topk_prob', 'normTopkProb'],
     ['routedScalingfactor', 'routedScalingFactor'],
-    ['ffnBias', 'ffn2Bias'],
+    ['bias', 'ffn2Bias'],
   ])('%s comes with the name that was meant', (wrong, right) => {
     const { out } = setUp();
     expect(() => moeReduce(out.permuteInput, out, { [wrong]: true })).toThrow(`expected ${right} (one of`);

@@ -11,70 +11,47 @@ export function readOptions<O extends object>(
   names: readonly (keyof O & string)[],
   argument = 'options',
 ): Partial<O> {
-  checkObject(argument, value);
-  return reading(argument, () => {
-    for (const name in value) {
-      if (!(names as readonly string[]).includes(name)) throw unknownOption(name, names, argument);
-    }
-    return readProperties(argument, value as O, names);
-  });
+  return readProperties(argument, value as O, names, 'an object', true);
 }
 
-/** Reads each of these properties once. @throws InvalidArgumentError INVALID_ARGUMENT */
+/**
+ * Reads each of these properties once.
+ * @param only whether there may be no others.
+ * @throws InvalidArgumentError INVALID_ARGUMENT
+ */
 export function readProperties<O extends object>(
   argument: string,
   value: O,
   names: readonly (keyof O & string)[],
-  expected?: string,
+  expected: string,
+  only = false,
 ): Partial<O> {
   checkObject(argument, value, expected);
-  return reading(argument, () => {
+  try {
+    if (only) {
+      for (const name in value) {
+        if (!names.includes(name)) throw unknownOption(`${argument}.${name}`, name, names);
+      }
+    }
     const properties: Partial<O> = {};
     for (const name of names) properties[name] = value[name];
     return properties;
-  });
-}
-
-/** Turns what a revoked proxy or a getter throws into an error that names the argument. */
-function reading<R>(argument: string, read: () => R): R {
-  try {
-    return read();
   } catch (cause) {
+    // A revoked proxy, or a getter that throws.
     if (isMoeDispatchError(cause)) throw cause;
     const found = 'an object that cannot be read';
-    throw new InvalidArgumentError('INVALID_ARGUMENT', {
-      argument,
-      found,
-      expected: 'a plain object',
-      cause,
-    });
+    throw new InvalidArgumentError('INVALID_ARGUMENT', { argument, found, expected, cause });
   }
 }
 
-function unknownOption(name: string, names: readonly string[], argument: string): InvalidArgumentError {
+/** An error that suggests the name that was meant: it differs in case or underscores, or is a part of the other. */
+function unknownOption(argument: string, name: string, names: readonly string[]): InvalidArgumentError {
+  const plain = name.replaceAll('_', '').toLowerCase();
+  const near = names.find((known) => {
+    const letters = known.toLowerCase();
+    return letters.includes(plain) || plain.includes(letters);
+  });
   const known = names.length > 0 ? `one of ${names.join(', ')}` : 'no options';
-  const near = nearest(name, names);
-  const hint = near === undefined ? known : `${near} (${known})`;
-  return invalid('INVALID_ARGUMENT', `${argument}.${name}`.slice(0, 80), 'an unknown option', hint);
-}
-
-/** The name that was probably meant: snake case and typing errors are the likeliest mistakes. */
-function nearest(name: string, names: readonly string[]): string | undefined {
-  const plain = name.replaceAll('_', '').toLowerCase().slice(0, 40);
-  const distances = names.map((candidate) => editDistance(plain, candidate.toLowerCase()));
-  const least = Math.min(...distances);
-  return least <= plain.length / 3 ? names[distances.indexOf(least)] : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = previous[j - 1] + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(swap, previous[j] + 1, row[j - 1] + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length];
+  const expected = near === undefined ? known : `${near} (${known})`;
+  return invalid('INVALID_ARGUMENT', argument.slice(0, 80), 'an unknown option', expected);
 }

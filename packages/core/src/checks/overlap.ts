@@ -1,24 +1,32 @@
 import { invalid } from '../errors.js';
+import type { Request } from '../operations/inputs.js';
+import type { TensorName } from '../operations/table.js';
 import type { Tensor } from '../tensor.js';
 
 /**
  * Throws BUFFER_OVERLAP if an output shares bytes with an input or with another output.
  * @param outputs how many of `tensors`, from the first on, are outputs; the rest are inputs.
  */
-export function checkOverlap(names: readonly string[], tensors: readonly Tensor[], outputs: number): void {
+export function checkOverlap(
+  { call, names }: Request,
+  tensors: readonly TensorName[],
+  outputs: number,
+): void {
   for (let i = 0; i < outputs; i++) {
-    const output = tensors[i];
+    const output = call[tensors[i]]!;
     const { byteOffset, byteLength } = output;
     for (let j = i + 1; j < tensors.length; j++) {
-      const other = tensors[j];
+      const other = call[tensors[j]];
       if (
+        other &&
         other.byteOffset < byteOffset + byteLength &&
         byteOffset < other.byteOffset + other.byteLength &&
         byteLength > 0 &&
         other.byteLength > 0 &&
         shareMemory(output, other)
       ) {
-        throw invalid('BUFFER_OVERLAP', names[i], `bytes that ${names[j]} also uses`, 'memory of its own');
+        const found = `bytes that ${names[tensors[j]]} also uses`;
+        throw invalid('BUFFER_OVERLAP', names[tensors[i]], found, 'memory of its own');
       }
     }
   }
@@ -39,9 +47,9 @@ function isSameMemory(output: SharedArrayBuffer, other: SharedArrayBuffer, byteO
   const bytes = new Uint8Array(output, byteOffset, 1);
   const seen = new Uint8Array(other, byteOffset, 1);
   const before = bytes[0];
-  const followed = [before ^ 255, before].map((value) => {
-    bytes[0] = value;
-    return seen[0] === value;
-  });
-  return followed.every(Boolean);
+  // Differs from what was seen, unless that follows.
+  bytes[0] = seen[0] ^ 255;
+  const same = seen[0] === bytes[0];
+  bytes[0] = before;
+  return same;
 }

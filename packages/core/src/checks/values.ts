@@ -1,4 +1,4 @@
-import { describe, invalid } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 
 /** Throws INVALID_ARGUMENT unless `value` is an object. */
 export function checkObject(
@@ -7,27 +7,27 @@ export function checkObject(
   expected = 'an object',
 ): asserts value is object {
   if (typeof value === 'object' && value !== null) return;
-  throw invalid('INVALID_ARGUMENT', argument, describe(value), expected);
+  throw invalidArgument(argument, value, expected);
 }
 
 /** Throws INVALID_ARGUMENT unless `value` is a boolean. */
 export function checkBoolean(argument: string, value: unknown): asserts value is boolean {
   if (typeof value === 'boolean') return;
-  throw invalid('INVALID_ARGUMENT', argument, describe(value), 'a boolean');
+  throw invalidArgument(argument, value, 'a boolean');
 }
 
 /** Throws INVALID_ARGUMENT unless `value` is an integer of at least `least`. */
 export function checkSize(argument: string, value: unknown, least: number): asserts value is number {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;
   const expected = `an integer of at least ${least}`;
-  throw invalid('INVALID_ARGUMENT', argument, describe(value), expected);
+  throw invalidArgument(argument, value, expected);
 }
 
 /** Throws INVALID_ARGUMENT unless `value` is finite as a float32, which it returns. */
 export function checkFloat(argument: string, value: unknown): number {
   const rounded = typeof value === 'number' ? Math.fround(value) : Number.NaN;
   if (Number.isFinite(rounded)) return rounded;
-  throw invalid('INVALID_ARGUMENT', argument, describe(value), 'a number that is finite as a float32');
+  throw invalidArgument(argument, value, 'a number that is finite as a float32');
 }
 
 /** Whether `value` is an array. False for a revoked proxy, for which the engine would throw. */

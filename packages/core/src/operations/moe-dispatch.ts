@@ -1,10 +1,10 @@
 import { readOptions } from '../checks/options.js';
 import { checkGroups } from '../checks/sizes.js';
 import { ROUTER_FLAGS, type RouterOptions, routerOf } from '../router.js';
-import { checkTensor, type Tensor } from '../tensor.js';
-import type { AnyCall, Outputs } from './call.js';
-import { CHECK_INPUTS, checkExperts } from './inputs.js';
-import { outNames, perform, readOut } from './perform.js';
+import type { Tensor } from '../tensor.js';
+import type { Outputs } from './call.js';
+import { checkExperts, checkedRequest, type Request } from './inputs.js';
+import { argumentNames, perform, readOut } from './perform.js';
 import type { DispatchResult } from './results.js';
 
 /** How moeDispatch routes, and where its results go. */
@@ -15,6 +15,7 @@ export interface MoeDispatchOptions extends RouterOptions {
 
 /** The names of routing options and `out`. */
 export const ROUTING_OPTIONS = ['moeTopk', ...ROUTER_FLAGS, 'out'] as const;
+const NAMES = argumentNames('moeDispatch');
 
 /**
  * Routes each token to its `moeTopk` best experts and gathers the tokens' rows by expert: Paddle's
@@ -32,21 +33,16 @@ export function moeDispatch<T extends Tensor>(
 ): DispatchResult<T> {
   const given = readOptions<MoeDispatchOptions>(options, ROUTING_OPTIONS);
   const out = readOut('moeDispatch', given.out);
-  checkTensor('x', x);
-  const { backend } = x;
-  const call = { x, gatingOutput } as Partial<AnyCall> as AnyCall;
-  CHECK_INPUTS.moeDispatch(call, backend, (name) => name);
-  fillRouter(call, given, backend);
-  return perform('moeDispatch', backend, call, out, outNames('moeDispatch')) as unknown as DispatchResult<T>;
+  const request = checkedRequest('moeDispatch', { x, gatingOutput }, NAMES);
+  fillRouter(request, given);
+  return perform('moeDispatch', request, out) as unknown as DispatchResult<T>;
 }
 
 /** Writes the router and K into a call whose sizes are known. */
-export function fillRouter(call: AnyCall, given: Partial<RouterOptions>, backend: Tensor['backend']): void {
+export function fillRouter(request: Request, given: Partial<RouterOptions>): void {
+  const { call } = request;
   call.router = routerOf(given);
-  checkExperts(given.moeTopk, call.numExperts, call.tokens, backend, {
-    topK: 'moeTopk',
-    experts: 'gatingOutput',
-  });
+  checkExperts(given.moeTopk, request, 'moeTopk', 'gatingOutput');
   call.topK = given.moeTopk as number;
   checkGroups(given.groupMoe, call.numExperts, call.topK);
 }

@@ -1,9 +1,8 @@
 import { readOptions, readProperties } from '../checks/options.js';
 import { checkBoolean, checkFloat } from '../checks/values.js';
-import { checkTensor, isTensor, type Tensor } from '../tensor.js';
-import type { AnyCall } from './call.js';
-import { type ArgumentNames, CHECK_INPUTS } from './inputs.js';
-import { perform } from './perform.js';
+import { isTensor, type Tensor } from '../tensor.js';
+import { checkedRequest } from './inputs.js';
+import { argumentNames, perform } from './perform.js';
 
 /** How moeReduce weighs and sums. */
 export interface MoeReduceOptions {
@@ -29,6 +28,11 @@ export interface Dispatched {
 
 const OPTIONS = ['ffn2Bias', 'normTopkProb', 'routedScalingFactor', 'out'] as const;
 const ROUTING = ['expertScalesFloat', 'permuteIndicesPerToken', 'topKIndices'] as const;
+const NAMES = { ...argumentNames('moeReduce'), output: 'out' };
+const DISPATCHED_NAMES = {
+  ...NAMES,
+  ...Object.fromEntries(ROUTING.map((name) => [name, `dispatched.${name}`])),
+};
 
 /**
  * Gathers each token's rows back from its experts and sums them by their scales: Paddle's
@@ -52,31 +56,17 @@ export function moeReduce<T extends Tensor>(
 ): T;
 export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
   const whole = !isTensor(rest[0]) && rest.length <= 2;
-  const routing = whole
-    ? readDispatched(rest[0])
-    : Object.fromEntries(ROUTING.map((name, i) => [name, rest[i]]));
   const { [whole ? 1 : ROUTING.length]: options = {} } = rest;
+  const [expertScalesFloat, permuteIndicesPerToken, topKIndices] = rest;
+  const routing = whole
+    ? readProperties('dispatched', rest[0] as Dispatched, ROUTING, 'the result of moeDispatch, or a tensor')
+    : { expertScalesFloat, permuteIndicesPerToken, topKIndices };
   const given = readOptions<MoeReduceOptions>(options, OPTIONS);
-  const { ffn2Bias = null, normTopkProb = false, routedScalingFactor = 1, out } = given;
-  checkTensor('ffnOut', ffnOut);
+  const { ffn2Bias = null, normTopkProb = false, routedScalingFactor: factor = 1, out } = given;
   checkBoolean('normTopkProb', normTopkProb);
-  const factor = checkFloat('routedScalingFactor', routedScalingFactor);
-  const call = {
-    normTopkProb,
-    routedScalingFactor: factor,
-    ffnOut,
-    ffn2Bias,
-    ...routing,
-  } as unknown as AnyCall;
-  const nameOf: ArgumentNames = (name) => {
-    if (name === 'output') return 'out';
-    return whole && name in routing ? `dispatched.${name}` : name;
-  };
-  CHECK_INPUTS.moeReduce(call, ffnOut.backend, nameOf);
-  perform('moeReduce', ffnOut.backend, call, out && { output: out }, nameOf);
-  return call.output as Tensor;
-}
-
-function readDispatched(value: unknown): object {
-  return readProperties('dispatched', value as Dispatched, ROUTING, 'the result of moeDispatch, or a tensor');
+  const routedScalingFactor = checkFloat('routedScalingFactor', factor);
+  const call = { normTopkProb, routedScalingFactor, ffnOut, ffn2Bias, ...routing };
+  const request = checkedRequest('moeReduce', call, whole ? DISPATCHED_NAMES : NAMES);
+  perform('moeReduce', request, out && { output: out });
+  return request.call.output as Tensor;
 }

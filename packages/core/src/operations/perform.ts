@@ -5,8 +5,8 @@ import { checkExactShape } from '../checks/shape.js';
 import { checkDType, type DType } from '../dtypes.js';
 import { unsupported } from '../errors.js';
 import { checkTensor, disposeSymbol, type Tensor } from '../tensor.js';
-import type { AnyCall, Call } from './call.js';
-import type { ArgumentNames } from './inputs.js';
+import type { Call } from './call.js';
+import type { ArgumentNames, Request } from './inputs.js';
 import {
   OPERATIONS,
   type OperationEntry,
@@ -49,28 +49,24 @@ export class Results {
  * backend. If that throws, new outputs are freed again.
  * @param vector whether the rows are single elements: x is [T] then, and the permuted rows [K·T].
  */
-export function perform<Op extends OperationName>(
-  operation: Op,
-  backend: Backend,
-  call: AnyCall,
+export function perform(
+  operation: OperationName,
+  request: Request,
   out: Out | undefined,
-  nameOf: ArgumentNames = (name) => name,
   vector = false,
 ): Results {
+  const { call, backend } = request;
   const run = implementationOf(operation, backend);
   const sizes = vector ? { ...call, vector } : call;
-  const results =
-    out === undefined
-      ? newResults(operation, backend, sizes)
-      : checkedResults(operation, backend, sizes, out, nameOf);
+  const results = resultsOf(operation, request, sizes, out);
   try {
     Object.assign(call, results);
-    if (out !== undefined) checkCallOverlap(operation, call, nameOf);
+    if (out) checkOverlap(request, tensorNames(operation), OPERATIONS[operation].outputs.length);
     // An empty result needs no kernel, whatever size the inputs have.
-    if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as Call<Op>);
+    if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as never);
     return results;
   } catch (error) {
-    if (out === undefined) results.dispose();
+    if (!out) results.dispose();
     throw error;
   }
 }
@@ -78,33 +74,30 @@ export function perform<Op extends OperationName>(
 /** Sizes, the dtype of the rows, and whether those are single elements. */
 type OutputSizes = Sizes & { dtype: DType; vector?: boolean };
 
-/** New tensors for an operation's results. @throws ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY */
-export function newResults(operation: OperationName, backend: Backend, sizes: OutputSizes): Results {
+/**
+ * An operation's results: the caller's tensors, checked, or new ones.
+ * @throws InvalidArgumentError; ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY
+ */
+export function resultsOf(
+  operation: OperationName,
+  request: Request,
+  sizes: OutputSizes,
+  out?: Out,
+): Results {
   const results = new Results() as Results & Record<string, Tensor>;
   try {
     for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
-      results[name] = newTensor(backend, name, outputShape(name, sizes), tensorDType(name, sizes));
+      const dtype = tensorDType(name, sizes);
+      const shape = outputShape(name, sizes);
+      results[name] = out
+        ? checkOutput(request, name, out[name], dtype, shape)
+        : newTensor(request.backend, name, shape, dtype);
     }
     return results;
   } catch (error) {
-    results.dispose();
+    if (!out) results.dispose();
     throw error;
   }
-}
-
-function checkedResults(
-  operation: OperationName,
-  backend: Backend,
-  sizes: OutputSizes,
-  out: Out,
-  nameOf: ArgumentNames,
-): Results {
-  const results = new Results() as Results & Record<string, Tensor>;
-  for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
-    const dtype = tensorDType(name, sizes);
-    results[name] = checkOutput(nameOf(name), out[name], backend, dtype, outputShape(name, sizes));
-  }
-  return results;
 }
 
 function outputShape(name: TensorName, sizes: OutputSizes): number[] {
@@ -122,21 +115,21 @@ export function implementationOf<Op extends OperationName>(
   const { operations } = contractOf(backend);
   const implemented: readonly OperationName[] = backend.info.operations;
   if (!implemented.includes(operation)) throw unsupported(backend.info, operation);
-  if (operations[operation] !== undefined)
-    return (call) => (operations[operation] as (call: Call<Op>) => void)(call);
+  const stages = operations[operation] ? [operation] : STAGES;
   return (call) => {
-    for (const stage of STAGES) (operations[stage] as (call: unknown) => void)(call);
+    for (const stage of stages) (operations[stage] as (call: unknown) => void)(call);
   };
 }
 
 /** The tensor that the caller gave for a result, after its checks. */
 export function checkOutput(
-  argument: string,
+  { backend, names }: Request,
+  name: TensorName,
   tensor: unknown,
-  backend: Backend,
   dtype: DType,
   shape: readonly number[],
 ): Tensor {
+  const argument = names[name];
   checkTensor(argument, tensor, backend);
   if (tensor.dtype !== dtype) checkDType(argument, tensor.dtype, [dtype]);
   checkExactShape(argument, tensor, shape);
@@ -158,17 +151,9 @@ export function tensorNames(operation: OperationName): TensorName[] {
   return [...outputs, ...inputs, ...optional];
 }
 
-function checkCallOverlap(operation: OperationName, call: AnyCall, nameOf: ArgumentNames): void {
-  const names = tensorNames(operation).filter((name) => call[name]);
-  checkOverlap(
-    names.map(nameOf),
-    names.map((name) => call[name] as Tensor),
-    OPERATIONS[operation].outputs.length,
-  );
-}
-
-/** How errors name tensors of a call whose outputs are in `out`. */
-export function outNames(operation: OperationName, nameOf: ArgumentNames = (name) => name): ArgumentNames {
+/** How errors name an operation's tensors: results as they are called in `out`. */
+export function argumentNames(operation: OperationName): ArgumentNames {
   const outputs: readonly TensorName[] = OPERATIONS[operation].outputs;
-  return (name) => (outputs.includes(name) ? `out.${name}` : nameOf(name));
+  const names = tensorNames(operation).map((name) => [name, outputs.includes(name) ? `out.${name}` : name]);
+  return Object.fromEntries(names);
 }

@@ -1,14 +1,16 @@
 import { readOptions, readProperties } from '../checks/options.js';
-import { checkTensor, type Tensor } from '../tensor.js';
-import type { AnyCall, Outputs } from './call.js';
-import { type ArgumentNames, CHECK_INPUTS } from './inputs.js';
-import { outNames, perform, readOut } from './perform.js';
+import type { Tensor } from '../tensor.js';
+import type { Outputs } from './call.js';
+import { checkedRequest } from './inputs.js';
+import { argumentNames, perform, readOut } from './perform.js';
 
 /** Where permuteRows' result goes. */
 export interface PermuteRowsOptions {
   /** A tensor to write the result into, instead of a new one. It must not overlap an input. */
   out?: Outputs<'permuteRows'> | undefined;
 }
+
+const NAMES = { ...argumentNames('permuteRows'), permuteIndicesPerToken: 'plan.permuteIndicesPerToken' };
 
 /**
  * The third stage: copies each token's row to the rows the plan gives it. One plan can move any number of
@@ -28,14 +30,7 @@ export function permuteRows<T extends Tensor>(
   const out = readOut('permuteRows', given.out);
   const expected = 'a plan, from planDispatch or moeDispatch';
   const { permuteIndicesPerToken } = readProperties('plan', plan, ['permuteIndicesPerToken'], expected);
-  checkTensor('x', x);
-  const { backend } = x;
-  const call = { numExperts: 0, x, permuteIndicesPerToken } as Partial<AnyCall> as AnyCall;
-  CHECK_INPUTS.permuteRows(call, backend, nameOf);
-  const names = outNames('permuteRows', nameOf);
-  const vector = x.shape.length === 1;
-  perform('permuteRows', backend, call, out, names, vector);
-  return call.permuteInput as T;
+  const request = checkedRequest('permuteRows', { numExperts: 0, x, permuteIndicesPerToken }, NAMES);
+  perform('permuteRows', request, out, x.shape.length === 1);
+  return request.call.permuteInput as T;
 }
-
-const nameOf: ArgumentNames = (name) => (name === 'permuteIndicesPerToken' ? `plan.${name}` : name);

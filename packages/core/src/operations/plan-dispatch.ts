@@ -1,9 +1,9 @@
 import { readOptions } from '../checks/options.js';
 import { checkSize } from '../checks/values.js';
-import { checkTensor, type Tensor } from '../tensor.js';
-import type { AnyCall, Outputs } from './call.js';
-import { CHECK_INPUTS, checkExperts } from './inputs.js';
-import { outNames, perform, readOut } from './perform.js';
+import type { Tensor } from '../tensor.js';
+import type { Outputs } from './call.js';
+import { checkExperts, checkedRequest } from './inputs.js';
+import { argumentNames, perform, readOut } from './perform.js';
 import type { PlanResult } from './results.js';
 
 /** Where planDispatch's results go. */
@@ -11,6 +11,8 @@ export interface PlanDispatchOptions {
   /** Tensors to write the results into, instead of new ones. None may overlap the input or another output. */
   out?: Outputs<'planDispatch'> | undefined;
 }
+
+const NAMES = argumentNames('planDispatch');
 
 /**
  * The second stage: where each (token, choice) goes. Pairs are sorted by expert, stably by token, then choice.
@@ -27,11 +29,9 @@ export function planDispatch<T extends Tensor>(
 ): PlanResult<T> {
   const given = readOptions<PlanDispatchOptions>(options, ['out']);
   const out = readOut('planDispatch', given.out);
-  checkTensor('topKIndices', topKIndices);
+  const call = { dtype: 'float32', hidden: 0, numExperts, topKIndices };
+  const request = checkedRequest('planDispatch', call, NAMES);
   checkSize('numExperts', numExperts, 1);
-  const { backend } = topKIndices;
-  const call = { dtype: 'float32', hidden: 0, numExperts, topKIndices } as Partial<AnyCall> as AnyCall;
-  CHECK_INPUTS.planDispatch(call, backend, (name) => name);
-  checkExperts(call.topK, numExperts, call.tokens, backend, { topK: 'topKIndices', experts: 'numExperts' });
-  return perform('planDispatch', backend, call, out, outNames('planDispatch')) as unknown as PlanResult<T>;
+  checkExperts(request.call.topK, request, 'topKIndices', 'numExperts');
+  return perform('planDispatch', request, out) as unknown as PlanResult<T>;
 }

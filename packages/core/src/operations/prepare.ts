@@ -5,7 +5,7 @@ import { byteLengthOf } from '../checks/shape.js';
 import { checkGroups, checkRows, checkTopK } from '../checks/sizes.js';
 import { checkBoolean, checkFloat, checkSize } from '../checks/values.js';
 import { checkDType, type DType, FLOAT_DTYPES, type FloatDType } from '../dtypes.js';
-import { describe, invalid } from '../errors.js';
+import { invalidArgument } from '../errors.js';
 import { Prepared } from '../prepared.js';
 import { ROUTER_FLAGS, type RouterOptions, routerOf } from '../router.js';
 import type { AnyCall, Spec } from './call.js';
@@ -72,7 +72,7 @@ export function prepare<B extends Preparing, Op extends OperationName>(
 ): PreparedOf<B, Op> {
   if (!Object.hasOwn(OPERATIONS, operation)) {
     const known = `one of ${Object.keys(OPERATIONS).join(', ')}`;
-    throw invalid('INVALID_ARGUMENT', 'operation', describe(operation), known);
+    throw invalidArgument('operation', operation, known);
   }
   const given = readOptions<Given>(options, optionNames(operation));
   checkBackend(backend);
@@ -119,11 +119,8 @@ function readSpec<Op extends OperationName>(
   checkSize('tokens', tokens, 0);
   if (sizes.includes('hidden')) checkSize('hidden', given.hidden, 0);
   if (rows !== 'none') {
-    checkDType(
-      'dtype',
-      given.dtype,
-      rows === 'float' ? FLOAT_DTYPES.filter((each) => dtypes.includes(each)) : dtypes,
-    );
+    checkDType('dtype', given.dtype, dtypes);
+    if (rows === 'float') checkDType('dtype', dtype, FLOAT_DTYPES);
   }
   // Experts that only an absent bias has need not be there.
   const fewest = optional.length > 0 ? 0 : 1;

@@ -1,10 +1,10 @@
 import { readOptions } from '../checks/options.js';
 import type { RouterOptions } from '../router.js';
-import { checkTensor, type Tensor } from '../tensor.js';
-import type { AnyCall, Outputs } from './call.js';
-import { CHECK_INPUTS } from './inputs.js';
+import type { Tensor } from '../tensor.js';
+import type { Outputs } from './call.js';
+import { checkedRequest } from './inputs.js';
 import { fillRouter, ROUTING_OPTIONS } from './moe-dispatch.js';
-import { outNames, perform, readOut } from './perform.js';
+import { argumentNames, perform, readOut } from './perform.js';
 import type { RoutingResult } from './results.js';
 
 /** How routeTokens routes, and where its results go. */
@@ -12,6 +12,8 @@ export interface RouteTokensOptions extends RouterOptions {
   /** Tensors to write the results into, instead of new ones. Neither may overlap the input or the other. */
   out?: Outputs<'routeTokens'> | undefined;
 }
+
+const NAMES = argumentNames('routeTokens');
 
 /**
  * The first stage: chooses each token's experts and their scales.
@@ -24,10 +26,7 @@ export function routeTokens<T extends Tensor>(
 ): RoutingResult<T> {
   const given = readOptions<RouteTokensOptions>(options, ROUTING_OPTIONS);
   const out = readOut('routeTokens', given.out);
-  checkTensor('gatingOutput', gatingOutput);
-  const { backend } = gatingOutput;
-  const call = { dtype: 'float32', hidden: 0, gatingOutput } as Partial<AnyCall> as AnyCall;
-  CHECK_INPUTS.routeTokens(call, backend, (name) => name);
-  fillRouter(call, given, backend);
-  return perform('routeTokens', backend, call, out, outNames('routeTokens')) as unknown as RoutingResult<T>;
+  const request = checkedRequest('routeTokens', { dtype: 'float32', hidden: 0, gatingOutput }, NAMES);
+  fillRouter(request, given);
+  return perform('routeTokens', request, out) as unknown as RoutingResult<T>;
 }
