@@ -1,50 +1,49 @@
-// Writes FEATURES.md from what the built backends claim (their exports `./conformance`). With --check, fails where the file
-// is out of date.
+// Writes FEATURES.md from core's table of operations and what the built backends declare (backend.info). With --check, fails
+// if the file is out of date.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('..', import.meta.url);
 const FILE = new URL('FEATURES.md', ROOT);
-const BACKENDS = ['cpu', 'webgpu', 'cuda'];
 
 const built = (name, module) => import(new URL(`packages/${name}/dist/${module}.js`, ROOT));
-const { DTYPES } = await built('core', 'index');
-const manifests = await Promise.all(
-  BACKENDS.map(async (name) => (await built(`backend-${name}`, 'conformance')).manifest),
-);
+const { Backend, DTYPES } = await built('core', 'index');
+const { FLOAT_DTYPES, OPERATIONS, TENSORS } = await built('core', 'backend-authors');
+const { cpu } = await built('backend-cpu', 'index');
+const { WebGpuContract } = await built('backend-webgpu', 'webgpu-contract');
+const { CudaContract } = await built('backend-cuda', 'contract');
 
-const isFloat = (dtype) => ['float32', 'float16', 'bfloat16'].includes(dtype);
-const always = () => true;
-
-/** What the operation's main argument may be, and what of a manifest it needs besides the dtype. */
-const OPERATIONS = [
-  { name: 'moeDispatch', argument: 'x', takes: always, claimed: always },
-  { name: 'prepareDispatch', argument: 'x', takes: always, claimed: (manifest) => manifest.prepareDispatch },
-  { name: 'routeTokens', argument: 'gating', takes: (dtype) => dtype === 'float32', claimed: always },
-  { name: 'planDispatch', argument: 'topKIndices', takes: (dtype) => dtype === 'int32', claimed: always },
-  { name: 'permuteRows', argument: 'x', takes: always, claimed: always },
-  { name: 'moeReduce', argument: 'ffnOut', takes: isFloat, claimed: always },
-  { name: 'backend.wrap', argument: 'native', takes: always, claimed: (manifest) => manifest.wrap },
+/** Of each backend. Where there is no device, something that is anything stands for it: what is declared is the same. */
+const INFOS = [
+  (await cpu().create()).info,
+  new Backend(new WebGpuContract(anything(), false, undefined, 'integers')).info,
+  new Backend(new CudaContract(anything(), anything())).info,
 ];
+const NAMES = INFOS.map(({ name }) => name);
 
 const text = `<!-- Written by scripts/features.mjs: pnpm features -->
 
 # Features
 
-What each backend claims, by operation and dtype. \`moe-conformance run\` checks the claims: a claim that does not hold is a
-failure there, and what is not claimed never counts as passed.
-
-${table([['operation', 'argument', ...Object.keys(DTYPES)], ...OPERATIONS.map(operationRow)])}
-
-"all": ${BACKENDS.join(', ')}. An empty cell: the operation takes no such dtype, on any backend.
-
-## Sizes
+What each backend claims, by operation and dtype, also for \`prepare\`. \`moe-conformance run\` checks the claims: a claim that does
+not hold is a failure there, and what is not claimed never counts as passed.
 
 ${table([
-  ['', ...BACKENDS],
-  ['experts (E), at most', ...manifests.map(({ maxExperts }) => size(maxExperts))],
-  ['choices a token (K), at most', ...manifests.map(({ maxTopK }) => size(maxTopK ?? 'E'))],
-  ['bytes of a tensor, at most', ...manifests.map(({ maxTensorBytes }) => size(maxTensorBytes))],
+  ['operation', 'argument', ...Object.keys(DTYPES)],
+  ...Object.keys(OPERATIONS).map(operationRow),
+  row('backend.wrap', 'native', Object.keys(DTYPES), ({ wrap }) => wrap),
+])}
+
+"all": ${NAMES.join(', ')}. An empty cell: the operation takes no such dtype, on any backend.
+
+## Sizes and sums
+
+${table([
+  ['', ...NAMES],
+  ['experts (E), at most', ...INFOS.map(({ limits }) => size(limits.maxExperts))],
+  ['choices a token (K), at most', ...INFOS.map(({ limits }) => size(limits.maxTopK ?? 'E'))],
+  ['bytes of a tensor, at most', ...INFOS.map(({ limits }) => size(limits.maxTensorBytes))],
+  ['sums exact to the last bit', ...INFOS.map(({ exact }) => (exact ? 'yes' : 'no'))],
 ])}
 
 "device": what the device gives, in \`backend.info.limits\`; for the CPU, what the engine's arrays hold.
@@ -56,22 +55,38 @@ else if (text !== read()) {
   process.exitCode = 1;
 }
 
-function operationRow({ name, argument, takes, claimed }) {
+/** By the dtype of its first input. */
+function operationRow(operation) {
+  const { inputs, rows } = OPERATIONS[operation];
+  const dtypes = { any: Object.keys(DTYPES), float: FLOAT_DTYPES, none: [TENSORS[inputs[0]].dtype] }[rows];
+  return row(operation, inputs[0], dtypes, ({ operations }) => operations.includes(operation));
+}
+
+function row(name, argument, dtypes, claims) {
   const cell = (dtype) => {
-    if (!takes(dtype)) return '';
-    const able = BACKENDS.filter((_, i) => claimed(manifests[i]) && manifests[i].dtypes.includes(dtype));
-    return able.length === BACKENDS.length ? 'all' : able.join(', ') || 'none';
+    if (!dtypes.includes(dtype)) return '';
+    const able = INFOS.filter((info) => claims(info) && info.dtypes.includes(dtype));
+    return able.length === INFOS.length ? 'all' : able.map((info) => info.name).join(', ') || 'none';
   };
   return [`\`${name}\``, `\`${argument}\``, ...Object.keys(DTYPES).map(cell)];
 }
 
-function size(limit = 'device') {
-  return String(limit);
+function size(limit) {
+  return limit === 'E' || limit < Number.MAX_SAFE_INTEGER ? String(limit) : 'device';
+}
+
+/** Takes the place of a device: has every property, can be called and made. As a number it is none. */
+function anything() {
+  return new Proxy(class {}, {
+    get: (_, key) => (key === Symbol.toPrimitive ? () => Number.NaN : anything()),
+    apply: anything,
+    construct: anything,
+  });
 }
 
 /** Markdown, with columns as wide as their widest cell. */
 function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((row) => row[column].length)));
+  const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((cells) => cells[column].length)));
   const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
   const [head, ...body] = rows.map(line);

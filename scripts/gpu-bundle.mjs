@@ -27,7 +27,14 @@ const PACKAGES = [
   'safetensors',
   'conformance',
 ];
-const FILES = ['package.json', 'tsconfig.base.json', 'scripts', 'benchmarks/package.json', 'benchmarks/dist'];
+const FILES = [
+  'package.json',
+  'tsconfig.base.json',
+  'tsconfig.sources.json',
+  'scripts',
+  'benchmarks/package.json',
+  'benchmarks/dist',
+];
 /** The programs of the documents that need a GPU, and the links by which they find the packages. */
 const DOCUMENTS = ['README.md', 'docs', 'tests/package.json', 'tests/tsconfig.json', 'tests/docs'];
 const LINKS_OF_TESTS = 'tests/node_modules/@moe-dispatch';

@@ -26,14 +26,14 @@ export function loadInput(options: DemoOptions): Promise<DemoInput> {
 }
 
 async function loadExample(options: DemoOptions): Promise<DemoInput> {
-  const fixture = parseGolden(await packageFixtures.load(EXAMPLE), EXAMPLE);
-  const { x, gating, mode, permuteInputSha256 } = fixture;
+  const [call] = parseGolden(await packageFixtures.load(EXAMPLE), EXAMPLE);
+  const { x, gatingOutput: gating } = call.inputs as Record<'x' | 'gatingOutput', HostTensor>;
   const routing = routingOf(options, gating);
   const same =
-    routing.moeTopk === mode.moeTopk &&
-    routing.groupMoe === mode.groupMoe &&
-    routing.topkOnlyMode === mode.topkOnlyMode;
-  const goldenSha256 = same ? permuteInputSha256 : undefined;
+    routing.moeTopk === call.options.moeTopk &&
+    routing.groupMoe === call.options.groupMoe &&
+    routing.topkOnlyMode === call.options.topkOnlyMode;
+  const goldenSha256 = same ? call.hashes.permuteInput : undefined;
   return { title: 'the documentation example', x, gating, routing, goldenSha256 };
 }
 

@@ -1,5 +1,5 @@
 import { cpu } from '@moe-dispatch/backend-cpu';
-import { webgpu } from '@moe-dispatch/backend-webgpu';
+import { WebGpuBackend, webgpu } from '@moe-dispatch/backend-webgpu';
 import { type Backend, type SkippedBackend, selectBackend } from '@moe-dispatch/core';
 
 export interface OpenBackends {
@@ -23,7 +23,7 @@ export class Backends {
   private async select(): Promise<OpenBackends> {
     const backend = await selectBackend([webgpu(), cpu()]);
     const { skipped } = backend;
-    if (!('lost' in backend)) return { backend, skipped, cpu: backend };
+    if (!(backend instanceof WebGpuBackend)) return { backend, skipped, cpu: backend };
     backend.lost.then(() => {
       this.opened = undefined;
     });

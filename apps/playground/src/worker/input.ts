@@ -3,7 +3,7 @@ import {
   type FloatDType,
   float32ToBfloat16,
   float32ToFloat16,
-  type RoutingOptions,
+  type RouterOptions,
 } from '@moe-dispatch/core';
 import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { Settings } from '../settings.js';
@@ -13,7 +13,7 @@ export interface DispatchInput {
   readonly title: string;
   readonly x: HostTensor;
   readonly gating: HostTensor;
-  readonly routing: Required<RoutingOptions>;
+  readonly routing: Required<RouterOptions>;
 }
 
 /** Settings or a file that this page does not take, though moeDispatch might. */
@@ -26,7 +26,7 @@ const MAX_BYTES = 256 * 2 ** 20;
 /** Tokens in a row that are of one mind, as those of one text would be. */
 const TOKENS_PER_TEXT = 64;
 
-export function routingOf({ topK, mode }: Pick<Settings, 'topK' | 'mode'>): Required<RoutingOptions> {
+export function routingOf({ topK, mode }: Pick<Settings, 'topK' | 'mode'>): Required<RouterOptions> {
   return { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
 }
 
