@@ -40,9 +40,9 @@ ${table([
 
 ${table([
   ['', ...NAMES],
-  ['experts (E), at most', ...INFOS.map(({ limits }) => size(limits.maxExperts))],
-  ['choices a token (K), at most', ...INFOS.map(({ limits }) => size(limits.maxTopK ?? 'E'))],
-  ['bytes of a tensor, at most', ...INFOS.map(({ limits }) => size(limits.maxTensorBytes))],
+  ['experts (E), at most', ...INFOS.map((info) => size(info, 'maxExperts'))],
+  ['choices a token (K), at most', ...INFOS.map(({ limits }) => String(limits.maxTopK ?? 'E'))],
+  ['bytes of a tensor, at most', ...INFOS.map((info) => size(info, 'maxTensorBytes'))],
   ['sums exact to the last bit', ...INFOS.map(({ exact }) => (exact ? 'yes' : 'no'))],
 ])}
 
@@ -71,14 +71,16 @@ function row(name, argument, dtypes, claims) {
   return [`\`${name}\``, `\`${argument}\``, ...Object.keys(DTYPES).map(cell)];
 }
 
-function size(limit) {
-  return limit === 'E' || limit < Number.MAX_SAFE_INTEGER ? String(limit) : 'device';
+/** Those of a stand-in say nothing. */
+function size({ name, limits }, limit) {
+  return name === 'cpu' && limits[limit] < Number.MAX_SAFE_INTEGER ? String(limits[limit]) : 'device';
 }
 
-/** Takes the place of a device: has every property, can be called and made. As a number it is none. */
+/** Takes the place of a device: has every property, can be called and made. As a number it is the largest. */
 function anything() {
-  return new Proxy(class {}, {
-    get: (_, key) => (key === Symbol.toPrimitive ? () => Number.NaN : anything()),
+  // Not a class, whose prototype no proxy may replace.
+  return new Proxy(function stands() {}, {
+    get: (_, key) => (key === Symbol.toPrimitive ? () => Number.MAX_SAFE_INTEGER : anything()),
     apply: anything,
     construct: anything,
   });

@@ -37,7 +37,7 @@ async function main(args) {
     const missing = missingParts(chosen, required);
     await run(
       vitest,
-      chosen.filter(({ project }) => missing.every(({ name }) => name !== project.name)),
+      chosen.filter(({ project }) => missing.every(({ name }) => name !== partOf(project).name)),
     );
     const slowFiles = leftOut.map(({ moduleId }) => relative(ROOT, moduleId));
     const { state } = vitest;
@@ -49,8 +49,10 @@ async function main(args) {
   }
 }
 
+/** The project of a browser is called after it too: `browser (chromium)`. */
 function partOf({ name }) {
-  return parts.find((part) => part.name === name);
+  const [project] = name.split(' ');
+  return parts.find((part) => part.name === project);
 }
 
 function build() {

@@ -1,8 +1,10 @@
 import { type Command, Commands, type Range } from './commands.js';
 import type { DeviceContext } from './device-context.js';
 import { isOutput, type Kernel, wordsPerElement } from './kernel.js';
+import type { Program } from './programs.js';
 import type { Launch, Memory, Schedule } from './schedule.js';
 import { type BoundRange, bindSegment, type Segment } from './segments.js';
+import { UNIFORM_STRIDE } from './uniforms.js';
 import type { Workspace } from './workspace.js';
 
 interface Bound extends BoundRange {
@@ -21,13 +23,22 @@ export function bindSchedule(
   tensors: object,
   workspace: Workspace,
 ): Commands {
-  return new Commands(new Binder(context, schedule, tensors as Tensors, workspace).commands, workspace);
+  return new Commands(new Binder(context, schedule, tensors as Tensors, workspace).finish(), workspace);
 }
 
 type Tensors = Readonly<Record<string, { readonly buffer: GPUBuffer }>>;
 
+/** A launch whose uniforms are still to be made, for all launches at once. */
+interface PendingLaunch {
+  readonly kind: 'launch';
+  readonly step: Launch;
+  readonly program: Program;
+  readonly bound: readonly Bound[];
+  readonly uniforms: readonly number[];
+}
+
 class Binder {
-  readonly commands: Command[] = [];
+  private readonly commands: (PendingLaunch | Exclude<Command, { kind: 'launch' }>)[] = [];
   private readonly context: DeviceContext;
   private readonly tensors: Tensors;
   private readonly workspace: Workspace;
@@ -47,21 +58,36 @@ class Binder {
     }
   }
 
-  private launch({ kernel, bindings, params, x, y }: Launch): void {
-    const { device, programs, uniforms } = this.context;
+  finish(): Command[] {
+    const launches = this.commands.filter((command) => command.kind === 'launch');
+    if (launches.length === 0) return this.commands as Command[];
+    const buffer = this.context.uniforms.get(launches.map(({ uniforms }) => uniforms));
+    let offset = -UNIFORM_STRIDE;
+    return this.commands.map((command) => {
+      if (command.kind !== 'launch') return command;
+      offset += UNIFORM_STRIDE;
+      return this.boundLaunch(command, { buffer, offset, size: Math.ceil(command.uniforms.length / 4) * 16 });
+    });
+  }
+
+  private boundLaunch({ step, program, bound }: PendingLaunch, uniforms: GPUBufferBinding): Command {
+    const resources = [uniforms, ...bound.map(({ buffer, offset, size }) => ({ buffer, offset, size }))];
+    const entries = resources.map((resource, binding) => ({ binding, resource }));
+    const bindGroup = this.context.device.createBindGroup({ layout: program.layout, entries });
+    return { kind: 'launch', program, bindGroup, x: step.x, y: step.y };
+  }
+
+  private launch(step: Launch): void {
+    const { kernel, bindings, params } = step;
     const copiesBack: (() => void)[] = [];
     const bound = this.bind(kernel, bindings, copiesBack);
     const shared = bound.filter((a) => !a.output && bound.some((b) => b.output && a.buffer === b.buffer));
-    const program = programs.get(
+    const program = this.context.programs.get(
       kernel,
       shared.map(({ name }) => name),
     );
     const shifts = bound.map(({ name, shift }) => shift / wordsPerElement(kernel.storage[name]));
-    const resources: GPUBindingResource[] = [{ buffer: uniforms.get([...params, ...shifts]) }];
-    for (const { buffer, offset, size } of bound) resources.push({ buffer, offset, size });
-    const entries = resources.map((resource, binding) => ({ binding, resource }));
-    const bindGroup = device.createBindGroup({ layout: program.layout, entries });
-    this.commands.push({ kind: 'launch', program, bindGroup, x, y });
+    this.commands.push({ kind: 'launch', step, program, bound, uniforms: [...params, ...shifts] });
     for (const copyBack of copiesBack) copyBack();
   }
 

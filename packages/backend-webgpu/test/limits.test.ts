@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { webgpu } from '../src/index.js';
 import type { WebGpuContract } from '../src/webgpu-contract.js';
 import { checkDispatch } from './check-dispatch.js';
+import { countedDevice } from './counted-device.js';
 import { limitedDevice } from './limited-device.js';
 import { newDevice } from './require-gpu.js';
 
@@ -106,6 +107,15 @@ describe('limits', () => {
     const experts = { tokens: 3, hidden: 4, experts: most + beyond, topK: 2 };
     if (beyond <= 0) await checkDispatch(backend, experts);
     else await expect(checkDispatch(backend, experts)).rejects.toThrow(`maxExperts = ${most}`);
+  });
+
+  it('makes one buffer for the uniforms of hundreds of launches', async () => {
+    const limits = { maxStorageBufferBindingSize: 1024 };
+    const { device: counted, counts } = countedDevice(limitedDevice(device, { limits }));
+    const backend = await webgpu({ device: counted }).create();
+    const buffers = counts.buffers;
+    await checkDispatch(backend, { tokens: 200, hidden: 16, experts: 8, topK: 2 });
+    expect(counts.buffers - buffers).toBeLessThan(100);
   });
 
   it('refuses outputs over a limit before any work, and takes the next call', async () => {
