@@ -53,7 +53,7 @@ export class NoCaseError extends ConformanceError {
  * was lost.
  * @param target a backend, which stays alive, or a factory, whose backend is disposed at the end. Cases that dispose a
  *   backend need the factory.
- * @throws ConformanceError if the filter matches nothing (NoCaseError), the options or the expectations are wrong, or
+ * @throws ConformanceError if the filter matches nothing (NoCaseError), the expectations are wrong, or
  *   there is no backend within two minutes or before `signal`; what the factory throws.
  */
 export async function runConformance(

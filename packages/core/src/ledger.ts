@@ -16,11 +16,13 @@ export class LedgerEntry {
     this.#bytes = bytes;
   }
 
+  /** Counts the tensor as live. */
   open(): void {
     this.#add(1);
     this.#open = true;
   }
 
+  /** Counts it no longer. */
   close(): void {
     if (this.#open) this.#add(-1);
     this.#open = false;

@@ -8,7 +8,7 @@ import { toNumbers } from './to-numbers.js';
 const TENSOR_BRAND: unique symbol = Symbol.for('@moe-dispatch/core.tensor') as never;
 const INSPECT = Symbol.for('nodejs.util.inspect.custom');
 
-// Engines without explicit resource management lack Symbol.dispose; this is the key that helpers fall back to.
+/** `Symbol.dispose`. Engines without explicit resource management lack it; helpers fall back to this key. */
 export const disposeSymbol: typeof Symbol.dispose = (Symbol.dispose ??
   Symbol.for('Symbol.dispose')) as typeof Symbol.dispose;
 
@@ -134,6 +134,7 @@ export abstract class Tensor {
     return this.toString();
   }
 
+  /** What Node's `console.log` shows. */
   [INSPECT](): string {
     return this.toString();
   }

@@ -136,10 +136,12 @@ export function checkOutput(
   return tensor;
 }
 
+/** The shape that a tensor of the table has for these sizes. */
 export function tensorShape(name: TensorName, sizes: Sizes): number[] {
   return TENSORS[name].shape(sizes);
 }
 
+/** The dtype that a tensor of the table has in a call whose rows are of `dtype`. */
 export function tensorDType(name: TensorName, { dtype: rows }: { dtype: DType }): DType {
   const { dtype } = TENSORS[name];
   return dtype === 'rows' ? rows : dtype;

@@ -22,11 +22,11 @@ export interface Sizes {
 export interface TensorEntry {
   /** `rows`: the dtype of the rows that the operation moves or sums. */
   readonly dtype: DType | 'rows';
+  /** Its shape for these sizes. */
   readonly shape: (sizes: Sizes) => number[];
 }
 
-/** Every tensor that operations read and write, by the name that it has in each. */
-export const TENSORS = {
+const tensors = {
   x: { dtype: 'rows', shape: ({ tokens, hidden }) => [tokens, hidden] },
   gatingOutput: { dtype: 'float32', shape: ({ tokens, numExperts }) => [tokens, numExperts] },
   permuteInput: { dtype: 'rows', shape: ({ tokens, topK, hidden }) => [topK * tokens, hidden] },
@@ -38,9 +38,13 @@ export const TENSORS = {
   ffnOut: { dtype: 'rows', shape: ({ tokens, topK, hidden }) => [topK * tokens, hidden] },
   ffn2Bias: { dtype: 'rows', shape: ({ numExperts, hidden }) => [numExperts, hidden] },
   output: { dtype: 'rows', shape: ({ tokens, hidden }) => [tokens, hidden] },
-} as const satisfies Record<string, TensorEntry>;
+} satisfies Record<string, TensorEntry>;
 
-export type TensorName = keyof typeof TENSORS;
+/** The name of a tensor, in every operation that has it. */
+export type TensorName = keyof typeof tensors;
+
+/** Every tensor that operations read and write, by the name that it has in each. */
+export const TENSORS: { readonly [Name in TensorName]: TensorEntry } = tensors;
 
 /** Every attribute: its values, or their kind. */
 export const ATTRIBUTES = {
@@ -49,6 +53,7 @@ export const ATTRIBUTES = {
   routedScalingFactor: 'float32',
 } as const;
 
+/** The name of an attribute. */
 export type AttributeName = keyof typeof ATTRIBUTES;
 
 /** One operation of the table. */
@@ -66,6 +71,7 @@ export interface OperationEntry {
 const PLAN = ['tokenNumsPerExpert', 'expertOffsets', 'permuteIndicesPerToken'] as const;
 const ROUTING = ['expertScalesFloat', 'topKIndices'] as const;
 
+/** Every operation, by the name of the function that users call. */
 export const OPERATIONS = {
   moeDispatch: {
     sizes: ['tokens', 'hidden', 'numExperts', 'topK'],
