@@ -22,9 +22,12 @@ interface UnavailableDetails {
 
 /** Code BACKEND_UNAVAILABLE; `reason` says which of the possible obstacles it is, the message what to do. */
 export class CudaUnavailableError extends BackendUnavailableError {
-  override readonly name = 'CudaUnavailableError';
   /** Which obstacle it is. Stable: switch on it. */
   readonly reason: CudaUnavailableReason;
+
+  override get name(): string {
+    return 'CudaUnavailableError';
+  }
 
   constructor(reason: CudaUnavailableReason, { found, expected, remedy, cause }: UnavailableDetails) {
     const wanted = remedy === undefined ? expected : `${expected} (${remedy})`;
