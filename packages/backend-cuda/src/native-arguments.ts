@@ -17,11 +17,12 @@ export function readMemory(native: unknown, spec: TensorSpec, byteOffset: number
   const { devicePtr, byteLength } = readProperties(native);
   const size = BigInt(DTYPES[spec.dtype].bytes);
   if (typeof devicePtr !== 'bigint' || devicePtr < 0n || devicePtr > MAX_ADDRESS || devicePtr % size !== 0n) {
-    const expected = `the address of device memory, a multiple of ${size}, as a bigint`;
-    throw invalid('INVALID_ARGUMENT', 'native.devicePtr', describe(devicePtr), expected);
+    const expected = `as devicePtr the address of device memory, a bigint and a multiple of ${size}`;
+    throw invalid('INVALID_ARGUMENT', 'native', `devicePtr ${describe(devicePtr)}`, expected);
   }
   if (!Number.isSafeInteger(byteLength) || (byteLength as number) < 0) {
-    throw invalid('INVALID_ARGUMENT', 'native.byteLength', describe(byteLength), 'a number of bytes');
+    const found = `byteLength ${describe(byteLength)}`;
+    throw invalid('INVALID_ARGUMENT', 'native', found, 'as byteLength a number of bytes');
   }
   const memory = { devicePtr, byteLength: byteLength as number };
   if (memory.byteLength >= byteOffset + spec.byteLength) return memory;
