@@ -127,8 +127,12 @@ describe('the recipes', () => {
     writeFileSync(
       join(folder, 'backend.mjs'),
       `import { cpu } from '@moe-dispatch/backend-cpu';
-       const reduce = () => { throw new Error('broken'); };
-       const create = async () => Object.assign(await cpu().create(), { reduce });
+       import { contractOf } from '@moe-dispatch/core/backend';
+       const create = async () => {
+         const backend = await cpu().create();
+         contractOf(backend).operations.moeReduce = () => { throw new Error('broken'); };
+         return backend;
+       };
        export const backend = { name: 'cpu', create };`,
     );
 
