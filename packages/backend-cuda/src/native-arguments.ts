@@ -1,5 +1,5 @@
-import { DTYPES, InvalidArgumentError, isMoeDispatchError } from '@moe-dispatch/core';
-import { checkObject, describe, invalid, type TensorSpec } from '@moe-dispatch/core/backend';
+import { DTYPES } from '@moe-dispatch/core';
+import { describe, invalid, readProperties, type TensorSpec } from '@moe-dispatch/core/backend';
 
 /** Device memory of the caller's, as `wrap` borrows it. */
 export interface CudaMemory {
@@ -14,7 +14,12 @@ const EXPECTED = '{ devicePtr: bigint, byteLength: number }';
 
 /** Reads each property once, and checks that the tensor lies inside, aligned for its dtype. */
 export function readMemory(native: unknown, spec: TensorSpec, byteOffset: number): CudaMemory {
-  const { devicePtr, byteLength } = readProperties(native);
+  const { devicePtr, byteLength } = readProperties(
+    'native',
+    native as CudaMemory,
+    ['devicePtr', 'byteLength'],
+    EXPECTED,
+  );
   const size = BigInt(DTYPES[spec.dtype].bytes);
   if (typeof devicePtr !== 'bigint' || devicePtr < 0n || devicePtr > MAX_ADDRESS || devicePtr % size !== 0n) {
     const expected = `as devicePtr the address of device memory, a bigint and a multiple of ${size}`;
@@ -33,23 +38,6 @@ export function readMemory(native: unknown, spec: TensorSpec, byteOffset: number
     `memory of ${memory.byteLength} bytes`,
     `at least ${spec.byteLength} bytes${from} for shape [${spec.shape.join(', ')}] of ${spec.dtype}`,
   );
-}
-
-function readProperties(native: unknown): { devicePtr?: unknown; byteLength?: unknown } {
-  checkObject('native', native, EXPECTED);
-  try {
-    const { devicePtr, byteLength } = native as CudaMemory;
-    return { devicePtr, byteLength };
-  } catch (cause) {
-    if (isMoeDispatchError(cause)) throw cause;
-    const found = 'an object that cannot be read';
-    throw new InvalidArgumentError('INVALID_ARGUMENT', {
-      argument: 'native',
-      found,
-      expected: EXPECTED,
-      cause,
-    });
-  }
 }
 
 export function checkHandle(handle: unknown): void {

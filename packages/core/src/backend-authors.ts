@@ -5,7 +5,7 @@
  */
 export { checkBackend, checkUsable, contractOf } from './backend.js';
 export { checkLimit } from './checks/limit.js';
-export { readOptions } from './checks/options.js';
+export { readOptions, readProperties } from './checks/options.js';
 export { byteLengthOf, elementCount } from './checks/shape.js';
 export { checkBoolean, checkObject, checkSize } from './checks/values.js';
 export type { BackendContract, BackendLimits, Operations } from './contract.js';
