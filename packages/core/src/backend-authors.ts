@@ -21,11 +21,25 @@ export {
   OPERATIONS,
   type OperationEntry,
   type OperationName,
+  ROUTER_TENSORS,
+  type RouterTensorName,
   type Sizes,
   STAGES,
   TENSORS,
   type TensorEntry,
   type TensorName,
 } from './operations/table.js';
-export { ROUTERS, type Router } from './router.js';
+export {
+  DROP_POLICIES,
+  type DropPolicy,
+  GROUP_SCORE_FUNCS,
+  type GroupScoreFunc,
+  type RouterAttributes,
+  SCORING_FUNCS,
+  type ScoringFunc,
+  SELECTIONS,
+  type Selection,
+  ZERO_EXPERT_KINDS,
+  type ZeroExpertKind,
+} from './router.js';
 export { checkTensor, disposeSymbol, type TensorSpec } from './tensor.js';

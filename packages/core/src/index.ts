@@ -23,7 +23,7 @@ export {
   float32ToBfloat16,
   float32ToFloat16,
 } from './float-conversion.js';
-export type { Outputs, RunArguments } from './operations/call.js';
+export type { NamedTensors, Outputs, RunArguments } from './operations/call.js';
 export { type MoeDispatchOptions, moeDispatch } from './operations/moe-dispatch.js';
 export { type Dispatched, type MoeReduceOptions, moeReduce } from './operations/moe-reduce.js';
 export type { Results } from './operations/perform.js';
@@ -33,7 +33,10 @@ export {
   type PrepareDispatchOptions,
   type PreparedOf,
   type PrepareOptions,
+  type PreparePermuteOptions,
+  type PreparePlanOptions,
   type PrepareReduceOptions,
+  type PrepareRoutingOptions,
   prepare,
   prepareDispatch,
 } from './operations/prepare.js';
@@ -46,9 +49,10 @@ export type {
   RoutingTensors,
 } from './operations/results.js';
 export { type RouteTokensOptions, routeTokens } from './operations/route-tokens.js';
-export type { OperationName } from './operations/table.js';
+export type { RouterTensors, RoutingOptions } from './operations/routing-options.js';
+export type { OperationName, RouterTensorName } from './operations/table.js';
 export { Prepared, type PreparedOutputs } from './prepared.js';
-export type { RouterOptions } from './router.js';
+export type { PaddleRouterOptions, Router, RouterOptions } from './router.js';
 export { type AnyOf, type BackendFactory, type SkippedBackend, selectBackend } from './select-backend.js';
 export { isTensor, Tensor, type TensorClass, type WithDType } from './tensor.js';
 export type { DataOf, DTypeOf, InferableArray, NumberArray } from './tensor-data.js';

@@ -8,7 +8,7 @@ import type { AnyCall, Call, Outputs, RunArguments, Spec } from './operations/ca
 import { CHECK_INPUTS, type Request } from './operations/inputs.js';
 import {
   argumentNames,
-  checkOutput,
+  checkTensorOf,
   implementationOf,
   type Results,
   resultsOf,
@@ -41,9 +41,10 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly #outputs: readonly TensorName[];
   /** Inputs, then those that may be absent. */
   readonly #inputs: readonly TensorName[];
+  readonly #named: readonly TensorName[];
   readonly #names: readonly TensorName[];
   readonly #arguments: unknown[] = [];
-  /** Of the outputs, by the number of tokens: a number met before costs no memory. */
+  /** Of outputs and tensors given by name, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
   /** Typed without `T`, so that a prepared operation of one tensor class is one of Tensor. */
   readonly #implementation: (call: never) => void;
@@ -57,8 +58,10 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     this.#request = { call: { ...spec } as AnyCall, backend: backend as unknown as Backend, names };
     this.#outputs = OPERATIONS[operation].outputs;
     this.#names = tensorNames(operation);
-    this.#inputs = this.#names.slice(this.#outputs.length);
+    this.#named = OPERATIONS[operation].named;
+    this.#inputs = this.#names.slice(this.#outputs.length, this.#names.length - this.#named.length);
     this.#implementation = implementationOf(operation, this.#request.backend) as never;
+    for (const name of this.#named) this.#request.call[name] = null;
     this.run = this.#run.bind(this) as never;
   }
 
@@ -71,7 +74,8 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
    * Runs into the caller's tensors, without allocating anything.
    *
    * Takes the operation's inputs in the order of the function of the same name (null for an absent bias), then
-   * `out`, a tensor for each result, of the shape that this run's tokens give it. None may overlap an input or another output.
+   * `out`, a tensor for each result, of the shape that this run's tokens give it, then an object of the `tensors` that it was
+   * prepared for, by name. No output may overlap an input or another output.
    * @throws InvalidArgumentError, DisposedError, ResourceError.
    */
   readonly run: (...inputsAndOut: RunArguments<Op>) => void;
@@ -111,7 +115,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   protected release(): void {}
 
   // Arguments are named one by one, because a rest parameter would be garbage.
-  #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown): void {
+  #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown): void {
     if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
     if (this.#running) {
       throw invalid('INVALID_ARGUMENT', 'this', 'a run started by a getter of this run', 'one run at a time');
@@ -125,10 +129,11 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       values[3] = d;
       values[4] = e;
       values[5] = f;
+      values[6] = g;
       this.#readTensors();
       CHECK_INPUTS[this.operation](this.#request);
       this.#checkSizes();
-      this.#checkOutputs();
+      this.#checkTensors();
       this.execute(this.#request.call as unknown as Call<Op, T>);
     } finally {
       this.#forget();
@@ -145,6 +150,12 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     for (let i = 0; i < this.#outputs.length; i++) {
       call[this.#outputs[i]] = (out as Record<string, Tensor>)[this.#outputs[i]];
     }
+    const tensors = this.#arguments[this.#inputs.length + 1];
+    if (tensors === undefined) return;
+    checkObject('tensors', tensors, 'an object of tensors, by name');
+    for (let i = 0; i < this.#named.length; i++) {
+      call[this.#named[i]] = (tensors as Record<string, Tensor>)[this.#named[i]] ?? null;
+    }
   }
 
   #checkSizes(): void {
@@ -156,30 +167,44 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     if (call.hidden !== spec.hidden) throw this.#wrongSize('hidden');
     if (call.topK !== spec.topK) throw this.#wrongSize('topK');
     if (call.numExperts !== spec.numExperts) throw this.#wrongSize('numExperts');
+    if (call.gatingDtype !== spec.gatingDtype)
+      checkDType('gatingOutput', call.gatingDtype, [spec.gatingDtype]);
+    if (call.sharedExperts !== spec.sharedExperts) throw this.#wrongSize('sharedExperts');
   }
 
-  #checkOutputs(): void {
+  #checkTensors(): void {
     const { call } = this.#request;
-    const shapes = this.#shapes.get(call.tokens) ?? this.#outputShapes();
-    for (let i = 0; i < this.#outputs.length; i++) {
-      const name = this.#outputs[i];
-      checkOutput(this.#request, name, call[name], tensorDType(name, call), shapes[i]);
+    const shapes = this.#shapes.get(call.tokens) ?? this.#shapesOfRun();
+    for (let i = 0; i < this.#outputs.length; i++) this.#checkTensor(this.#outputs[i], shapes[i]);
+    for (let i = 0; i < this.#named.length; i++) {
+      const name = this.#named[i];
+      const prepared = this.#spec.tensors.includes(name);
+      if (prepared !== (call[name] !== null)) throw wrongPresence(name, prepared);
+      if (prepared) this.#checkTensor(name, shapes[this.#outputs.length + i]);
     }
     checkOverlap(this.#request, this.#names, this.#outputs.length);
   }
 
-  // Not where they are used: a function with a closure in it makes garbage at every call.
-  #outputShapes(): readonly number[][] {
+  #checkTensor(name: TensorName, shape: readonly number[]): void {
     const { call } = this.#request;
-    const shapes = this.#outputs.map((name) => tensorShape(name, call));
+    checkTensorOf(this.#request, name, call[name], tensorDType(name, call), shape);
+  }
+
+  // Not where they are used: a function with a closure in it makes garbage at every call.
+  #shapesOfRun(): readonly number[][] {
+    const { call } = this.#request;
+    const shapes = [...this.#outputs, ...this.#named].map((name) => tensorShape(name, call));
     this.#shapes.set(call.tokens, shapes);
     return shapes;
   }
 
   /** Names the first input whose shape has the size: with it alone being 2, it has 2 elements. */
   #wrongSize(size: keyof Sizes, code: ErrorCode = 'INVALID_SHAPE', most = ''): Error {
-    const sizes = { tokens: 1, hidden: 1, numExperts: 1, topK: 1, [size]: 2 };
-    const argument = this.#inputs.find((name) => elementCount(tensorShape(name, sizes)) > 1)!;
+    const ones = { tokens: 1, hidden: 1, numExperts: 1, topK: 1, zeroExperts: 0, sharedExperts: 1 };
+    const sizes = { ...ones, [size]: 2 };
+    const argument = [...this.#inputs, ...this.#named].find(
+      (name) => elementCount(tensorShape(name, sizes)) > 1,
+    )!;
     const expected = `${most}${size} = ${this.#spec[size]}, as prepared`;
     return invalid(code, argument, `${size} = ${this.#request.call[size]}`, expected);
   }
@@ -189,4 +214,9 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     for (let i = 0; i < this.#names.length; i++) this.#request.call[this.#names[i]] = null;
     this.#arguments.fill(undefined);
   }
+}
+
+function wrongPresence(name: TensorName, prepared: boolean): Error {
+  const [found, expected] = prepared ? ['nothing', 'a tensor'] : ['a tensor', 'nothing'];
+  return invalid('INVALID_ARGUMENT', name, found, `${expected}, as prepared`);
 }

@@ -1,6 +1,7 @@
 import type { BackendLimits } from '../contract.js';
-import { describe, invalid } from '../errors.js';
+import { describe, invalid, invalidArgument } from '../errors.js';
 import { checkLimit } from './limit.js';
+import { checkSize } from './values.js';
 
 /** Rows of the permuted tensor and all int32 indices stay below this. */
 const MAX_ROWS = 2 ** 31;
@@ -30,13 +31,9 @@ export function checkTopK(
   checkLimit(argument, 'maxTopK', topK as number, limits);
 }
 
-/** Groups of one size. Code: EXPERTS_NOT_DIVISIBLE. */
-export function checkGroups(groupMoe: boolean | undefined, numExperts: number, topK: number): void {
-  if (!groupMoe || numExperts % topK === 0) return;
-  throw invalid(
-    'EXPERTS_NOT_DIVISIBLE',
-    'moeTopk',
-    `${numExperts} experts in ${topK} groups`,
-    'a number of experts that moeTopk divides, with groupMoe',
-  );
+/** Of the experts, some have weights. Code: INVALID_ARGUMENT. */
+export function checkZeroExperts(zeroExperts: unknown, numExperts: number): asserts zeroExperts is number {
+  checkSize('zeroExperts', zeroExperts, 0);
+  if (zeroExperts >= numExperts)
+    throw invalidArgument('zeroExperts', zeroExperts, `fewer than ${numExperts} experts`);
 }

@@ -16,6 +16,16 @@ export function checkBoolean(argument: string, value: unknown): asserts value is
   throw invalidArgument(argument, value, 'a boolean');
 }
 
+/** Throws INVALID_ARGUMENT unless `value` is one of `members`. */
+export function checkMember<M extends string>(
+  argument: string,
+  value: unknown,
+  members: readonly M[],
+): asserts value is M {
+  if ((members as readonly unknown[]).includes(value)) return;
+  throw invalidArgument(argument, value, `one of ${members.join(', ')}`);
+}
+
 /** Throws INVALID_ARGUMENT unless `value` is an integer of at least `least`. */
 export function checkSize(argument: string, value: unknown, least: number): asserts value is number {
   if (Number.isSafeInteger(value) && (value as number) >= least) return;

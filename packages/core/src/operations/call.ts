@@ -1,26 +1,26 @@
 import type { DType } from '../dtypes.js';
-import type { Router } from '../router.js';
+import type { RouterAttributes } from '../router.js';
 import type { Tensor } from '../tensor.js';
 import type { OPERATIONS, OperationName, Sizes, TensorName } from './table.js';
 
-/** The values of the table's attributes. */
-export interface Attributes {
-  router: Router;
-  normTopkProb: boolean;
-  /** A float32 value. */
-  routedScalingFactor: number;
-}
+/** The values of the table's attributes: those of a router, some of which moeReduce has as well. */
+export type Attributes = RouterAttributes;
 
 type Table = typeof OPERATIONS;
 /** The names of an operation's results. */
 export type OutputName<Op extends OperationName> = Table[Op]['outputs'][number];
 type InputName<Op extends OperationName> = Table[Op]['inputs'][number];
-type OptionalName<Op extends OperationName> = Table[Op]['optional'][number];
+type NamedName<Op extends OperationName> = Table[Op]['named'][number];
+type OptionalName<Op extends OperationName> = Table[Op]['optional'][number] | NamedName<Op>;
 
 /** An operation without its tensors. */
 export type Spec<Op extends OperationName = OperationName> = Sizes & {
   /** Of the rows; float32 if the operation has none. */
   dtype: DType;
+  /** Of the gating; float32 if the operation has none. */
+  gatingDtype: DType;
+  /** The tensors given by name. */
+  tensors: readonly TensorName[];
 } & Pick<Attributes, Table[Op]['attributes'][number]>;
 
 /** One call of an operation, as its backend gets it: checked, flat, each tensor by its name in the table. */
@@ -39,9 +39,15 @@ export type AnyCall = Spec & Partial<Attributes> & { [Name in TensorName]?: Tens
 /** A tensor, or null, for each name. */
 type Each<Names extends readonly unknown[], V> = { [I in keyof Names]: V };
 
-/** What `Prepared.run` takes: the inputs in the order of the table, those that may be absent, then `out`. */
+/** Tensors given by name. */
+export type NamedTensors<Op extends OperationName, T = Tensor> = {
+  readonly [Name in NamedName<Op>]?: T | null | undefined;
+};
+
+/** What `Prepared.run` takes: inputs in the order of the table, those that may be absent, `out`, and tensors by name. */
 export type RunArguments<Op extends OperationName> = [
   ...Each<Table[Op]['inputs'], Tensor>,
   ...Each<Table[Op]['optional'], Tensor | null>,
   out: Outputs<Op>,
+  tensors?: NamedTensors<Op>,
 ];

@@ -6,7 +6,14 @@ import { checkDType, FLOAT_DTYPES } from '../dtypes.js';
 import { invalid } from '../errors.js';
 import { checkTensor, type Tensor } from '../tensor.js';
 import type { AnyCall } from './call.js';
-import { OPERATIONS, type OperationName, TENSORS, type TensorEntry, type TensorName } from './table.js';
+import {
+  OPERATIONS,
+  type OperationEntry,
+  type OperationName,
+  TENSORS,
+  type TensorEntry,
+  type TensorName,
+} from './table.js';
 
 /** How errors name the tensors of a call. */
 export type ArgumentNames = { readonly [Name in TensorName]: string };
@@ -18,12 +25,30 @@ export interface Request {
   readonly names: ArgumentNames;
 }
 
-/** A request on the backend of the operation's first input, with its inputs checked. */
-export function checkedRequest(operation: OperationName, given: object, names: ArgumentNames): Request {
+/**
+ * A request on the backend of the operation's first input, with its inputs checked.
+ * @param options has the tensors that are given by name.
+ */
+export function checkedRequest(
+  operation: OperationName,
+  given: object,
+  names: ArgumentNames,
+  options: object = {},
+): Request {
   const call = given as AnyCall;
-  const first = OPERATIONS[operation].inputs[0];
+  const { inputs, named }: OperationEntry = OPERATIONS[operation];
+  const first = inputs[0];
   const tensor = call[first];
   checkTensor(names[first], tensor);
+  const tensors: TensorName[] = [];
+  for (const name of named) {
+    call[name] = (options as AnyCall)[name] ?? null;
+    if (call[name] !== null) tensors.push(name);
+  }
+  call.tensors = tensors;
+  call.gatingDtype ??= 'float32';
+  call.zeroExperts ??= 0;
+  call.sharedExperts ??= 0;
   const request = { call, backend: tensor.backend, names };
   CHECK_INPUTS[operation](request);
   return request;
@@ -45,8 +70,12 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
   routeTokens(request) {
     const { call, names } = request;
     const gating = tensorOf(request, 'gatingOutput');
+    call.gatingDtype = gating.dtype;
     call.tokens = tokenCount(names.gatingOutput, gating);
     call.numExperts = width(gating);
+    call.sharedExperts = isGiven(call.sharedLogits)
+      ? choicesOf(request, 'sharedLogits', '[tokens, shared]').shape[1]
+      : 0;
     if (call.numExperts < 1) throw invalidShape(names.gatingOutput, gating, 'at least one expert');
   },
 
@@ -90,6 +119,11 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
   },
 };
 
+/** Whether a tensor that may be absent is there. */
+export function isGiven(tensor: Tensor | null | undefined): tensor is Tensor {
+  return tensor !== null && tensor !== undefined;
+}
+
 /** Checks K, and that the backend takes so many experts. */
 export function checkExperts(
   topK: unknown,
@@ -108,7 +142,8 @@ function tensorOf({ call, backend, names }: Request, name: TensorName): Tensor {
   const tensor = call[name];
   checkTensor(names[name], tensor, backend);
   const { dtype }: TensorEntry = TENSORS[name];
-  if (dtype !== 'rows' && dtype !== tensor.dtype) checkDType(names[name], tensor.dtype, [dtype]);
+  if (dtype === 'gating') checkDType(names[name], tensor.dtype, FLOAT_DTYPES);
+  else if (dtype !== 'rows' && dtype !== tensor.dtype) checkDType(names[name], tensor.dtype, [dtype]);
   return tensor;
 }
 
@@ -130,7 +165,7 @@ function choicesOf(request: Request, name: TensorName, expected: string): Tensor
 /** Checks the bias [E, D] or [E, 1, D] and returns E; 0 without one. */
 function checkBias(request: Request): number {
   const { call, names } = request;
-  if (call.ffn2Bias === null || call.ffn2Bias === undefined) return 0;
+  if (!isGiven(call.ffn2Bias)) return 0;
   const bias = tensorOf(request, 'ffn2Bias');
   if (bias.dtype !== call.dtype) checkDType(names.ffn2Bias, bias.dtype, [call.dtype]);
   const { shape } = bias;

@@ -1,8 +1,9 @@
 import { readOptions, readProperties } from '../checks/options.js';
 import { checkBoolean, checkFloat } from '../checks/values.js';
+import { invalid } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
 import { checkedRequest } from './inputs.js';
-import { argumentNames, perform } from './perform.js';
+import { areWeighed, argumentNames, perform } from './perform.js';
 
 /** How moeReduce weighs and sums. */
 export interface MoeReduceOptions {
@@ -12,6 +13,13 @@ export interface MoeReduceOptions {
   normTopkProb?: boolean | undefined;
   /** Factor on every weight, rounded to float32; must be finite then. Default 1. */
   routedScalingFactor?: number | undefined;
+  /**
+   * The rows came weighed already, so weights are 1 instead of the scales. Default: whether the router of `dispatched`
+   * says so; false in the long form.
+   */
+  applyRouterWeightOnInput?: boolean | undefined;
+  /** The x of moeDispatch, which a router's identity experts return: their choices add w·x. Default: they add nothing. */
+  x?: Tensor | null | undefined;
   /** [T, D] of ffnOut's dtype: a tensor to write the result into, instead of a new one. It must not overlap an input. */
   out?: Tensor | undefined;
 }
@@ -26,7 +34,14 @@ export interface Dispatched {
   readonly topKIndices: Tensor;
 }
 
-const OPTIONS = ['ffn2Bias', 'normTopkProb', 'routedScalingFactor', 'out'] as const;
+const OPTIONS = [
+  'ffn2Bias',
+  'normTopkProb',
+  'routedScalingFactor',
+  'applyRouterWeightOnInput',
+  'x',
+  'out',
+] as const;
 const ROUTING = ['expertScalesFloat', 'permuteIndicesPerToken', 'topKIndices'] as const;
 const NAMES = { ...argumentNames('moeReduce'), output: 'out' };
 const DISPATCHED_NAMES = {
@@ -62,11 +77,26 @@ export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
     ? readProperties('dispatched', rest[0] as Dispatched, ROUTING, 'the result of moeDispatch, or a tensor')
     : { expertScalesFloat, permuteIndicesPerToken, topKIndices };
   const given = readOptions<MoeReduceOptions>(options, OPTIONS);
-  const { ffn2Bias = null, normTopkProb = false, routedScalingFactor: factor = 1, out } = given;
-  checkBoolean('normTopkProb', normTopkProb);
-  const routedScalingFactor = checkFloat('routedScalingFactor', factor);
-  const call = { normTopkProb, routedScalingFactor, ffnOut, ffn2Bias, ...routing };
-  const request = checkedRequest('moeReduce', call, whole ? DISPATCHED_NAMES : NAMES);
+  const { ffn2Bias = null, out } = given;
+  const weighed = whole && areWeighed(rest[0]);
+  const call = { ...readWeighing(given, weighed), ffnOut, ffn2Bias, ...routing };
+  const request = checkedRequest('moeReduce', call, whole ? DISPATCHED_NAMES : NAMES, given);
   perform('moeReduce', request, out && { output: out });
   return request.call.output as Tensor;
+}
+
+/** The attributes that say how rows are weighed. @throws InvalidArgumentError INVALID_ARGUMENT, INVALID_ROUTER */
+export function readWeighing(given: Partial<MoeReduceOptions>, weighed = false) {
+  const { normTopkProb = false, routedScalingFactor = 1, applyRouterWeightOnInput = weighed } = given;
+  checkBoolean('normTopkProb', normTopkProb);
+  checkBoolean('applyRouterWeightOnInput', applyRouterWeightOnInput);
+  if (applyRouterWeightOnInput && normTopkProb) {
+    const expected = 'false, because the rows were weighed before the experts';
+    throw invalid('INVALID_ROUTER', 'normTopkProb', 'true', expected);
+  }
+  return {
+    normTopkProb,
+    routedScalingFactor: checkFloat('routedScalingFactor', routedScalingFactor),
+    applyRouterWeightOnInput,
+  };
 }

@@ -2,7 +2,7 @@ import { type Backend, contractOf, newTensor } from '../backend.js';
 import { readProperties } from '../checks/options.js';
 import { checkOverlap } from '../checks/overlap.js';
 import { checkExactShape } from '../checks/shape.js';
-import { checkDType, type DType } from '../dtypes.js';
+import { checkDType, type DType, FLOAT_DTYPES } from '../dtypes.js';
 import { unsupported } from '../errors.js';
 import { checkTensor, disposeSymbol, type Tensor } from '../tensor.js';
 import type { Call } from './call.js';
@@ -29,6 +29,14 @@ export function readOut(operation: OperationName, out: unknown): Out | undefined
     OPERATIONS[operation].outputs,
     'an object of tensors, named as in the result',
   );
+}
+
+// A registered symbol, so that results of another copy of core are recognised too.
+const WEIGHED: unique symbol = Symbol.for('@moe-dispatch/core.weighed') as never;
+
+/** Whether these results hold rows that were multiplied by their weights, so that moeReduce must not do it again. */
+export function areWeighed(results: unknown): boolean {
+  return (results as { [WEIGHED]?: boolean } | null)?.[WEIGHED] === true;
 }
 
 /** The results of an operation, by name. */
@@ -58,8 +66,10 @@ export function perform(
   const { call, backend } = request;
   const run = implementationOf(operation, backend);
   const sizes = vector ? { ...call, vector } : call;
+  if (call.applyRouterWeightOnInput) checkDType(request.names.x, call.dtype, FLOAT_DTYPES);
   const results = resultsOf(operation, request, sizes, out);
   try {
+    checkNamed(operation, request, sizes);
     Object.assign(call, results);
     if (out) checkOverlap(request, tensorNames(operation), OPERATIONS[operation].outputs.length);
     // An empty result needs no kernel, whatever size the inputs have.
@@ -72,7 +82,7 @@ export function perform(
 }
 
 /** Sizes, the dtype of the rows, and whether those are single elements. */
-type OutputSizes = Sizes & { dtype: DType; vector?: boolean };
+type OutputSizes = Sizes & { dtype: DType; gatingDtype: DType; vector?: boolean };
 
 /**
  * An operation's results: the caller's tensors, checked, or new ones.
@@ -85,12 +95,13 @@ export function resultsOf(
   out?: Out,
 ): Results {
   const results = new Results() as Results & Record<string, Tensor>;
+  if (request.call.applyRouterWeightOnInput) Object.defineProperty(results, WEIGHED, { value: true });
   try {
     for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
       const dtype = tensorDType(name, sizes);
       const shape = outputShape(name, sizes);
       results[name] = out
-        ? checkOutput(request, name, out[name], dtype, shape)
+        ? checkTensorOf(request, name, out[name], dtype, shape)
         : newTensor(request.backend, name, shape, dtype);
     }
     return results;
@@ -121,8 +132,14 @@ export function implementationOf<Op extends OperationName>(
   };
 }
 
-/** The tensor that the caller gave for a result, after its checks. */
-export function checkOutput(
+/** [B, S, D] if its B·S is the T of `shape`, [T, D]. */
+function batch(tensor: Tensor, shape: readonly number[]): readonly number[] {
+  const [batches, sequence] = tensor.shape;
+  return batches * sequence === shape[0] ? [batches, sequence, shape[1]] : shape;
+}
+
+/** The tensor that the caller gave, after its checks. x [B, S, D] is [T, D]. */
+export function checkTensorOf(
   { backend, names }: Request,
   name: TensorName,
   tensor: unknown,
@@ -132,7 +149,8 @@ export function checkOutput(
   const argument = names[name];
   checkTensor(argument, tensor, backend);
   if (tensor.dtype !== dtype) checkDType(argument, tensor.dtype, [dtype]);
-  checkExactShape(argument, tensor, shape);
+  const batched = name === 'x' && tensor.shape.length === 3;
+  checkExactShape(argument, tensor, batched ? batch(tensor, shape) : shape);
   return tensor;
 }
 
@@ -142,15 +160,27 @@ export function tensorShape(name: TensorName, sizes: Sizes): number[] {
 }
 
 /** The dtype that a tensor of the table has in a call whose rows are of `dtype`. */
-export function tensorDType(name: TensorName, { dtype: rows }: { dtype: DType }): DType {
+export function tensorDType(
+  name: TensorName,
+  { dtype: rows, gatingDtype }: { dtype: DType; gatingDtype: DType },
+): DType {
   const { dtype } = TENSORS[name];
+  if (dtype === 'gating') return gatingDtype;
   return dtype === 'rows' ? rows : dtype;
+}
+
+/** Checks the tensors that were given by name. */
+function checkNamed(operation: OperationName, request: Request, sizes: OutputSizes): void {
+  for (const name of OPERATIONS[operation].named as readonly TensorName[]) {
+    const tensor = request.call[name];
+    if (tensor) checkTensorOf(request, name, tensor, tensorDType(name, sizes), tensorShape(name, sizes));
+  }
 }
 
 /** An operation's tensors, outputs first. */
 export function tensorNames(operation: OperationName): TensorName[] {
-  const { outputs, inputs, optional }: OperationEntry = OPERATIONS[operation];
-  return [...outputs, ...inputs, ...optional];
+  const { outputs, inputs, optional, named }: OperationEntry = OPERATIONS[operation];
+  return [...outputs, ...inputs, ...optional, ...named];
 }
 
 /** How errors name an operation's tensors: results as they are called in `out`. */

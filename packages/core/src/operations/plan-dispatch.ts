@@ -1,4 +1,5 @@
 import { readOptions } from '../checks/options.js';
+import { checkZeroExperts } from '../checks/sizes.js';
 import { checkSize } from '../checks/values.js';
 import type { Tensor } from '../tensor.js';
 import type { Outputs } from './call.js';
@@ -6,8 +7,10 @@ import { checkExperts, checkedRequest } from './inputs.js';
 import { argumentNames, perform, readOut } from './perform.js';
 import type { PlanResult } from './results.js';
 
-/** Where planDispatch's results go. */
+/** Which experts get rows, and where planDispatch's results go. */
 export interface PlanDispatchOptions {
+  /** How many of the experts, the last ones, get no rows: a router's `zeroExperts.count`. Default 0. */
+  zeroExperts?: number | undefined;
   /** Tensors to write the results into, instead of new ones. None may overlap the input or another output. */
   out?: Outputs<'planDispatch'> | undefined;
 }
@@ -17,7 +20,7 @@ const NAMES = argumentNames('planDispatch');
 /**
  * The second stage: where each (token, choice) goes. Pairs are sorted by expert, stably by token, then choice.
  * The choices may come from any router.
- * @param topKIndices [T, K] int32, each from 0 to numExperts − 1.
+ * @param topKIndices [T, K] int32, each from 0 to numExperts − 1, or −1 for a choice that goes nowhere.
  * @param numExperts E
  * @throws InvalidArgumentError (INDEX_OUT_OF_RANGE only on backends that read the indices on the host),
  *   DisposedError, ResourceError.
@@ -27,11 +30,13 @@ export function planDispatch<T extends Tensor>(
   numExperts: number,
   options: PlanDispatchOptions = {},
 ): PlanResult<T> {
-  const given = readOptions<PlanDispatchOptions>(options, ['out']);
+  const given = readOptions<PlanDispatchOptions>(options, ['zeroExperts', 'out']);
   const out = readOut('planDispatch', given.out);
-  const call = { dtype: 'float32', hidden: 0, numExperts, topKIndices };
+  const { zeroExperts = 0 } = given;
+  const call = { dtype: 'float32', hidden: 0, numExperts, zeroExperts, topKIndices };
   const request = checkedRequest('planDispatch', call, NAMES);
   checkSize('numExperts', numExperts, 1);
+  checkZeroExperts(zeroExperts, numExperts);
   checkExperts(request.call.topK, request, 'topKIndices', 'numExperts');
   return perform('planDispatch', request, out) as unknown as PlanResult<T>;
 }

@@ -2,35 +2,78 @@ import { type Backend, checkBackend, contractOf } from '../backend.js';
 import { checkLimit } from '../checks/limit.js';
 import { readOptions } from '../checks/options.js';
 import { byteLengthOf } from '../checks/shape.js';
-import { checkGroups, checkRows, checkTopK } from '../checks/sizes.js';
-import { checkBoolean, checkFloat, checkSize } from '../checks/values.js';
+import { checkRows, checkTopK, checkZeroExperts } from '../checks/sizes.js';
+import { checkSize, isArray } from '../checks/values.js';
 import { checkDType, type DType, FLOAT_DTYPES, type FloatDType } from '../dtypes.js';
 import { invalidArgument } from '../errors.js';
 import { Prepared } from '../prepared.js';
-import { ROUTER_FLAGS, type RouterOptions, routerOf } from '../router.js';
+import type { RouterOptions } from '../router.js';
 import type { AnyCall, Spec } from './call.js';
+import { readWeighing } from './moe-reduce.js';
 import { implementationOf, tensorDType, tensorNames, tensorShape } from './perform.js';
-import { type AttributeName, OPERATIONS, type OperationEntry, type OperationName } from './table.js';
+import type { PlanDispatchOptions } from './plan-dispatch.js';
+import { checkForExperts, ROUTER_ARGUMENTS, readRouter } from './read-router.js';
+import {
+  OPERATIONS,
+  type OperationEntry,
+  type OperationName,
+  type RouterTensorName,
+  type TensorName,
+} from './table.js';
 
 /** What each operation is prepared for. */
 export interface PrepareOptions {
   moeDispatch: PrepareDispatchOptions;
-  routeTokens: RouterOptions & Pick<PrepareDispatchOptions, 'tokens' | 'numExperts'>;
-  planDispatch: Pick<PrepareDispatchOptions, 'tokens' | 'numExperts' | 'moeTopk'>;
-  permuteRows: Pick<PrepareDispatchOptions, 'tokens' | 'hidden' | 'moeTopk' | 'dtype'>;
+  routeTokens: PrepareRoutingOptions;
+  planDispatch: PreparePlanOptions;
+  permuteRows: PreparePermuteOptions;
   moeReduce: PrepareReduceOptions;
 }
 
+/** What routeTokens is prepared for. */
+export type PrepareRoutingOptions = RouterOptions & {
+  /** The most tokens (T) of a run. */
+  tokens: number;
+  /** E */
+  numExperts: number;
+  /** dtype of the gating. Default float32. */
+  gatingDtype?: FloatDType | undefined;
+  /** The router's tensors that runs will be given. Default none. */
+  tensors?: readonly RouterTensorName[] | undefined;
+  /** S, with `sharedLogits` among them. */
+  sharedExperts?: number | undefined;
+};
+
 /** What prepareDispatch prepares for. */
-export interface PrepareDispatchOptions extends RouterOptions {
+export type PrepareDispatchOptions = PrepareRoutingOptions & {
+  /** D: elements of a token's row. */
+  hidden: number;
+  /** dtype of x. */
+  dtype: DType;
+};
+
+/** What planDispatch is prepared for. */
+export interface PreparePlanOptions extends Pick<PlanDispatchOptions, 'zeroExperts'> {
+  /** The most tokens (T) of a run. */
+  tokens: number;
+  /** E */
+  numExperts: number;
+  /** K */
+  moeTopk: number;
+}
+
+/** What permuteRows is prepared for. */
+export interface PreparePermuteOptions {
   /** The most tokens (T) of a run. */
   tokens: number;
   /** D: elements of a token's row. */
   hidden: number;
-  /** E */
-  numExperts: number;
+  /** K */
+  moeTopk: number;
   /** dtype of x. */
   dtype: DType;
+  /** `expertScalesFloat` if runs will be given it. Default none. */
+  tensors?: readonly 'expertScalesFloat'[] | undefined;
 }
 
 /** What moeReduce is prepared for. */
@@ -49,6 +92,10 @@ export interface PrepareReduceOptions {
   normTopkProb?: boolean | undefined;
   /** As for moeReduce. Default 1. */
   routedScalingFactor?: number | undefined;
+  /** As for moeReduce. Default false. */
+  applyRouterWeightOnInput?: boolean | undefined;
+  /** `x` if runs will be given it. Default none. */
+  tensors?: readonly 'x'[] | undefined;
 }
 
 /** A backend, for its type. */
@@ -74,7 +121,7 @@ export function prepare<B extends Preparing, Op extends OperationName>(
     const known = `one of ${Object.keys(OPERATIONS).join(', ')}`;
     throw invalidArgument('operation', operation, known);
   }
-  const given = readOptions<Given>(options, optionNames(operation));
+  const given = readOptions<Given>(options, OPTION_NAMES[operation]);
   checkBackend(backend);
   implementationOf(operation, backend);
   const spec = readSpec(operation, given, backend);
@@ -90,62 +137,108 @@ export function prepareDispatch<B extends Preparing>(
   return prepare(backend, 'moeDispatch', options);
 }
 
-type Given = Omit<PrepareDispatchOptions & PrepareReduceOptions, 'dtype'> & { dtype: DType };
-
-/** The options that stand for each attribute. */
-const ATTRIBUTE_OPTIONS: { readonly [Name in AttributeName]: readonly (keyof Given)[] } = {
-  router: ROUTER_FLAGS,
-  normTopkProb: ['normTopkProb'],
-  routedScalingFactor: ['routedScalingFactor'],
+/** Any of the options, not checked yet. */
+type Given = {
+  readonly [Name in
+    | keyof PrepareDispatchOptions
+    | keyof PreparePlanOptions
+    | keyof PrepareReduceOptions]?: unknown;
 };
 
-function optionNames(operation: OperationName): (keyof Given)[] {
-  const { sizes, rows, attributes }: OperationEntry = OPERATIONS[operation];
-  return [
-    ...sizes.map((size) => (size === 'topK' ? 'moeTopk' : size)),
-    ...(rows === 'none' ? [] : ['dtype' as const]),
-    ...attributes.flatMap((attribute) => ATTRIBUTE_OPTIONS[attribute]),
-  ];
-}
+const ROUTING = [
+  ...ROUTER_ARGUMENTS,
+  'tokens',
+  'numExperts',
+  'gatingDtype',
+  'tensors',
+  'sharedExperts',
+] as const;
+const OPTION_NAMES: { readonly [Op in OperationName]: readonly (keyof Given)[] } = {
+  moeDispatch: [...ROUTING, 'hidden', 'dtype'],
+  routeTokens: ROUTING,
+  planDispatch: ['tokens', 'numExperts', 'moeTopk', 'zeroExperts'],
+  permuteRows: ['tokens', 'hidden', 'moeTopk', 'dtype', 'tensors'],
+  moeReduce: [
+    'tokens',
+    'hidden',
+    'moeTopk',
+    'dtype',
+    'numExperts',
+    'normTopkProb',
+    'routedScalingFactor',
+    'applyRouterWeightOnInput',
+    'tensors',
+  ],
+};
 
-function readSpec<Op extends OperationName>(
-  operation: Op,
-  given: Partial<Given>,
-  backend: Backend,
-): Spec<Op> {
-  const { sizes, rows, optional }: OperationEntry = OPERATIONS[operation];
+/** The options of an operation as sizes, dtypes and attributes, checked as a call of it would be. */
+function readSpec<Op extends OperationName>(operation: Op, given: Given, backend: Backend): Spec<Op> {
+  const { sizes, rows, optional, attributes }: OperationEntry = OPERATIONS[operation];
   const { dtypes, limits } = backend.info;
-  const { tokens, hidden = 0, numExperts = 0, moeTopk, dtype = 'float32' } = given;
+  const {
+    tokens,
+    hidden = 0,
+    numExperts = 0,
+    zeroExperts = 0,
+    dtype = 'float32',
+    gatingDtype = 'float32',
+  } = given;
+  const tensors = readTensorNames(operation, given.tensors);
   checkSize('tokens', tokens, 0);
   if (sizes.includes('hidden')) checkSize('hidden', given.hidden, 0);
   if (rows !== 'none') {
     checkDType('dtype', given.dtype, dtypes);
     if (rows === 'float') checkDType('dtype', dtype, FLOAT_DTYPES);
   }
+  checkDType('gatingDtype', gatingDtype, FLOAT_DTYPES);
   // Experts that only an absent bias has need not be there.
   const fewest = optional.length > 0 ? 0 : 1;
   if (sizes.includes('numExperts')) checkSize('numExperts', numExperts, fewest);
-  checkLimit('numExperts', 'maxExperts', numExperts, limits);
+  checkLimit('numExperts', 'maxExperts', numExperts as number, limits);
+  if (operation === 'planDispatch') checkZeroExperts(zeroExperts, numExperts as number);
+  const router = attributes.includes('scoringFunc')
+    ? readRouter(given, tensors as RouterTensorName[])
+    : undefined;
+  const { topK, topKName } = router ?? { topK: given.moeTopk, topKName: 'moeTopk' };
   const choosesExperts = sizes.includes('numExperts') && fewest > 0;
-  checkTopK('moeTopk', moeTopk, choosesExperts ? numExperts : Number.MAX_SAFE_INTEGER, limits);
-  checkRows('moeTopk', moeTopk, tokens);
-  checkGroups(given.groupMoe, numExperts, moeTopk);
-  const call = { tokens, hidden, numExperts, topK: moeTopk, dtype } as AnyCall;
+  checkTopK(topKName, topK, choosesExperts ? (numExperts as number) : Number.MAX_SAFE_INTEGER, limits);
+  checkRows(topKName, topK, tokens);
+  if (router) checkForExperts(router, topK, numExperts as number);
+  const call = {
+    tokens,
+    hidden,
+    numExperts,
+    topK,
+    zeroExperts: router?.zeroExperts ?? zeroExperts,
+    sharedExperts: readSharedExperts(given.sharedExperts, tensors),
+    dtype,
+    gatingDtype,
+    tensors,
+    ...(router?.attributes ?? weighing(operation, given, tensors)),
+  } as AnyCall;
+  if (call.applyRouterWeightOnInput) checkDType('dtype', dtype, FLOAT_DTYPES);
   for (const name of tensorNames(operation)) {
     const bytes = byteLengthOf(tensorShape(name, call), tensorDType(name, call));
     checkLimit('tokens', 'maxTensorBytes', bytes, limits);
   }
-  return { ...call, ...readAttributes(operation, given) } as Spec<Op>;
+  return call as unknown as Spec<Op>;
 }
 
-function readAttributes(operation: OperationName, given: Partial<Given>): object {
-  const { normTopkProb = false, routedScalingFactor = 1 } = given;
-  checkBoolean('normTopkProb', normTopkProb);
-  const values: { [Name in AttributeName]: unknown } = {
-    router: routerOf(given),
-    normTopkProb,
-    routedScalingFactor: checkFloat('routedScalingFactor', routedScalingFactor),
-  };
-  const { attributes }: OperationEntry = OPERATIONS[operation];
-  return Object.fromEntries(attributes.map((name) => [name, values[name]]));
+/** The names of tensors that runs will be given by name. */
+function readTensorNames(operation: OperationName, given: unknown): readonly TensorName[] {
+  const known: readonly unknown[] = OPERATIONS[operation].named;
+  if (given === undefined) return [];
+  if (isArray(given) && given.every((name) => known.includes(name))) return [...given] as TensorName[];
+  throw invalidArgument('tensors', given, `an array of names: ${known.join(', ')}`);
+}
+
+function readSharedExperts(given: unknown, tensors: readonly TensorName[]): number {
+  if (!tensors.includes('sharedLogits')) return 0;
+  checkSize('sharedExperts', given, 1);
+  return given;
+}
+
+function weighing(operation: OperationName, given: Given, tensors: readonly TensorName[]): object {
+  if (operation === 'moeReduce') return readWeighing(given as never);
+  return { applyRouterWeightOnInput: tensors.includes('expertScalesFloat') };
 }

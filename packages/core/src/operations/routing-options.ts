@@ -1,0 +1,38 @@
+import type { RouterOptions } from '../router.js';
+import type { Tensor } from '../tensor.js';
+import { checkExperts, type Request } from './inputs.js';
+import { checkForExperts, ROUTER_ARGUMENTS, type RouterArguments, readRouter } from './read-router.js';
+import { ROUTER_TENSORS, type RouterTensorName } from './table.js';
+
+/** The tensors of a router, each of the backend of the gating. Most routers need none. */
+export interface RouterTensors {
+  /** [E] float32: added to the scores for the choice of experts, not for their weights. */
+  eScoreCorrectionBias?: Tensor | null | undefined;
+  /** [E] float32: a factor on the weights of each expert. */
+  perExpertScale?: Tensor | null | undefined;
+  /** [1] float32: a factor on every weight. */
+  globalScale?: Tensor | null | undefined;
+  /** [T, S] float32: gating of shared experts, whose scores join the sum that `normTopkProb` divides by. */
+  sharedLogits?: Tensor | null | undefined;
+  /** [T, K] int32: the experts, if they are chosen already; −1 for a choice that goes nowhere. */
+  expertIds?: Tensor | null | undefined;
+  /** [T] uint8: 0 for a padding token, which goes to no expert. */
+  tokenMask?: Tensor | null | undefined;
+}
+
+/** How to route: Paddle's arguments or a router, and the router's tensors. */
+export type RoutingOptions = RouterOptions & RouterTensors;
+
+/** The names of {@link RoutingOptions} and `out`. */
+export const ROUTING_OPTIONS = [...ROUTER_ARGUMENTS, ...ROUTER_TENSORS, 'out'] as const;
+
+/** Writes the router and K into a call whose inputs are checked. */
+export function fillRouter(request: Request, given: RouterArguments): void {
+  const { call } = request;
+  const router = readRouter(given, call.tensors as RouterTensorName[]);
+  checkExperts(router.topK, request, router.topKName, 'gatingOutput');
+  call.topK = router.topK as number;
+  call.zeroExperts = router.zeroExperts;
+  checkForExperts(router, call.topK, call.numExperts);
+  Object.assign(call, router.attributes);
+}
