@@ -41,7 +41,7 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
   constructor(router: SimdRouter | null) {
     this.#router = router;
     this.device = `JavaScript, one thread, routing in ${router === null ? 'JavaScript' : 'WebAssembly SIMD'}`;
-    this.operations = cpuOperations(router, new Workspace(router === null));
+    this.operations = cpuOperations(router, new Workspace());
   }
 
   allocate(spec: TensorSpec): CpuTensor {

@@ -1,5 +1,6 @@
 import type { Call } from '@moe-dispatch/core/backend';
 import type { CpuTensor } from './tensor.js';
+import { weighRows } from './weigh-rows.js';
 import type { Workspace } from './workspace.js';
 
 type PermuteCall = Call<'permuteRows', CpuTensor>;
@@ -10,16 +11,39 @@ const SHORT_ROW = 1024;
 const CACHED_SOURCE = 8 * 2 ** 20;
 const CACHED_RESULT = 12 * 2 ** 20;
 
-/** Copies each token's row to its K places; permuteIndicesPerToken must be a permutation. */
+/** Copies each token's row to its K places, or fewer; no two of them are the same. */
 export function moveRows(call: PermuteCall, workspace: Workspace): void {
   const { x, tokens, topK, hidden } = call;
   const rows = call.permuteIndicesPerToken.padded as Int32Array;
   const rowBytes = hidden * x.padded.BYTES_PER_ELEMENT;
   if (rowBytes === 0) return;
-  if (rowBytes <= SHORT_ROW) copyShortRows(call, rows, rowBytes);
+  if (call.applyRouterWeightOnInput) weighRows(call);
+  else if (!isWhole(rows, topK * tokens)) copySomeRows(call, rows);
+  else if (rowBytes <= SHORT_ROW) copyShortRows(call, rows, rowBytes);
   else if (writesInOrder(rowBytes) && gathers(call, rowBytes))
     gatherRows(call, rows, workspace.forRows(topK * tokens));
   else scatterRows(call, rows);
+}
+
+/** Whether each choice has a row. */
+function isWhole(rows: Int32Array, count: number): boolean {
+  // Rows are not negative, −1 is.
+  let signs = 0;
+  for (let i = 0; i < count; i++) signs |= rows[i];
+  return signs >= 0;
+}
+
+/** For maps in which some choices have no row. */
+function copySomeRows(call: PermuteCall, rows: Int32Array): void {
+  const { x, tokens, topK, hidden } = call;
+  const source = x.padded as Int32Array;
+  const target = call.permuteInput.padded as Int32Array;
+  for (let i = 0; i < topK * tokens; i++) {
+    if (rows[i] < 0) continue;
+    const from = (i % tokens) * hidden;
+    const to = rows[i] * hidden;
+    for (let j = 0; j < hidden; j++) target[to + j] = source[from + j];
+  }
 }
 
 /** Whether calls with rows of this many bytes may gather, and so need `workspace.forRows`. */

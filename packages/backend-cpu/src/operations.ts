@@ -1,5 +1,5 @@
 import type { Operations } from '@moe-dispatch/core/backend';
-import { checkPermutation } from './check-indices.js';
+import { checkMap } from './check-indices.js';
 import { moveRows } from './move-rows.js';
 import { planDispatch } from './plan.js';
 import { reduceTokens } from './reduce.js';
@@ -20,14 +20,14 @@ export function cpuOperations(
       moveRows(call, workspace);
     },
     routeTokens(call) {
-      if (router === null) routeTokens(call, workspace.forExperts(call.numExperts));
-      else router.route(call);
+      if (router?.serves(call)) router.route(call, workspace.route.fit(call, false));
+      else routeTokens(call, workspace.route.fit(call, true));
     },
     planDispatch(call) {
-      planDispatch(call, workspace.forExperts(call.numExperts));
+      planDispatch(call, workspace.forExperts(call.numExperts - call.zeroExperts));
     },
     permuteRows(call) {
-      checkPermutation(call.permuteIndicesPerToken, workspace);
+      checkMap(call.permuteIndicesPerToken, workspace);
       moveRows(call, workspace);
     },
     moeReduce(call) {

@@ -1,22 +1,29 @@
 import type { Call } from '@moe-dispatch/core/backend';
 import { checkIndices } from './check-indices.js';
 import type { CpuTensor } from './tensor.js';
-import type { ExpertWorkspace } from './workspace.js';
 
 type PlanCall = Call<'planDispatch', CpuTensor>;
 
-/** Counting sort of the (token, choice) pairs by expert, stable by token, then choice. */
-export function planDispatch(call: PlanCall, workspace: ExpertWorkspace): void {
+/**
+ * Counting sort of the (token, choice) pairs by expert, stable by token, then choice. Choices of no expert, and of those
+ * from `nextRow.length` on, have no row.
+ * @param nextRow workspace: a number for each expert that has rows
+ */
+export function planDispatch(call: PlanCall, nextRow: Int32Array): void {
   const { tokens, topK, numExperts } = call;
   const experts = call.topKIndices.padded as Int32Array;
-  checkIndices('topKIndices', experts, tokens * topK, numExperts);
-  const { nextRow } = workspace;
+  checkIndices('topKIndices', experts, tokens * topK, numExperts, -1);
+  const withRows = nextRow.length;
   nextRow.fill(0);
-  for (let i = 0; i < tokens * topK; i++) nextRow[experts[i]]++;
+  // As unsigned numbers, negative ones are large.
+  for (let i = 0; i < tokens * topK; i++) if (experts[i] >>> 0 < withRows) nextRow[experts[i]]++;
   scanCounts(call, nextRow);
   const rows = call.permuteIndicesPerToken.padded as Int32Array;
   for (let token = 0; token < tokens; token++) {
-    for (let k = 0; k < topK; k++) rows[k * tokens + token] = nextRow[experts[token * topK + k]]++;
+    for (let k = 0; k < topK; k++) {
+      const expert = experts[token * topK + k];
+      rows[k * tokens + token] = expert >>> 0 < withRows ? nextRow[expert]++ : -1;
+    }
   }
 }
 
@@ -26,7 +33,7 @@ function scanCounts(call: PlanCall, nextRow: Int32Array): void {
   const halves = call.tokenNumsPerExpert.block.view('int32') as Int32Array;
   const offsets = call.expertOffsets.padded as Int32Array;
   let row = 0;
-  for (let expert = 0; expert < call.numExperts; expert++) {
+  for (let expert = 0; expert < nextRow.length; expert++) {
     const count = nextRow[expert];
     halves[2 * expert] = count;
     halves[2 * expert + 1] = 0;
@@ -34,5 +41,5 @@ function scanCounts(call: PlanCall, nextRow: Int32Array): void {
     nextRow[expert] = row;
     row += count;
   }
-  offsets[call.numExperts] = row;
+  offsets[nextRow.length] = row;
 }

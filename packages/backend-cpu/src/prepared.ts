@@ -20,8 +20,9 @@ export class CpuPrepared<Op extends OperationName> extends Prepared<Op, CpuTenso
     router: SimdRouter | null,
   ) {
     super(backend as never, operation, spec);
-    this.#workspace = new Workspace(router === null);
-    this.#workspace.reserve(operation, spec);
+    this.#workspace = new Workspace();
+    const chooses = router === null || !router.serves(spec as never);
+    this.#workspace.reserve(operation, spec as never, chooses);
     this.#operations = cpuOperations(router, this.#workspace);
   }
 

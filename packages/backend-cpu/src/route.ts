@@ -1,49 +1,73 @@
 import type { Call } from '@moe-dispatch/core/backend';
-import { numberFromRow, ROUTES, rowsPerToken } from './routing-rows.js';
+import { dropBeyondCapacity } from './capacity.js';
+import { chooseBest } from './choose.js';
+import { indexOfLargest } from './gating-row.js';
+import type { RouteWorkspace } from './route-workspace.js';
+import { mixSparsely } from './sparse-mixer.js';
 import type { CpuTensor } from './tensor.js';
-import { selectTop } from './top-k.js';
-import type { ExpertWorkspace } from './workspace.js';
+import { needsWeighing, weighChoices } from './weights.js';
 
-const FLOAT32_MAX = 3.4028234663852886e38;
+export type RouteCall = Call<'routeTokens', CpuTensor>;
 
-/** Chooses each token's experts and scales (docs/semantics.md, "Choosing experts" and "Scales"). */
-export function routeTokens(call: Call<'routeTokens', CpuTensor>, workspace: ExpertWorkspace): void {
-  const gatingOutput = call.gatingOutput.padded as Float32Array;
+/** Chooses each token's experts and their weights (docs/semantics.md, "Choosing experts" and "Weights"). */
+export function routeTokens(call: RouteCall, workspace: RouteWorkspace): void {
+  const { tokens, topK } = call;
   const experts = call.topKIndices.padded as Int32Array;
-  const scales = call.expertScalesFloat.padded as Float32Array;
-  const groups = rowsPerToken(call);
-  const rows = call.tokens * groups;
-  const columns = call.numExperts / groups;
-  const picks = call.topK / groups;
-  const { values, topExperts } = workspace;
-  const { softmax, grouped } = ROUTES[call.router];
-  // With groups, a row is shorter.
-  if (workspace.keys.length !== columns) workspace.keys = new Float64Array(workspace.keys.buffer, 0, columns);
-  for (let row = 0; row < rows; row++) {
-    clean(gatingOutput, row * columns, columns, values);
-    selectTop(workspace, picks);
-    const max = values[topExperts[0]];
-    const sum = softmax ? sumExp(values, columns, max) : 0;
-    for (let k = 0; k < picks; k++) {
-      const value = values[topExperts[k]];
-      experts[row * picks + k] = topExperts[k];
-      scales[row * picks + k] = softmax ? Math.exp(value - max) / sum : value;
+  const weights = call.expertScalesFloat.padded as Float32Array;
+  const mask = call.tokenMask?.padded as Uint8Array | undefined;
+  for (let token = 0; token < tokens; token++) {
+    if (mask === undefined || mask[token] !== 0) scoreChoices(call, workspace, token);
+    else {
+      experts.fill(-1, token * topK, (token + 1) * topK);
+      weights.fill(0, token * topK, (token + 1) * topK);
     }
   }
-  if (grouped) numberFromRow(call, columns);
+  finishRouting(call, workspace);
 }
 
-/** NaN and −∞ count as −FLT_MAX, +∞ as FLT_MAX. */
-function clean(gatingOutput: Float32Array, first: number, count: number, values: Float64Array): void {
-  for (let i = 0; i < count; i++) {
-    const value = gatingOutput[first + i];
-    if (value >= -FLOAT32_MAX && value <= FLOAT32_MAX) values[i] = value;
-    else values[i] = value > 0 ? FLOAT32_MAX : -FLOAT32_MAX;
+/** What follows when the choices and their scores are there: the drop, and the weights. */
+export function finishRouting(call: RouteCall, workspace: RouteWorkspace): void {
+  if (call.expertCapacity > 0) dropBeyondCapacity(call, workspace);
+  if (needsWeighing(call)) weighChoices(call, workspace);
+}
+
+/** A token's choices and their scores. */
+function scoreChoices(call: RouteCall, workspace: RouteWorkspace, token: number): void {
+  const { numExperts, topK, scoringFunc } = call;
+  const { row, bestScores } = workspace;
+  const first = token * topK;
+  row.load(call.gatingOutput, token * numExperts, numExperts);
+  if (call.selection === 'sparsemixer') mixSparsely(call, workspace, first);
+  else if (call.selection === 'one_per_group') chooseOfEachGroup(call, workspace, first);
+  else {
+    row.prepare(scoringFunc, 0, numExperts);
+    if (call.selection === 'topk') chooseBest(call, workspace);
+    storeChoices(call, workspace, first);
+  }
+  if (call.dropPolicy === 'probs') bestScores[token] = row.score(indexOfLargest(row.logits, 0, numExperts));
+}
+
+/** The choices that were made, or those of the caller, with their scores. */
+function storeChoices(call: RouteCall, { row, topExperts }: RouteWorkspace, first: number): void {
+  const experts = call.topKIndices.padded as Int32Array;
+  const weights = call.expertScalesFloat.padded as Float32Array;
+  const given = call.expertIds?.padded as Int32Array | undefined;
+  for (let k = 0; k < call.topK; k++) {
+    const expert = given === undefined ? topExperts[k] : given[first + k];
+    experts[first + k] = expert;
+    weights[first + k] = expert < 0 ? 0 : row.score(expert);
   }
 }
 
-function sumExp(values: Float64Array, count: number, max: number): number {
-  let sum = 0;
-  for (let i = 0; i < count; i++) sum += Math.exp(values[i] - max);
-  return sum;
+/** The best expert of each of K groups, with its score within the group. */
+function chooseOfEachGroup(call: RouteCall, { row }: RouteWorkspace, first: number): void {
+  const experts = call.topKIndices.padded as Int32Array;
+  const weights = call.expertScalesFloat.padded as Float32Array;
+  const size = call.numExperts / call.nGroup;
+  for (let group = 0; group < call.nGroup; group++) {
+    const best = indexOfLargest(row.logits, group * size, size);
+    row.prepare(call.scoringFunc, group * size, size);
+    experts[first + group] = best;
+    weights[first + group] = row.score(best);
+  }
 }

@@ -1,6 +1,6 @@
-import type { Call } from '@moe-dispatch/core/backend';
+import type { Call, Spec } from '@moe-dispatch/core/backend';
 import { ROUTE_KERNEL } from './route-kernel.js';
-import { numberFromRow, ROUTES, rowsPerToken } from './routing-rows.js';
+import type { RouteWorkspace } from './route-workspace.js';
 import type { CpuTensor } from './tensor.js';
 
 type RouteCall = Call<'routeTokens', CpuTensor>;
@@ -47,31 +47,13 @@ export class SimdRouter {
     }
   }
 
-  route(call: RouteCall): void {
-    const groups = rowsPerToken(call);
-    const rows = call.tokens * groups;
-    const columns = call.numExperts / groups;
-    const picks = call.topK / groups;
-    const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
-    const size = chunk * columns;
-    // In the kernel's memory: its workspace at 0, then the chunk, then the results.
-    const gatingOutput = aligned(columns) + aligned(picks) + aligned(columns / BLOCK);
-    const experts = gatingOutput + aligned(size);
-    const scales = experts + aligned(chunk * picks);
-    this.#reserve(4 * (scales + aligned(chunk * picks)));
-    const { softmax, grouped } = ROUTES[call.router];
-    const { padded, block } = call.gatingOutput;
-    // Whole chunks, if a pooled block goes on behind the last row: the views serve any number of rows.
-    const chunks = block.rows('float32', size) as Float32Array[];
-    for (let first = 0; first < rows; first += chunk) {
-      const count = Math.min(chunk, rows - first);
-      const from = first * columns;
-      chunks[from / size] ??= (padded as Float32Array).subarray(from, from + size);
-      this.#floats.set(chunks[from / size], gatingOutput);
-      this.#kernel(4 * gatingOutput, 4 * experts, 4 * scales, 0, count, columns, picks, softmax);
-      this.#store(call, first * picks, count * picks, experts, scales);
-    }
-    if (grouped) numberFromRow(call, columns);
+  /** Whether the kernel chooses these experts. */
+  serves(_call: Spec<'routeTokens'>): boolean {
+    return false;
+  }
+
+  route(call: RouteCall, _workspace: RouteWorkspace): void {
+    this.#reserve(call.tokens);
   }
 
   #store(call: RouteCall, at: number, count: number, experts: number, scales: number): void {

@@ -1,30 +1,23 @@
-import { DTYPES, type DType, type OperationName } from '@moe-dispatch/core';
-import type { Sizes } from '@moe-dispatch/core/backend';
+import { DTYPES, type OperationName } from '@moe-dispatch/core';
+import type { Spec } from '@moe-dispatch/core/backend';
 import { writesInOrder } from './move-rows.js';
+import { RouteWorkspace } from './route-workspace.js';
 import { workspaceArray } from './workspace-array.js';
 
-/** For routing and planning over `numExperts` experts; one serves any number of tokens. */
-export type ExpertWorkspace = ReturnType<typeof expertWorkspace>;
 /** For moeReduce of one size. */
 export type ReduceWorkspace = ReturnType<typeof reduceWorkspace>;
 
 /** What operations need beside their tensors; each part is kept until a call of another size needs it. */
 export class Workspace {
-  readonly #routes: boolean;
-  #experts = expertWorkspace(0, 0);
+  readonly route = new RouteWorkspace();
+  #nextRow = new Int32Array(0);
   #reduce = reduceWorkspace(0, 0);
   #rows = new Int32Array(0);
 
-  /** @param routes whether routing happens in JavaScript, and so needs room here */
-  constructor(routes: boolean) {
-    this.#routes = routes;
-  }
-
-  /** For routing and planning. */
-  forExperts(numExperts: number): ExpertWorkspace {
-    if (this.#experts.nextRow.length !== numExperts)
-      this.#experts = expertWorkspace(numExperts, this.#routes ? numExperts : 0);
-    return this.#experts;
+  /** For planning: the next free row of each expert. */
+  forExperts(numExperts: number): Int32Array {
+    if (this.#nextRow.length !== numExperts) this.#nextRow = workspaceArray(Int32Array, numExperts);
+    return this.#nextRow;
   }
 
   forReduce(topK: number, hidden: number): ReduceWorkspace {
@@ -39,39 +32,28 @@ export class Workspace {
     return this.#rows;
   }
 
-  /** Allocates all that calls of up to these sizes need. */
-  reserve(operation: OperationName, sizes: Sizes & { dtype: DType }): void {
-    const { tokens, hidden, numExperts, topK, dtype } = sizes;
+  /** Allocates all that calls of up to these sizes need. @param chooses whether experts are chosen in JavaScript */
+  reserve(operation: OperationName, spec: Spec<OperationName>, chooses: boolean): void {
+    const { tokens, hidden, numExperts, zeroExperts, topK, dtype } = spec;
     if (operation === 'moeReduce') {
       this.forReduce(topK, hidden);
       return;
     }
-    if (operation !== 'permuteRows') this.forExperts(numExperts);
+    if (operation === 'moeDispatch' || operation === 'routeTokens') {
+      this.route.fit(spec as Spec<'routeTokens'>, chooses);
+    }
+    if (operation !== 'permuteRows') this.forExperts(numExperts - zeroExperts);
     // Fewer tokens may be moved in order when this many are not.
-    if (operation === 'permuteRows' || writesInOrder(hidden * DTYPES[dtype].bytes))
+    if (operation === 'permuteRows' || writesInOrder(hidden * DTYPES[dtype].bytes)) {
       this.forRows(topK * tokens);
+    }
   }
 
   get byteLength(): number {
-    const { nextRow, values, topExperts, keys } = this.#experts;
     const { weights, starts, sums, words } = this.#reduce;
-    const arrays = [this.#rows, nextRow, values, topExperts, keys, weights, sums, words];
-    return arrays.reduce((bytes, array) => bytes + array.buffer.byteLength, 8 * starts.length);
+    const arrays = [this.route, this.#nextRow, this.#rows, weights, sums, words];
+    return arrays.reduce((bytes, { byteLength }) => bytes + byteLength, 8 * starts.length);
   }
-}
-
-/** @param routed the experts, if they are chosen in JavaScript; 0 if WebAssembly does it */
-function expertWorkspace(numExperts: number, routed: number) {
-  return {
-    /** The next free row of each expert. */
-    nextRow: workspaceArray(Int32Array, numExperts),
-    /** A token's cleaned gating values. */
-    values: workspaceArray(Float64Array, routed),
-    /** A token's choices, best first. */
-    topExperts: workspaceArray(Int32Array, routed),
-    /** Keys to sort the experts of a row of gating values by. */
-    keys: workspaceArray(Float64Array, routed),
-  };
 }
 
 function reduceWorkspace(topK: number, hidden: number) {

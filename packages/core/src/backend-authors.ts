@@ -23,6 +23,7 @@ export {
   type OperationName,
   ROUTER_TENSORS,
   type RouterTensorName,
+  type ShapeSizes,
   type Sizes,
   STAGES,
   TENSORS,

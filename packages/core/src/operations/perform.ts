@@ -11,7 +11,7 @@ import {
   OPERATIONS,
   type OperationEntry,
   type OperationName,
-  type Sizes,
+  type ShapeSizes,
   STAGES,
   TENSORS,
   type TensorName,
@@ -82,7 +82,7 @@ export function perform(
 }
 
 /** Sizes, the dtype of the rows, and whether those are single elements. */
-type OutputSizes = Sizes & { dtype: DType; gatingDtype: DType; vector?: boolean };
+type OutputSizes = ShapeSizes & { dtype: DType; gatingDtype?: DType; vector?: boolean };
 
 /**
  * An operation's results: the caller's tensors, checked, or new ones.
@@ -155,14 +155,14 @@ export function checkTensorOf(
 }
 
 /** The shape that a tensor of the table has for these sizes. */
-export function tensorShape(name: TensorName, sizes: Sizes): number[] {
+export function tensorShape(name: TensorName, sizes: ShapeSizes): number[] {
   return TENSORS[name].shape(sizes);
 }
 
 /** The dtype that a tensor of the table has in a call whose rows are of `dtype`. */
 export function tensorDType(
   name: TensorName,
-  { dtype: rows, gatingDtype }: { dtype: DType; gatingDtype: DType },
+  { dtype: rows, gatingDtype = 'float32' }: { dtype: DType; gatingDtype?: DType },
 ): DType {
   const { dtype } = TENSORS[name];
   if (dtype === 'gating') return gatingDtype;

@@ -22,20 +22,29 @@ export interface Sizes {
   sharedExperts: number;
 }
 
+/** Sizes to make shapes of. */
+export type ShapeSizes = Omit<Sizes, 'zeroExperts' | 'sharedExperts'> & Partial<Sizes>;
+
 /** One tensor of the table. It means the same in every operation that has it. */
 export interface TensorEntry {
   /** `rows`: the dtype of the rows that the operation moves or sums; `gating`: that of the gating. */
   readonly dtype: DType | 'rows' | 'gating';
   /** Its shape for these sizes. */
-  readonly shape: (sizes: Sizes) => number[];
+  readonly shape: (sizes: ShapeSizes) => number[];
 }
 
 const tensors = {
   x: { dtype: 'rows', shape: ({ tokens, hidden }) => [tokens, hidden] },
   gatingOutput: { dtype: 'gating', shape: ({ tokens, numExperts }) => [tokens, numExperts] },
   permuteInput: { dtype: 'rows', shape: ({ tokens, topK, hidden }) => [topK * tokens, hidden] },
-  tokenNumsPerExpert: { dtype: 'int64', shape: ({ numExperts, zeroExperts }) => [numExperts - zeroExperts] },
-  expertOffsets: { dtype: 'int32', shape: ({ numExperts, zeroExperts }) => [numExperts - zeroExperts + 1] },
+  tokenNumsPerExpert: {
+    dtype: 'int64',
+    shape: ({ numExperts, zeroExperts = 0 }) => [numExperts - zeroExperts],
+  },
+  expertOffsets: {
+    dtype: 'int32',
+    shape: ({ numExperts, zeroExperts = 0 }) => [numExperts - zeroExperts + 1],
+  },
   permuteIndicesPerToken: { dtype: 'int32', shape: ({ tokens, topK }) => [topK, tokens] },
   expertScalesFloat: { dtype: 'float32', shape: ({ tokens, topK }) => [tokens, topK] },
   topKIndices: { dtype: 'int32', shape: ({ tokens, topK }) => [tokens, topK] },
@@ -45,7 +54,7 @@ const tensors = {
   eScoreCorrectionBias: { dtype: 'float32', shape: ({ numExperts }) => [numExperts] },
   perExpertScale: { dtype: 'float32', shape: ({ numExperts }) => [numExperts] },
   globalScale: { dtype: 'float32', shape: () => [1] },
-  sharedLogits: { dtype: 'float32', shape: ({ tokens, sharedExperts }) => [tokens, sharedExperts] },
+  sharedLogits: { dtype: 'float32', shape: ({ tokens, sharedExperts = 0 }) => [tokens, sharedExperts] },
   expertIds: { dtype: 'int32', shape: ({ tokens, topK }) => [tokens, topK] },
   tokenMask: { dtype: 'uint8', shape: ({ tokens }) => [tokens] },
 } satisfies Record<string, TensorEntry>;
