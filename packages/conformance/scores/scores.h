@@ -29,12 +29,12 @@ static inline score_power score_exp_neg(uint32_t size) {
   /* (2^g - 1) / g on [0, 1) by powers of g, in units of 2^-32. */
   static const uint32_t C[7] = {2977044472u, 1031764901u, 238389752u, 41301092u, 5750554u, 627478u, 89042u};
   const int e = (int)(size >> 23) - 127;
-  if (e < -34) return (score_power){0x80000000u, 0};
+  if (e < -33) return (score_power){0x80000000u, 0};
   if (e > 7) return (score_power){0, 0};
   /* |x| = a * 2^(e - 31); times log2(e), of which 64 bits are needed, and in units of 2^-32. */
   const uint32_t a = (size | 0x800000u) << 8;
   const uint64_t product = (uint64_t)a * 0xB8AA3B29u + score_mulhi(a, 0x5C17F0BCu);
-  const uint64_t t = e > -34 ? product >> (30 - e) : 0;
+  const uint64_t t = product >> (30 - e);
   /* 2^-t = 2^(g - n) with g = n - t in [0, 1). */
   const uint32_t g = 0u - (uint32_t)t;
   uint32_t h = C[6];
