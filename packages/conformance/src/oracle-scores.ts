@@ -89,27 +89,25 @@ function toEvenSteps(size: number): number {
   return size < 2 ** -4 ? Math.floor(size * 2 ** 28 + 0.5) * 2 ** -28 : size;
 }
 
-/** numerator / denominator · 2^exponent to the nearest float32, ties to even. */
+/** numerator / denominator · 2^exponent to the nearest float32. The first has 32 bits or is 0, the second up to 46. */
 function roundRatio(numerator: bigint, denominator: bigint, exponent: number): number {
-  if (numerator === 0n) return 0;
-  // 2^(length − 1) < ratio < 2^(length + 1)
-  const length = bitLength(numerator) - bitLength(denominator) + exponent;
-  const atLeast = (power: number) =>
-    shift(numerator, exponent - power) >= shift(denominator, power - exponent);
-  const top = atLeast(length) ? length : length - 1;
-  const unit = Math.max(top, -126) - 23;
-  const [dividend, divisor] = [shift(numerator, exponent - unit), shift(denominator, unit - exponent)];
-  const [quotient, rest] = [dividend / divisor, dividend % divisor];
-  const up = 2n * rest > divisor || (2n * rest === divisor && quotient % 2n === 1n);
-  return Number(quotient + (up ? 1n : 0n)) * 2 ** unit;
+  const dividend = numerator << 50n;
+  return round(dividend / denominator, dividend % denominator !== 0n, exponent - 50);
 }
 
-/** The root of value · 2^exponent (an even one) to the nearest float32, ties to even. */
+/** The root of value · 2^exponent (an even one) to the nearest float32. */
 function roundRoot(value: bigint, exponent: number): number {
   const scaled = value << 50n;
   const root = floorRoot(scaled);
-  const more = root * root < scaled ? 1n : 0n;
-  return roundRatio(2n * root + more, 1n, (exponent - 50) / 2 - 1);
+  return round(root, root * root < scaled, (exponent - 50) / 2);
+}
+
+/**
+ * value · 2^exponent to the nearest float32, ties to even; value has 26 to 53 bits, so that float64 holds it.
+ * @param more the value is a little above that: its last bit, which float32 has no room for, tells it from a tie
+ */
+function round(value: bigint, more: boolean, exponent: number): number {
+  return Math.fround(Number(more ? value | 1n : value) * 2 ** exponent);
 }
 
 /** The largest integer whose square is at most `value`. */
@@ -118,11 +116,6 @@ function floorRoot(value: bigint): bigint {
   while (root * root > value) root -= 1n;
   while ((root + 1n) * (root + 1n) <= value) root += 1n;
   return root;
-}
-
-/** value · 2^places; a negative number of places leaves it, and the other side of a comparison is shifted instead. */
-function shift(value: bigint, places: number): bigint {
-  return places > 0 ? value << BigInt(places) : value;
 }
 
 function high(a: bigint, b: bigint): bigint {

@@ -4,11 +4,18 @@ import {
   OPERATIONS,
   type OperationEntry,
   ROUTER_TENSORS,
+  type RouterTensorName,
   type Sizes,
   type TensorName,
 } from '@moe-dispatch/core/backend';
 import { type HostTensor, hostTensor } from '../host-tensor.js';
-import type { CallOptions, CallSizes, HostCall, HostTensors } from '../operations/host-call.js';
+import {
+  type CallOptions,
+  type CallSizes,
+  type HostCall,
+  type HostTensors,
+  kindsOf,
+} from '../operations/host-call.js';
 import { expectPlan } from '../oracle.js';
 import { expectRouting, type RoutingInputs } from '../oracle-router.js';
 import { drawn, type Random, randomRows } from './data.js';
@@ -20,13 +27,20 @@ export interface ExampleSpec extends CallSizes {
   readonly bias?: boolean;
   /** Those given by name. */
   readonly tensors?: readonly TensorName[];
+  /** Elements of the gating and of a router's tensors, where others than usual are to be drawn. */
+  readonly draws?: { readonly [Name in RouterTensorName | 'gatingOutput']?: (random: Random) => number };
 }
 
 /** A valid call with random data; its choices and its map are those of a dispatch. */
 export function exampleCall(operation: OperationName, spec: ExampleSpec, random: Random): HostCall {
   const { inputs, optional }: OperationEntry = OPERATIONS[operation];
   const names = [...inputs, ...(spec.bias === true ? optional : []), ...namedTensors(operation, spec)];
-  const tensors = exampleTensors(spec, random);
+  const routing = routingInputs(spec, random);
+  const tensors = {
+    ...routing,
+    x: rowsToMove(spec, random),
+    ...(isRouting(operation) ? {} : routedTensors(spec, routing, random)),
+  } as HostTensors;
   return {
     operation,
     inputs: Object.fromEntries(names.map((name) => [name, tensors[name]])),
@@ -39,53 +53,59 @@ export function exampleCall(operation: OperationName, spec: ExampleSpec, random:
   };
 }
 
-function exampleTensors(spec: ExampleSpec, random: Random): HostTensors {
-  const { tokens, hidden, numExperts, topK, dtype, options, tensors = [] } = spec;
-  const float = (FLOAT_DTYPES as readonly DType[]).includes(dtype) ? (dtype as FloatDType) : 'float32';
-  const normal = () => random.normal();
-  const gatingOutput = drawn(spec.gatingDtype ?? 'float32', [tokens, numExperts], normal);
-  const named = Object.fromEntries(
-    ROUTER_TENSORS.filter((name) => tensors.includes(name)).map((name) => [
-      name,
-      ROUTER_DRAWS[name](spec, random),
-    ]),
-  );
-  const inputs: RoutingInputs = { gatingOutput, ...named };
-  const routing = expectRouting(inputs, { ...(options?.router ? {} : { moeTopk: topK }), ...options });
+function routingInputs(spec: ExampleSpec, random: Random): RoutingInputs {
+  const { tokens, numExperts, tensors = [], gatingDtype = 'float32', draws } = spec;
+  const logit = draws?.gatingOutput ?? (() => random.normal());
+  const named = ROUTER_TENSORS.filter((name) => tensors.includes(name));
   return {
-    x: tensors.includes('x')
-      ? drawn(float, [tokens, hidden], normal)
-      : randomRows(random, dtype, [tokens, hidden]),
-    ...inputs,
-    ...expectPlan(routing.topKIndices, numExperts, spec.zeroExperts),
-    expertScalesFloat: routing.expertScalesFloat,
-    topKIndices: routing.topKIndices,
-    ffnOut: drawn(float, [topK * tokens, hidden], normal),
-    ffn2Bias: drawn(float, [numExperts, hidden], normal),
+    gatingOutput: drawn(gatingDtype, [tokens, numExperts], () => logit(random)),
+    ...Object.fromEntries(named.map((name) => [name, routerTensor(name, spec, random)])),
   };
 }
 
-type Draw = (spec: ExampleSpec, random: Random) => HostTensor;
+/** Bytes, or numbers if there is to be computed with them. */
+function rowsToMove(
+  { tokens, hidden, dtype, tensors = [], options }: ExampleSpec,
+  random: Random,
+): HostTensor {
+  const weighed = options?.router?.applyRouterWeightOnInput === true || tensors.includes('expertScalesFloat');
+  if (!weighed && !tensors.includes('x')) return randomRows(random, dtype, [tokens, hidden]);
+  return drawn(dtype as FloatDType, [tokens, hidden], () => random.normal());
+}
 
-const ROUTER_DRAWS: { readonly [Name in (typeof ROUTER_TENSORS)[number]]: Draw } = {
-  eScoreCorrectionBias: ({ numExperts }, random) => drawn('float32', [numExperts], () => random.normal() / 4),
-  perExpertScale: ({ numExperts }, random) => drawn('float32', [numExperts], () => 1 + random.normal() / 8),
-  globalScale: (_, random) => drawn('float32', [1], () => 1 + random.uniform()),
-  sharedLogits: ({ tokens, sharedExperts = 0 }, random) =>
-    drawn('float32', [tokens, sharedExperts], () => random.normal()),
-  expertIds: ({ tokens, topK, numExperts }, random) =>
-    integers('int32', [tokens, topK], () => random.below(numExperts + 1) - 1),
-  tokenMask: ({ tokens }, random) => integers('uint8', [tokens], () => random.below(4)),
+/** What the later stages and moeReduce are given. */
+function routedTensors(spec: ExampleSpec, inputs: RoutingInputs, random: Random): HostTensors {
+  const { tokens, hidden, numExperts, topK, dtype, options = {}, zeroExperts } = spec;
+  const float = (FLOAT_DTYPES as readonly DType[]).includes(dtype) ? (dtype as FloatDType) : 'float32';
+  const mode = options.router === undefined ? { ...options, moeTopk: topK } : options;
+  const routing = expectRouting(inputs, mode);
+  const plan = expectPlan(routing.topKIndices, numExperts, zeroExperts);
+  const rows = plan.expertOffsets.data[plan.expertOffsets.data.length - 1];
+  return {
+    ...plan,
+    expertScalesFloat: routing.expertScalesFloat,
+    topKIndices: routing.topKIndices,
+    // Nobody writes the rows beyond the last expert's, so nobody may read them.
+    ffnOut: drawn(float, [topK * tokens, hidden], (i) => (i < rows * hidden ? random.normal() : Number.NaN)),
+    ffn2Bias: drawn(float, [numExperts, hidden], () => random.normal()),
+  };
+}
+
+/** An element of each tensor of a router. */
+const ROUTER_DRAWS: { readonly [Name in RouterTensorName]: (random: Random, spec: ExampleSpec) => number } = {
+  eScoreCorrectionBias: (random) => random.normal() / 4,
+  perExpertScale: (random) => 1 + random.normal() / 8,
+  globalScale: (random) => 1 + random.uniform(),
+  sharedLogits: (random) => random.normal(),
+  expertIds: (random, { numExperts }) => random.below(numExperts + 1) - 1,
+  tokenMask: (random) => random.below(4),
 };
 
-/** Integers, drawn one by one. */
-export function integers<D extends 'int32' | 'uint8'>(
-  dtype: D,
-  shape: readonly number[],
-  draw: (i: number) => number,
-): HostTensor<D> {
-  const tensor = hostTensor(dtype, shape);
-  for (let i = 0; i < tensor.data.length; i++) tensor.data[i] = draw(i);
+function routerTensor(name: RouterTensorName, spec: ExampleSpec, random: Random): HostTensor {
+  const { dtype, shape } = kindsOf([name], spec)[name];
+  const tensor = hostTensor(dtype, shape) as HostTensor<'float32' | 'int32' | 'uint8'>;
+  const draw = spec.draws?.[name] ?? ROUTER_DRAWS[name];
+  for (let i = 0; i < tensor.data.length; i++) tensor.data[i] = draw(random, spec);
   return tensor;
 }
 

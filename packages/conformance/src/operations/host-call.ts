@@ -1,6 +1,7 @@
 import {
   type DType,
   type FloatDType,
+  isMoeDispatchError,
   type MoeReduceOptions,
   moeDispatch,
   moeReduce,
@@ -21,7 +22,7 @@ import {
 import { elementCount, type HostTensor } from '../host-tensor.js';
 import type { ReduceOptions } from '../oracle-reduce.js';
 import { type RoutingMode, topKOf } from '../oracle-router.js';
-import type { Session } from '../session.js';
+import { NotClaimed, type Session } from '../session.js';
 
 export type HostTensors = { readonly [Name in TensorName]?: HostTensor };
 export type DeviceTensors = { readonly [Name in TensorName]?: Tensor };
@@ -88,9 +89,24 @@ export function issue(
   call: HostCall,
   tensors = uploadInputs(session, call),
 ): DeviceTensors {
-  const found = callWith(tensors, call);
+  const found = claimed(call, () => callWith(tensors, call));
   for (const name of OPERATIONS[call.operation].outputs) session.keep(found[name] as Tensor);
   return found;
+}
+
+/**
+ * Runs what makes or prepares a call. A backend may leave out routers beyond Paddle's modes: it says so by refusing them
+ * with UNSUPPORTED_OPERATION, which ends the case as not claimed.
+ */
+export function claimed<V>({ options, inputs, operation }: HostCall, run: () => V): V {
+  try {
+    return run();
+  } catch (error) {
+    const plain =
+      options.router === undefined && Object.keys(named(operation, inputs as object)).length === 0;
+    if (plain || !isMoeDispatchError(error) || error.code !== 'UNSUPPORTED_OPERATION') throw error;
+    throw new NotClaimed(error.message);
+  }
 }
 
 /** The call alone: its results are the caller's to dispose. */

@@ -8,6 +8,7 @@ import { lifetimeCases } from './lifetime.js';
 import { memoryCases } from './memory.js';
 import { preparedCases } from './prepared.js';
 import { reduceCases } from './reduce.js';
+import { routerCases } from './routers.js';
 import { routingCases } from './routing.js';
 import { rowCases } from './rows.js';
 import { stageCases } from './stages.js';
@@ -17,6 +18,7 @@ import { twoBackendCases } from './two-backends.js';
 export function contractCases(): ConformanceCase[] {
   return [
     ...routingCases(),
+    ...routerCases(),
     ...expertCases(),
     ...claimCases(),
     ...rowCases(),
