@@ -6,8 +6,10 @@ import { indexCases } from './indices.js';
 import { inputCases } from './inputs.js';
 import { lifetimeCases } from './lifetime.js';
 import { memoryCases } from './memory.js';
+import { nowhereCases } from './nowhere.js';
 import { preparedCases } from './prepared.js';
 import { reduceCases } from './reduce.js';
+import { routerValueCases } from './router-values.js';
 import { routerCases } from './routers.js';
 import { routingCases } from './routing.js';
 import { rowCases } from './rows.js';
@@ -19,6 +21,8 @@ export function contractCases(): ConformanceCase[] {
   return [
     ...routingCases(),
     ...routerCases(),
+    ...routerValueCases(),
+    ...nowhereCases(),
     ...expertCases(),
     ...claimCases(),
     ...rowCases(),
