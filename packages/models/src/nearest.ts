@@ -1,10 +1,12 @@
-/** The name that takes the fewest changes of letters to become this one, if that leaves half of it as it was. */
+/** The name that takes the fewest changes of letters to become this one, at most one for every three. */
 export function nearest(name: string, names: readonly string[]): string | undefined {
+  const most = name.length / 3;
   const ranked = names
+    // So that a very long name costs nothing.
+    .filter((each) => Math.abs(each.length - name.length) <= most)
     .map((each) => ({ each, changes: distance(name, each) }))
-    .filter(({ changes }) => changes <= name.length / 2)
     .sort((a, b) => a.changes - b.changes);
-  return ranked[0]?.each;
+  return ranked.find(({ changes }) => changes <= most)?.each;
 }
 
 /** How many letters must be put in, left out or replaced: Levenshtein's distance, a row of its table at a time. */
