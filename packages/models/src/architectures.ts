@@ -150,6 +150,7 @@ export const ARCHITECTURES: Readonly<Record<string, Architecture>> = {
     ...BIASED_SIGMOID,
     experts: 'num_experts',
     outputFactor: 'moe_routed_scaling_factor',
+    before: 'logits.softCap, if moe_router_logit_softcapping is over 0',
     after: SHARED,
     refine: refinements.laguna,
   },

@@ -5,4 +5,4 @@
 export type { ModelRouter, RouterFromConfigOptions, RouterTensor } from './architecture.js';
 export { parseConfig } from './parse-config.js';
 export type { Router } from './router.js';
-export { routerFromConfig } from './router-from-config.js';
+export { MODEL_TYPES, routerFromConfig } from './router-from-config.js';

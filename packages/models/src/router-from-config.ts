@@ -19,7 +19,8 @@ const DEFAULTS: Partial<Router> = {
   normBeforeDrop: false,
 };
 
-const ARCHITECTURE_OF_TYPE: ReadonlyMap<unknown, string> = new Map(
+/** Every `model_type` that {@link routerFromConfig} knows, and its architecture. */
+export const MODEL_TYPES: ReadonlyMap<string, string> = new Map(
   Object.entries(ARCHITECTURES).flatMap(([name, { types = [] }]) =>
     [name, ...types].map((type): [string, string] => [type, name]),
   ),
@@ -89,12 +90,13 @@ function partsOf(config: unknown, path = 'config'): Part[] {
 /** The innermost type that is known: a model of images or sound may hold a text model of any architecture. */
 function architectureOf(parts: readonly Part[]): string {
   const types = parts.map(({ config }) => config.model_type);
-  const known = types.find((type) => ARCHITECTURE_OF_TYPE.has(type));
-  if (known !== undefined) return ARCHITECTURE_OF_TYPE.get(known)!;
-  const type = types[types.length - 1];
-  const near =
-    typeof type === 'string' ? nearest(type, [...ARCHITECTURE_OF_TYPE.keys()] as string[]) : undefined;
+  for (const type of types) {
+    const name = MODEL_TYPES.get(type as string);
+    if (name !== undefined) return name;
+  }
+  const outermost = types[types.length - 1];
+  const near = typeof outermost === 'string' ? nearest(outermost, [...MODEL_TYPES.keys()]) : undefined;
   const names = `one of ${Object.keys(ARCHITECTURES).join(', ')}`;
   const expected = near === undefined ? names : `${near} (${names})`;
-  throw invalid('INVALID_ARGUMENT', 'config.model_type', describe(type), expected);
+  throw invalid('INVALID_ARGUMENT', 'config.model_type', describe(outermost), expected);
 }
