@@ -125,7 +125,7 @@ describe('a tensor is refused', () => {
     expertIds: [[T, K], 'int32'],
     tokenMask: [[T], 'uint8'],
   } as const;
-  const tensor = (backend: StubBackend, name: keyof typeof shapes) => backend.empty(...shapes[name]);
+  const tensor = (backend: StubBackend, name: keyof typeof shapes) => backend.empty([...shapes[name][0]], shapes[name][1]);
 
   it.each([
     ['eScoreCorrectionBias', { selection: 'sparsemixer' }],
