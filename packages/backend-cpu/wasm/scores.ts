@@ -59,6 +59,18 @@ export function sqrtsoftplus(x: f32): f32 {
   return <f32>sqrt<f64>(<f64>m * power(scale - 31));
 }
 
+/** The units of four values exp(-size), size ≥ 0, added in pairs: those of lanes 0 and 2, and of lanes 1 and 3, as float64. */
+export function unitsOf4(sizes: v128): v128 {
+  // From here on they have none.
+  sizes = f32x4.pmin(f32x4.splat(64), sizes);
+  const low = binaryExponent2(f64x2.promote_low_f32x4(sizes));
+  const high = binaryExponent2(f64x2.promote_low_f32x4(i32x4.shuffle(sizes, sizes, 2, 3, 2, 3)));
+  const nLow = f64x2.ceil(f64x2.mul(low, f64x2.splat(1.0 / 4294967296.0)));
+  const nHigh = f64x2.ceil(f64x2.mul(high, f64x2.splat(1.0 / 4294967296.0)));
+  const m = significand4(i32x4.shuffle(fraction2(low, nLow), fraction2(high, nHigh), 0, 1, 4, 5));
+  return f64x2.add(shifted2(m, nLow), shifted2(i32x4.shuffle(m, m, 2, 3, 2, 3), nHigh));
+}
+
 /** size · log2(e) in units of 2^-32, rounded down; the first factor's products with a float32 are exact. */
 function binaryExponent(size: f32): u64 {
   const product = <f64>size * 6196328000.0;
@@ -83,6 +95,41 @@ function significand(t: u64): u32 {
   h = 1031764901 + mulhi(h, g);
   h = 2977044472 + mulhi(h, g);
   return 0x80000000 + (mulhi(h, g) >> 1);
+}
+
+// The same in lanes. Two pairs of float64 hold what 32 bits do not.
+
+function binaryExponent2(sizes: v128): v128 {
+  const product = f64x2.mul(sizes, f64x2.splat(6196328000.0));
+  const whole = f64x2.floor(product);
+  const rest = f64x2.mul(sizes, f64x2.splat(18.71948060207069));
+  return f64x2.add(whole, f64x2.floor(f64x2.add(f64x2.sub(product, whole), rest)));
+}
+
+/** g of 2^-t = 2^(g - n), as lanes 0 and 1. */
+function fraction2(t: v128, n: v128): v128 {
+  return i32x4.trunc_sat_f64x2_u_zero(f64x2.sub(f64x2.mul(n, f64x2.splat(4294967296.0)), t));
+}
+
+function significand4(g: v128): v128 {
+  let h = i32x4.splat(89042);
+  h = i32x4.add(i32x4.splat(627478), mulhi4(h, g));
+  h = i32x4.add(i32x4.splat(5750554), mulhi4(h, g));
+  h = i32x4.add(i32x4.splat(41301092), mulhi4(h, g));
+  h = i32x4.add(i32x4.splat(238389752), mulhi4(h, g));
+  h = i32x4.add(i32x4.splat(1031764901), mulhi4(h, g));
+  h = i32x4.add(i32x4.splat(<i32>2977044472), mulhi4(h, g));
+  return i32x4.add(i32x4.splat(i32.MIN_VALUE), i32x4.shr_u(mulhi4(h, g), 1));
+}
+
+/** Lanes 0 and 1 of m >> n. */
+function shifted2(m: v128, n: v128): v128 {
+  const power = i64x2.shl(i64x2.extend_low_i32x4_s(i32x4.trunc_sat_f64x2_s_zero(f64x2.sub(f64x2.splat(1023), n))), 52);
+  return f64x2.floor(f64x2.mul(f64x2.convert_low_i32x4_u(m), power));
+}
+
+function mulhi4(a: v128, b: v128): v128 {
+  return i32x4.shuffle(i64x2.extmul_low_i32x4_u(a, b), i64x2.extmul_high_i32x4_u(a, b), 1, 3, 5, 7);
 }
 
 /** ln(1 + m · 2^(-31 - n)) in units of 2^(-31 - n). */
