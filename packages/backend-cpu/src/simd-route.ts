@@ -58,8 +58,7 @@ export class SimdRouter {
 
   /** Whether the kernel chooses these experts. */
   serves(spec: Spec<'routeTokens'>): boolean {
-    const { selection, scoringFunc, nGroup, dropPolicy, tensors } = spec;
-    if (scoringFunc === 'sqrtsoftplus') return false;
+    const { selection, nGroup, dropPolicy, tensors } = spec;
     if (selection === 'one_per_group') return true;
     if (selection !== 'topk' || nGroup > MAX_GROUPS) return false;
     // Otherwise the largest score is not the first choice's.

@@ -41,7 +41,7 @@ export function route(
   const groupScores = tops + wholeBlocks(topK);
   const blockMaxima = groupScores + wholeBlocks(nGroup);
   const blocks = <i32>(rowBytes / BLOCK_BYTES);
-  const vectors = ((<usize>numExperts + 3) & ~3) << 2;
+  const pairs = ((<usize>numExperts + 1) & ~1) << 2;
   const end = (<usize>topK) << 2;
   /** Whether scores of all experts are needed, not only those of the choices. */
   const scoresRow = bias != 0 || top2Sum;
@@ -50,10 +50,10 @@ export function route(
     loadRow(gating, numExperts, blocks, values);
     findMaxima(blocks, values, blockMaxima);
     const max = largestOfBlocks(blocks, blockMaxima);
-    if (scoringFunc == SOFTMAX) sum = sumExp(values, values + vectors, max);
+    if (scoringFunc == SOFTMAX) sum = sumExp(values, values + pairs, max);
     if (scoresRow) {
-      for (let at: usize = 0; at < vectors; at += 16) {
-        v128.store(rowScores + at, scoresOf(scoringFunc, v128.load(values + at), max, sum));
+      for (let at: usize = 0; at < pairs; at += 8) {
+        v128.store64_lane(rowScores + at, scoresOf(scoringFunc, v128.load64_zero(values + at), max, sum), 0);
       }
     }
     if (bias != 0) addBias(rowScores, bias, numExperts, values);
@@ -62,16 +62,16 @@ export function route(
       leaveOutGroups(groupScores, nGroup, topkGroup, numExperts / nGroup, values);
     }
     if (bias != 0 || nGroup > 1) findMaxima(blocks, values, blockMaxima);
-    // The last vector of the chosen logits has lanes that no choice fills.
-    v128.store(tops + ((end - 1) & ~15), max);
+    // The last pair of the chosen logits may have a lane that no choice fills.
+    store<f32>(tops + end, f32x4.extract_lane(max, 0));
     for (let at: usize = 0; at < end; at += 4) {
       const expert = takeBest(blocks, values, blockMaxima, tops + at);
       store<i32>(experts + at, expert);
       if (scoresRow) store<f32>(scores + at, load<f32>(rowScores + ((<usize>expert) << 2)));
     }
     if (!scoresRow) {
-      for (let at: usize = 0; at < end; at += 16) {
-        v128.store(scores + at, scoresOf(scoringFunc, v128.load(tops + at), max, sum));
+      for (let at: usize = 0; at < end; at += 8) {
+        v128.store64_lane(scores + at, scoresOf(scoringFunc, v128.load64_zero(tops + at), max, sum), 0);
       }
     }
     gating += (<usize>numExperts) << 2;
