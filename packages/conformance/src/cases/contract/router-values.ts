@@ -41,7 +41,8 @@ const BIASES: Edge[] = [
 const EDGES: Edge[] = [
   ...BIASES,
   ...SCORED.flatMap((scoringFunc) => [
-    edge('all-negative', { scoringFunc, normTopkProb: true }, (random) => -30 - 75 * random.uniform()),
+    edge('all-negative', { scoringFunc, normTopkProb: true }, (random) => -84 - 20 * random.uniform()),
+    sized('all-scores', { scoringFunc }, { tokens: 64, numExperts: 64, topK: 64 }),
     edge('saturated', { scoringFunc, normTopkProb: true }, (random) => 16 + 3 * random.uniform()),
     edge('all-masked', { scoringFunc, ...GROUPS }, () => -INF),
     edge('all-equal', { scoringFunc, ...GROUPS, bias: true }, () => 1, { eScoreCorrectionBias: () => 0.5 }),
@@ -72,6 +73,7 @@ const EDGES: Edge[] = [
     { scoringFunc: 'sigmoid', bias: true, ...GROUPS, nGroup: 64, topkGroup: 7 },
     { numExperts: 256, topK: 8 },
   ),
+  edge('sums-of-zero-masked', { scoringFunc: 'none', routedScalingFactor: -2, tokenMask: true }, NORMAL),
   edge('eps-swallows', { scoringFunc: 'sigmoid', normTopkProb: true, normEps: 1e30 }, NORMAL),
   edge(
     'eps-is-lost',
