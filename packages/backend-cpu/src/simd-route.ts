@@ -75,7 +75,7 @@ export class SimdRouter {
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const size = chunk * columns;
     // In the kernel's memory: its scratch at 0, the bias, the chunk, the results.
-    const bias = 2 * aligned(columns) + aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
+    const bias = 4 * aligned(columns) + 3 * aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
     const gatingOutput = bias + aligned(columns);
     const experts = gatingOutput + aligned(size);
     const scores = experts + aligned(chunk * picks);
