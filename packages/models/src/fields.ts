@@ -80,9 +80,8 @@ export class Fields {
 
   #read(name: string): { path: string; value: unknown } {
     const names = [name, ...(ALIASES.find((aliases) => aliases.includes(name)) ?? [])];
-    const found = names.find((each) => Object.hasOwn(this.#config, each)) ?? name;
-    const value = Object.hasOwn(this.#config, found) ? this.#config[found] : undefined;
-    return { path: `${this.#path}.${found}`, value };
+    const found = names.find((each) => this.#config[each] !== undefined) ?? name;
+    return { path: `${this.#path}.${found}`, value: this.#config[found] };
   }
 }
 

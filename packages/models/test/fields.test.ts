@@ -80,6 +80,12 @@ describe('every field of the config reaches the router', () => {
     );
   });
 
+  it.each([...topK, ...experts])('$architecture: an error names $field', ({ architecture, field }) => {
+    const path = architecture === 'dbrx' ? 'config.ffn_config' : 'config';
+    const config = changed(configOf(architecture), { [field]: undefined });
+    expect(() => fromConfig(config)).toThrow(`${path}.${field}: expected`);
+  });
+
   const NORM_NOT_READ = ['deepseek_v2', 'deepseek_v4', 'doge'];
   it.each(having(['norm_topk_prob', 'moe_renormalize']))(
     '$architecture: $field',
@@ -230,5 +236,7 @@ describe('layers that choose in different ways', () => {
 
 it('nllb_moe: the capacity is a share of the tokens, rounded up', () => {
   expect(fromConfig(configOf('nllb_moe'), { tokens: 41 }).router.expertCapacity).toBe(7);
+  const twice = { ...configOf('nllb_moe'), moe_eval_capacity_token_fraction: 0, expert_capacity: null };
+  expect(fromConfig(twice, { tokens: 41 }).router.expertCapacity).toBe(12);
   expect(() => routerFromConfig(configOf('nllb_moe'))).toThrow('options.tokens: expected');
 });
