@@ -51,7 +51,7 @@ __device__ __forceinline__ uint32_t ordered(float value) {
 /** The same of cleaned values, -0 equal to +0. */
 __device__ __forceinline__ uint32_t key_of(uint32_t bits) {
   // Adding +0 makes -0 positive, and the larger of a NaN and a number is the number: less work than on bits.
-  return ordered(fminf(fmaxf(__uint_as_float(bits) + 0.0f, -FLT_MAX), FLT_MAX));
+  return ordered(fminf(fmaxf(__fadd_rn(__uint_as_float(bits), 0.0f), -FLT_MAX), FLT_MAX));
 }
 
 __device__ __forceinline__ float value_of(uint32_t key) {

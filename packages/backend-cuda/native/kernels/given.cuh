@@ -18,6 +18,11 @@ __device__ __forceinline__ uint32_t largest_column(const RouteArgs& a, uint32_t 
   return ~team_max<32>(key == best ? ~column : 0);
 }
 
+/** What `exp_below` takes as the largest value: not -0, because -0 - 0 has a sign. */
+__device__ __forceinline__ float value_at(const RouteArgs& a, uint32_t row, uint32_t column) {
+  return value_of(key_of(logit_bits(a, row, column)));
+}
+
 /** Σ exp(value - largest) over the columns that `stays(column, value)` leaves, in every lane. */
 template <class Stays>
 __device__ __forceinline__ uint64_t sum_columns(const RouteArgs& a, uint32_t row, float largest, const Stays& stays) {
@@ -40,7 +45,7 @@ __device__ __forceinline__ void score_given(const RouteArgs& a, uint32_t row) {
   const bool masked = is_masked(a, row);
   Scorer score = {a.score, 0.0f, 0};
   if (a.score == Score::kSoftmax || a.tokenScores != nullptr) {
-    score.largest = __uint_as_float(logit_bits(a, row, largest_column(a, row, kNoRow)));
+    score.largest = value_at(a, row, largest_column(a, row, kNoRow));
     score.sum = sum_columns(a, row, score.largest, [](uint32_t, float) { return true; });
   }
   for (uint32_t k = lane_id(); k < a.picks; k += 32) {
@@ -61,7 +66,7 @@ __device__ __forceinline__ void mix_sparsely(const RouteArgs& a, uint32_t row) {
   uint32_t taken = kNoRow;
   for (uint32_t k = 0; k < 2; k++) {
     const uint32_t best = largest_column(a, row, taken);
-    const float top = __uint_as_float(logit_bits(a, row, best));
+    const float top = value_at(a, row, best);
     const uint64_t sum = sum_columns(a, row, top, [&](uint32_t column, float value) {
       // 0 / 0 is no distance.
       return column != taken && !(__fdiv_rn(__fsub_rn(top, value), fmaxf(fabsf(value), top)) > most);

@@ -69,7 +69,7 @@ __device__ __forceinline__ uint32_t group_key(const RouteArgs& a, const Scorer& 
     const float second = value_of(best.second);
     sum = __fadd_rn(sum, biased ? second : called_score(score, second));
   }
-  return ordered(sum + 0.0f);
+  return ordered(__fadd_rn(sum, 0.0f));
 }
 
 /** Σ of a token's weights, `norm`, becomes what they are divided by. */
