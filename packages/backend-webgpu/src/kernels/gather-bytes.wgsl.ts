@@ -1,9 +1,9 @@
 import { signature } from '../kernel.js';
 
 /**
- * Moves rows that are not whole words: each word of the output is put together by one thread from the one to four
- * rows it spans, so neighbours never race. Bytes whose source is outside the bound cuts keep their old value, and so
- * do those behind the tensor's end.
+ * Moves rows that are not whole words: one thread puts each word of the output together from the one to four rows
+ * that it spans, so threads never race. Bytes whose source lies outside the bound cuts keep their old values, and so
+ * do those past the tensor's end.
  */
 export const gatherBytes = {
   id: 'gather-bytes.wgsl.ts',

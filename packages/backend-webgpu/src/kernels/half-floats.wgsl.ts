@@ -1,8 +1,8 @@
-/** 16-bit floats in integer arithmetic: no shader-f16, and no liberties with NaN or subnormals. */
+/** 16-bit floats in integer arithmetic: needs no shader-f16, and takes no liberties with NaN or subnormals. */
 const BFLOAT16 = /* wgsl */ `
 fn widen(bits: u32) -> u32 { return bits << 16u; }
 
-// Rounds to nearest, ties to even; a NaN stays one.
+// Rounds to nearest, ties to even; a NaN stays NaN.
 fn narrow(bits: u32) -> u32 {
   if ((bits & 0x7fffffffu) > 0x7f800000u) { return (bits >> 16u) | 0x40u; }
   return (bits + 0x7fffu + ((bits >> 16u) & 1u)) >> 16u;
@@ -22,7 +22,7 @@ fn widen(bits: u32) -> u32 {
   return sign | ((113u - rise) << 23u) | (((mantissa << rise) & 0x3ffu) << 13u);
 }
 
-// Rounds to nearest, ties to even; a NaN stays one.
+// Rounds to nearest, ties to even; a NaN stays NaN.
 fn narrow(bits: u32) -> u32 {
   let sign = (bits >> 16u) & 0x8000u;
   let size = bits & 0x7fffffffu;
@@ -30,7 +30,7 @@ fn narrow(bits: u32) -> u32 {
   // From 65520 on, infinity is nearer.
   if (size >= 0x477ff000u) { return sign | 0x7c00u; }
   if (size >= 0x38800000u) { return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u); }
-  // Up to half of the smallest subnormal.
+  // Up to half of the smallest subnormal, 0 is nearest.
   if (size <= 0x33000000u) { return sign; }
   let shift = 126u - (size >> 23u);
   let mantissa = (size & 0x7fffffu) | 0x800000u;
@@ -41,7 +41,7 @@ fn narrow(bits: u32) -> u32 {
 }
 `;
 
-/** WGSL functions \`widen(bits)\` to the bits of a float32 and \`narrow(bits)\` of a 16-bit dtype. */
+/** WGSL functions for a 16-bit dtype: `widen(bits)` gives the bits of a float32, and `narrow(bits)` takes those. */
 export function halfFloats(dtype: 'float16' | 'bfloat16'): string {
   return dtype === 'float16' ? FLOAT16 : BFLOAT16;
 }

@@ -1,6 +1,6 @@
 import { signature } from '../kernel.js';
 
-/** From the inverse map [K, T] to the token of each row. Both may be cuts of their tensors. */
+/** Turns the inverse map [K, T] into the token of each row. Both may be cuts of their tensors. */
 export const invertMap = {
   id: 'invert-map.wgsl.ts',
   ...signature({ permute_indices_per_token: 'words', row_tokens: 'words out' }, [

@@ -2,8 +2,9 @@ import { kernelId, signature } from '../kernel.js';
 import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 
 /**
- * Makes the weights of a cut's choices from their scales, one thread a choice: divided by the token's sum of scales,
- * where `norm` says so (0 for a sum of 0), then multiplied with the factor. In integers, because no device need divide exactly.
+ * Computes the weights of a cut's choices from their scales, one thread per choice: if `norm`, divides the scale by the
+ * sum of the token's scales (0 for a sum of 0); then multiplies by the factor. In integers, because no device has to
+ * divide exactly.
  */
 export function weighChoices(norm: boolean) {
   return {
