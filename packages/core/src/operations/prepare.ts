@@ -9,7 +9,7 @@ import { invalidArgument } from '../errors.js';
 import { Prepared } from '../prepared.js';
 import { ROUTER_FLAGS, type RouterOptions, routerOf } from '../router.js';
 import type { AnyCall, Spec } from './call.js';
-import { implementationOf, tensorDType, tensorNames, tensorShape } from './perform.js';
+import { checkImplemented, tensorDType, tensorNames, tensorShape } from './perform.js';
 import { type AttributeName, OPERATIONS, type OperationEntry, type OperationName } from './table.js';
 
 /** What each operation is prepared for. */
@@ -76,7 +76,7 @@ export function prepare<B extends Preparing, Op extends OperationName>(
   }
   const given = readOptions<Given>(options, optionNames(operation));
   checkBackend(backend);
-  implementationOf(operation, backend);
+  checkImplemented(operation, backend);
   const spec = readSpec(operation, given, backend);
   const prepared = contractOf(backend).prepare?.(backend as never, operation, spec);
   return (prepared ?? new Prepared(backend, operation, spec)) as never;
