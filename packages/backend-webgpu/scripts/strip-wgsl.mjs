@@ -80,8 +80,8 @@ function shortenSignatures(words) {
   const texts = files.map((name) => readFileSync(new URL(name, dist), 'utf8'));
   const names = new Set(words.filter((word) => word.includes('_')));
   const shortNames = withShort([...names], [...RESERVED, ...texts.flatMap(wordsOf)]);
-  const known = new RegExp(`\\b(load_)?(${[...names].join('|')})(_at)?\\b`, 'g');
-  const short = (_, load = '', name, at = '') => load + shortNames.get(name) + at;
+  const known = new RegExp(`\\b(load_)?(${[...names].join('|')})(_at|_first|_count)?\\b`, 'g');
+  const short = (_, load = '', name, what = '') => load + shortNames.get(name) + what;
   for (const [i, name] of files.entries()) {
     writeFileSync(new URL(name, dist), texts[i].replace(known, short));
   }
