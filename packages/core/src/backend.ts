@@ -5,7 +5,7 @@ import { checkSize } from './checks/values.js';
 import type { BackendContract, BackendLimits } from './contract.js';
 import { checkDType, DTYPES, type DType } from './dtypes.js';
 import { disposedError, hasBrand, invalidArgument, unsupported } from './errors.js';
-import { Ledger, LedgerEntry } from './ledger.js';
+import { type Ledger, LedgerEntry } from './ledger.js';
 import { OPERATIONS, type OperationName, STAGES } from './operations/table.js';
 import type { Prepared } from './prepared.js';
 import type { SkippedBackend } from './select-backend.js';
@@ -83,7 +83,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const operations = implementedOperations(contract as never);
     const wrap = contract.adopt !== undefined;
     this.info = Object.freeze({ name, device, dtypes, limits, operations, wrap, exact });
-    this.#state = { contract: contract as never, ledger: new Ledger(), disposed: false };
+    this.#state = { contract: contract as never, ledger: { liveTensors: 0, liveBytes: 0 }, disposed: false };
   }
 
   /** Throws for an object that only inherits from a backend. */
