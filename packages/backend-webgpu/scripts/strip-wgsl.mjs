@@ -13,6 +13,7 @@ const TEMPLATE_PARTS = [
 ];
 const WORD = /(?<!\w)[A-Za-z_]\w*/g;
 const DECLARED = /\b(?:let|var|const|fn|struct|alias)(?:<\w+>)?\s+(\w+)|[({,]\s*(\w+):/g;
+const FILE_NAME = /\.[jt]s$/;
 /** No names, or what a module declares around a kernel's body (wgslModule). */
 const RESERVED = ['as', 'do', 'fn', 'if', 'in', 'is', 'of', 'or', 'p', 'run', 'main', 'WORKGROUP'];
 
@@ -43,7 +44,7 @@ function readParts(file) {
     if (TEMPLATE_PARTS.includes(node.kind)) {
       const [, open, wgsl, close] = /^([`}])(.*?)(`|\$\{)$/s.exec(node.getText());
       parts.push({ start: node.getStart(), end: node.end, open, wgsl: wgsl.replace(/\/\/.*/g, ''), close });
-    } else if (ts.isStringLiteral(node)) words.push(...wordsOf(node.text));
+    } else if (ts.isStringLiteral(node) && !FILE_NAME.test(node.text)) words.push(...wordsOf(node.text));
     else if (ts.isPropertyAssignment(node)) words.push(node.name.getText());
     ts.forEachChild(node, visit);
   };
@@ -72,13 +73,13 @@ function shorten(files) {
 }
 
 /**
- * Shortens the names with an underscore among `words`, in all of dist: bindings and params alone have such names. From
- * a buffer's name others are made: `<name>_at`, `load_<name>`.
+ * Shortens WORKGROUP and the names with an underscore among `words`, in all of dist: but for it, bindings and params
+ * alone have such names. From a buffer's name others are made: `<name>_at`, `load_<name>`.
  */
 function shortenSignatures(words) {
   const files = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith('.js'));
   const texts = files.map((name) => readFileSync(new URL(name, dist), 'utf8'));
-  const names = new Set(words.filter((word) => word.includes('_')));
+  const names = new Set(['WORKGROUP', ...words.filter((word) => word.includes('_'))]);
   const shortNames = withShort([...names], [...RESERVED, ...texts.flatMap(wordsOf)]);
   const known = new RegExp(`\\b(load_)?(${[...names].join('|')})(_at|_first|_count)?\\b`, 'g');
   const short = (_, load = '', name, what = '') => load + shortNames.get(name) + what;
