@@ -144,16 +144,10 @@ export function tensorDType(name: TensorName, { dtype: rows }: { dtype: DType })
   return dtype === 'rows' ? rows : dtype;
 }
 
-const TENSOR_NAMES = Object.fromEntries(
-  Object.entries(OPERATIONS).map(([operation, { outputs, inputs, optional }]: [string, OperationEntry]) => [
-    operation,
-    [...outputs, ...inputs, ...optional],
-  ]),
-);
-
 /** An operation's tensors, outputs first. */
 export function tensorNames(operation: OperationName): readonly TensorName[] {
-  return TENSOR_NAMES[operation];
+  const { outputs, inputs, optional }: OperationEntry = OPERATIONS[operation];
+  return [...outputs, ...inputs, ...optional];
 }
 
 /** How errors name an operation's tensors: results as they are called in `out`. */
