@@ -53,9 +53,8 @@ export class Workspace {
   }
 
   get byteLength(): number {
-    const { nextRow, values, topExperts, keys } = this.#experts;
     const { weights, starts, sums, words } = this.#reduce;
-    const arrays = [this.#rows, nextRow, values, topExperts, keys, weights, sums, words];
+    const arrays = [this.#rows, ...Object.values(this.#experts), weights, sums, words];
     return arrays.reduce((bytes, array) => bytes + array.buffer.byteLength, 8 * starts.length);
   }
 }

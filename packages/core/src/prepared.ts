@@ -81,7 +81,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
    * @throws InvalidArgumentError, DisposedError, ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
   outputs(tokens: number = this.#spec.tokens): PreparedOutputs<Op, T> {
-    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
+    this.#checkUsable();
     if (!Number.isInteger(tokens) || tokens < 0 || tokens > this.#spec.tokens) {
       const expected = `an integer from 0 to ${this.#spec.tokens}, as prepared`;
       throw invalid('INVALID_ARGUMENT', 'tokens', String(tokens), expected);
@@ -111,7 +111,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   // Arguments are named one by one, because a rest parameter would be garbage.
   #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown): void {
-    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
+    this.#checkUsable();
     if (this.#running) {
       throw invalid('INVALID_ARGUMENT', 'this', 'a run started by a getter of this run', 'one run at a time');
     }
@@ -133,6 +133,10 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       this.#forget();
       this.#running = false;
     }
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
   }
 
   /** All of the caller's getters run here, before any check. */

@@ -58,8 +58,7 @@ export function perform(
   const { call, backend } = request;
   checkImplemented(operation, backend);
   const { outputs }: OperationEntry = OPERATIONS[operation];
-  const results = resultsOf(operation, request, vector ? { ...call, vector } : call, out);
-  try {
+  return resultsOf(operation, request, vector ? { ...call, vector } : call, out, (results) => {
     let bytes = 0;
     for (const name of outputs) {
       call[name] = results[name];
@@ -68,11 +67,7 @@ export function perform(
     if (out) checkOverlap(request, tensorNames(operation), outputs.length);
     // An empty result needs no kernel, whatever size the inputs have.
     if (bytes > 0) runOn(backend, operation, call);
-    return results;
-  } catch (error) {
-    if (!out) results.dispose();
-    throw error;
-  }
+  });
 }
 
 type NamedResults = Results & Record<TensorName, Tensor>;
@@ -81,6 +76,7 @@ type OutputSizes = Sizes & { dtype: DType; vector?: boolean };
 
 /**
  * An operation's results: the caller's tensors, checked, or new ones.
+ * @param fill makes their content. If it throws, new ones are freed again.
  * @throws InvalidArgumentError; ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY
  */
 export function resultsOf(
@@ -88,6 +84,7 @@ export function resultsOf(
   request: Request,
   sizes: OutputSizes,
   out?: Out,
+  fill?: (results: NamedResults) => void,
 ): NamedResults {
   const results = new Results() as NamedResults;
   try {
@@ -99,6 +96,7 @@ export function resultsOf(
         ? checkOutput(request, name, out[name], dtype, shape)
         : newTensor(request.backend, name, shape, dtype);
     }
+    fill?.(results);
     return results;
   } catch (error) {
     if (!out) results.dispose();
