@@ -1,5 +1,5 @@
 import type { Call } from '@moe-dispatch/core/backend';
-import { ROUTE_KERNEL } from './route-kernel.js';
+import { DIGITS, ROUTE_KERNEL } from './route-kernel.js';
 import { numberFromRow, ROUTES, rowsPerToken } from './routing-rows.js';
 import type { CpuTensor } from './tensor.js';
 
@@ -39,7 +39,9 @@ export class SimdRouter {
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
   static async create(): Promise<SimdRouter | null> {
     try {
-      const bytes = Uint8Array.from(ROUTE_KERNEL.match(/../g)!, (byte) => Number.parseInt(byte, 16));
+      const bytes = Uint8Array.from(ROUTE_KERNEL.match(/../g)!, ([high, low]) => {
+        return 16 * DIGITS.indexOf(high) + DIGITS.indexOf(low);
+      });
       const { instance } = await WebAssembly.instantiate(bytes);
       return new SimdRouter(instance);
     } catch {

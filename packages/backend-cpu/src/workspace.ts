@@ -1,7 +1,7 @@
 import { DTYPES, type DType, type OperationName } from '@moe-dispatch/core';
 import type { Sizes } from '@moe-dispatch/core/backend';
+import { allocated } from './allocated.js';
 import { writesInOrder } from './move-rows.js';
-import { workspaceArray } from './workspace-array.js';
 
 /** For routing and planning over `numExperts` experts; one serves any number of tokens. */
 export type ExpertWorkspace = ReturnType<typeof expertWorkspace>;
@@ -53,9 +53,8 @@ export class Workspace {
   }
 
   get byteLength(): number {
-    const { nextRow, values, topExperts, keys } = this.#experts;
     const { weights, starts, sums, words } = this.#reduce;
-    const arrays = [this.#rows, nextRow, values, topExperts, keys, weights, sums, words];
+    const arrays = [this.#rows, ...Object.values(this.#experts), weights, sums, words];
     return arrays.reduce((bytes, array) => bytes + array.buffer.byteLength, 8 * starts.length);
   }
 }
@@ -85,4 +84,8 @@ function reduceWorkspace(topK: number, hidden: number) {
     sumBits: new Int32Array(sums.buffer),
     words: workspaceArray(Uint16Array, hidden),
   };
+}
+
+function workspaceArray<A>(ArrayType: new (length: number) => A, length: number): A {
+  return allocated(() => new ArrayType(length), `${length} elements`);
 }

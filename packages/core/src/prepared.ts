@@ -8,10 +8,11 @@ import type { AnyCall, Call, Outputs, RunArguments, Spec } from './operations/ca
 import { CHECK_INPUTS, type Request } from './operations/inputs.js';
 import {
   argumentNames,
+  checkImplemented,
   checkOutput,
-  implementationOf,
   type Results,
   resultsOf,
+  runOn,
   tensorDType,
   tensorNames,
   tensorShape,
@@ -45,8 +46,6 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly #arguments: unknown[] = [];
   /** Of the outputs, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
-  /** Typed without `T`, so that a prepared operation of one tensor class is one of Tensor. */
-  readonly #implementation: (call: never) => void;
   #running = false;
   #disposed = false;
 
@@ -58,7 +57,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     this.#outputs = OPERATIONS[operation].outputs;
     this.#names = tensorNames(operation);
     this.#inputs = this.#names.slice(this.#outputs.length);
-    this.#implementation = implementationOf(operation, this.#request.backend) as never;
+    checkImplemented(operation, this.#request.backend);
     this.run = this.#run.bind(this) as never;
   }
 
@@ -82,7 +81,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
    * @throws InvalidArgumentError, DisposedError, ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
   outputs(tokens: number = this.#spec.tokens): PreparedOutputs<Op, T> {
-    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
+    this.#checkUsable();
     if (!Number.isInteger(tokens) || tokens < 0 || tokens > this.#spec.tokens) {
       const expected = `an integer from 0 to ${this.#spec.tokens}, as prepared`;
       throw invalid('INVALID_ARGUMENT', 'tokens', String(tokens), expected);
@@ -104,7 +103,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   /** Issues the work of a checked call. The next run reuses the object: keep no reference to it. */
   protected execute(call: Call<Op, T>): void {
-    this.#implementation(call as never);
+    runOn(this.#request.backend, this.operation, call as never);
   }
 
   /** Frees the workspace; called once. */
@@ -112,7 +111,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   // Arguments are named one by one, because a rest parameter would be garbage.
   #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown): void {
-    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
+    this.#checkUsable();
     if (this.#running) {
       throw invalid('INVALID_ARGUMENT', 'this', 'a run started by a getter of this run', 'one run at a time');
     }
@@ -134,6 +133,10 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       this.#forget();
       this.#running = false;
     }
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
   }
 
   /** All of the caller's getters run here, before any check. */

@@ -48,11 +48,5 @@ fn write_unit(value: CopyUnit, first: u32, picks: u32, column: u32) {
 }
 
 export function copySignature(unit: RowUnit) {
-  return signature({ x: unit, permute_input: `${unit} out` }, [
-    'row_units',
-    'x_first',
-    'x_count',
-    'permute_input_first',
-    'permute_input_count',
-  ]);
+  return signature({ x: unit, permute_input: `${unit} out` }, ['row_units']);
 }

@@ -11,12 +11,6 @@ export const gatherBytes = {
     'row_bytes',
     'total_bytes',
     'tokens',
-    'row_first',
-    'row_count',
-    'x_first',
-    'x_count',
-    'permute_input_first',
-    'permute_input_count',
   ]),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {
@@ -28,7 +22,7 @@ fn run(group: u32, thread: u32) {
   var value = 0u;
   var mask = 0u;
   for (var byte = 0u; byte < 4u && word * 4u + byte < p.total_bytes; byte++) {
-    if (row - p.row_first < p.row_count) {
+    if (row - p.row_tokens_first < p.row_tokens_count) {
       let token = row_tokens[row + p.row_tokens_at];
       let source = token * p.row_bytes + column;
       if (token < p.tokens && source / 4u - p.x_first < p.x_count) {

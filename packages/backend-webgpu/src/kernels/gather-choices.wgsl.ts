@@ -18,8 +18,6 @@ export const gatherChoices = {
     'choice_stride',
     'token_stride',
     'first_token',
-    'source_first',
-    'source_count',
   ]),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {

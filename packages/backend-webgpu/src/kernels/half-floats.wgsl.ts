@@ -29,15 +29,11 @@ fn narrow(bits: u32) -> u32 {
   if (size > 0x7f800000u) { return sign | 0x7e00u; }
   // From 65520 on, infinity is nearer.
   if (size >= 0x477ff000u) { return sign | 0x7c00u; }
-  if (size >= 0x38800000u) { return sign | ((size - 0x38000000u + 0xfffu + ((size >> 13u) & 1u)) >> 13u); }
-  // Up to half of the smallest subnormal, 0 is nearest.
-  if (size <= 0x33000000u) { return sign; }
-  let shift = 126u - (size >> 23u);
-  let mantissa = (size & 0x7fffffu) | 0x800000u;
-  let kept = mantissa >> shift;
-  let rest = mantissa & ((1u << shift) - 1u);
-  let tie = 1u << (shift - 1u);
-  return sign | (kept + u32(rest > tie || (rest == tie && (kept & 1u) == 1u)));
+  // From 2^-14 on a number is normal. From shifts of 25 on, nothing is left of a smaller one.
+  let is_normal = size >= 0x38800000u;
+  let shift = select(min(126u - (size >> 23u), 25u), 13u, is_normal);
+  let value = select((size & 0x7fffffu) | 0x800000u, size - 0x38000000u, is_normal);
+  return sign | ((value + (1u << (shift - 1u)) - 1u + ((value >> shift) & 1u)) >> shift);
 }
 `;
 

@@ -7,8 +7,6 @@ const SIGNATURE = signature({ permute_indices_per_token: 'words' }, [
   'tokens',
   'workgroup_tokens',
   'token_start',
-  'map_first',
-  'map_count',
 ]);
 
 /**
@@ -39,7 +37,7 @@ fn run(group: u32, thread: u32) {
 fn row_of(token0: u32, pair: u32, pairs: u32) -> u32 {
   let token = pair / p.top_k;
   let word = (pair - token * p.top_k) * p.tokens + token0 + token;
-  if (pair >= pairs || word - p.map_first >= p.map_count) { return NOWHERE; }
+  if (pair >= pairs || word - p.permute_indices_per_token_first >= p.permute_indices_per_token_count) { return NOWHERE; }
   let row = permute_indices_per_token[word + p.permute_indices_per_token_at];
   return select(NOWHERE, row, row < p.total_rows);
 }

@@ -16,8 +16,6 @@ const PLACE = signature({ top_k_indices: 'words', permute_indices_per_token: 'wo
   'workgroup_tokens',
   'token_start',
   'token_end',
-  'map_first',
-  'map_count',
 ]);
 const FEW = joined(
   PLACE,
@@ -90,7 +88,9 @@ fn run(group: u32, thread: u32) {
 fn write_index(pair: u32, row: u32) {
   let token = pair / p.top_k;
   let word = (pair - token * p.top_k) * p.tokens + token;
-  if (word - p.map_first < p.map_count) { permute_indices_per_token[word + p.permute_indices_per_token_at] = row; }
+  if (word - p.permute_indices_per_token_first < p.permute_indices_per_token_count) {
+    permute_indices_per_token[word + p.permute_indices_per_token_at] = row;
+  }
 }
 `,
   };

@@ -49,17 +49,7 @@ function rowUnit({ layout }: ReduceRowsOptions): RowUnit {
 function reduceSignature(unit: RowUnit) {
   return signature(
     { ffn_out: unit, permute_indices_per_token: 'words', weights: 'words', output: `${unit} out` },
-    [
-      'row_elements',
-      'total_elements',
-      'top_k',
-      'total_rows',
-      'minus_zero',
-      'first_unit',
-      'units',
-      'map_stride',
-      'map_token',
-    ],
+    ['row_elements', 'total_elements', 'top_k', 'total_rows', 'minus_zero', 'map_stride', 'map_token'],
   );
 }
 
@@ -76,7 +66,7 @@ function variant<Binding extends string, Param extends string>(
 ${rowUnits(dtype, layout, bias ? ['ffn_out', 'ffn2_bias'] : ['ffn_out'])}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i < p.units) { store_unit(p.first_unit + i, i); }
+  if (i < p.output_count) { store_unit(p.output_first + i, i); }
 }
 
 fn row_of(token: u32, k: u32) -> u32 {
@@ -160,6 +150,6 @@ fn result(i: u32, number: u32) -> Unit {
 
 /** The number of the unit to load: in the gathered cuts, or in the whole tensor. */
 function source(row: string, rows: string, gathered: boolean): string {
-  if (gathered) return 'k * p.units * PER_UNIT + i';
+  if (gathered) return 'k * p.output_count * PER_UNIT + i';
   return `min(${row}, p.${rows} - 1u) * p.row_elements + column`;
 }

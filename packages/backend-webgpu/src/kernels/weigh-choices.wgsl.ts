@@ -9,19 +9,14 @@ import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 export function weighChoices(norm: boolean) {
   return {
     id: kernelId('weigh-choices.wgsl.ts', { norm }),
-    ...signature({ expert_scales_float: 'words', weights: 'words out' }, [
-      'first_choice',
-      'choices',
-      'top_k',
-      'factor',
-    ]),
+    ...signature({ expert_scales_float: 'words', weights: 'words out' }, ['top_k', 'factor']),
     body: () => /* wgsl */ `
 ${FLOAT32}
 ${norm ? FLOAT32_DIVIDE : ''}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i >= p.choices) { return; }
-  let choice = p.first_choice + i;
+  if (i >= p.weights_count) { return; }
+  let choice = p.weights_first + i;
   var weight = scale_of(choice);
   ${norm ? NORMALIZE : ''}
   weights[choice + p.weights_at] = multiply(weight, p.factor);

@@ -8,8 +8,8 @@ import { checkDType, type DType, FLOAT_DTYPES, type FloatDType } from '../dtypes
 import { invalidArgument } from '../errors.js';
 import { Prepared } from '../prepared.js';
 import { ROUTER_FLAGS, type RouterOptions, routerOf } from '../router.js';
-import type { AnyCall, Spec } from './call.js';
-import { implementationOf, tensorDType, tensorNames, tensorShape } from './perform.js';
+import type { AnyCall, Attributes, Spec } from './call.js';
+import { checkImplemented, tensorDType, tensorNames, tensorShape } from './perform.js';
 import { type AttributeName, OPERATIONS, type OperationEntry, type OperationName } from './table.js';
 
 /** What each operation is prepared for. */
@@ -76,7 +76,7 @@ export function prepare<B extends Preparing, Op extends OperationName>(
   }
   const given = readOptions<Given>(options, optionNames(operation));
   checkBackend(backend);
-  implementationOf(operation, backend);
+  checkImplemented(operation, backend);
   const spec = readSpec(operation, given, backend);
   const prepared = contractOf(backend).prepare?.(backend as never, operation, spec);
   return (prepared ?? new Prepared(backend, operation, spec)) as never;
@@ -135,17 +135,16 @@ function readSpec<Op extends OperationName>(
     const bytes = byteLengthOf(tensorShape(name, call), tensorDType(name, call));
     checkLimit('tokens', 'maxTensorBytes', bytes, limits);
   }
-  return { ...call, ...readAttributes(operation, given) } as Spec<Op>;
+  return { ...call, ...readAttributes(given) } as Spec<Op>;
 }
 
-function readAttributes(operation: OperationName, given: Partial<Given>): object {
+/** Those of all operations: each has its own default. */
+function readAttributes(given: Partial<Given>): Attributes {
   const { normTopkProb = false, routedScalingFactor = 1 } = given;
   checkBoolean('normTopkProb', normTopkProb);
-  const values: { [Name in AttributeName]: unknown } = {
+  return {
     router: routerOf(given),
     normTopkProb,
     routedScalingFactor: checkFloat('routedScalingFactor', routedScalingFactor),
   };
-  const { attributes }: OperationEntry = OPERATIONS[operation];
-  return Object.fromEntries(attributes.map((name) => [name, values[name]]));
 }
