@@ -14,6 +14,8 @@ const TEMPLATE_PARTS = [
 const WORD = /(?<!\w)[A-Za-z_]\w*/g;
 const DECLARED = /\b(?:let|var|const|fn|struct|alias)(?:<\w+>)?\s+(\w+)|[({,]\s*(\w+):/g;
 const FILE_NAME = /\.[jt]s$/;
+/** Made from a buffer's name, and as long as that. */
+const MADE_OF = /_(at|first|count)$/;
 /** No names, or what a module declares around a kernel's body (wgslModule). */
 const RESERVED = ['as', 'do', 'fn', 'if', 'in', 'is', 'of', 'or', 'p', 'run', 'main', 'WORKGROUP'];
 
@@ -74,12 +76,12 @@ function shorten(files) {
 
 /**
  * Shortens WORKGROUP and the names with an underscore among `words`, in all of dist: but for it, bindings and params
- * alone have such names. From a buffer's name others are made: `<name>_at`, `load_<name>`.
+ * alone have such names. From a buffer's name others are made: `<name>_count`, `load_<name>`.
  */
 function shortenSignatures(words) {
   const files = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith('.js'));
   const texts = files.map((name) => readFileSync(new URL(name, dist), 'utf8'));
-  const names = new Set(['WORKGROUP', ...words.filter((word) => word.includes('_'))]);
+  const names = new Set(['WORKGROUP', ...words.filter((word) => word.includes('_') && !MADE_OF.test(word))]);
   const shortNames = withShort([...names], [...RESERVED, ...texts.flatMap(wordsOf)]);
   const known = new RegExp(`\\b(load_)?(${[...names].join('|')})(_at|_first|_count)?\\b`, 'g');
   const short = (_, load = '', name, what = '') => load + shortNames.get(name) + what;
