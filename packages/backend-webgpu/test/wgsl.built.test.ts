@@ -9,7 +9,8 @@ import { gpu, newDevice } from './require-gpu.js';
 /* The WGSL in dist, which scripts/strip-wgsl.mjs has made small. */
 
 const device = await newDevice();
-// all-modules once more, with the kernels from dist.
+// all-modules once more, with the kernels from dist, and what is put around them.
+vi.doMock('../src/kernel.js', () => import('../dist/kernel.js' as string));
 for (const file of readdirSync(new URL('../src/kernels', import.meta.url))) {
   const name = file.replace('.ts', '');
   vi.doMock(`../src/kernels/${name}.js`, () => import(`../dist/kernels/${name}.js`));
