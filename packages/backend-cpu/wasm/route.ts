@@ -177,12 +177,12 @@ function largestOfBlocks(blocks: i32, blockMaxima: usize): v128 {
  */
 function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i32 {
   const best = largestOfBlocks(blocks, blockMaxima);
-  let maximaPlace = blockMaxima;
-  let mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
-  while (mask == 0) {
+  let maximaPlace = blockMaxima - 16;
+  let mask: i32;
+  do {
     maximaPlace += 16;
     mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
-  }
+  } while (mask == 0);
   const lane = ctz(mask);
   const block = (<i32>((maximaPlace - blockMaxima) >> 2)) + lane;
   const start = values + (<usize>block) * BLOCK_BYTES;
@@ -198,12 +198,9 @@ function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i
 
 /** Where in a block of 16 the first value equal to all of `best` stands. */
 function firstEqual(start: usize, best: v128): i32 {
-  return ctz(
-    i32x4.bitmask(f32x4.eq(v128.load(start), best)) |
-      (i32x4.bitmask(f32x4.eq(v128.load(start, 16), best)) << 4) |
-      (i32x4.bitmask(f32x4.eq(v128.load(start, 32), best)) << 8) |
-      (i32x4.bitmask(f32x4.eq(v128.load(start, 48), best)) << 12),
-  );
+  const low = i16x8.narrow_i32x4_s(f32x4.eq(v128.load(start), best), f32x4.eq(v128.load(start, 16), best));
+  const high = i16x8.narrow_i32x4_s(f32x4.eq(v128.load(start, 32), best), f32x4.eq(v128.load(start, 48), best));
+  return ctz(i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)));
 }
 
 function nothing(): v128 {
