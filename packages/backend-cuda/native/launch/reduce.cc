@@ -11,9 +11,9 @@ constexpr DType kFloats[] = {DType::kFloat32, DType::kFloat16, DType::kBfloat16}
 uint32_t element_bytes(DType dtype) { return kDTypeBytes[static_cast<uint32_t>(dtype)]; }
 
 /** `count`: elements that a lane takes at once. */
-cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, bool bias) {
+cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, const char* extra) {
   return find_kernel(device, std::string("reduce_") + kDTypeNames[static_cast<uint32_t>(dtype)] + "_" +
-                                 std::to_string(count) + (bias ? "_bias" : ""));
+                                 std::to_string(count) + extra);
 }
 
 }  // namespace
@@ -21,7 +21,7 @@ cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, 
 void load_reduce(const Device& device) {
   for (const DType dtype : kFloats) {
     for (const uint32_t count : {1u, 16 / element_bytes(dtype)}) {
-      for (const bool bias : {false, true}) reduce_kernel(device, dtype, count, bias);
+      for (const char* extra : {"", "_bias", "_any"}) reduce_kernel(device, dtype, count, extra);
     }
   }
 }
@@ -44,8 +44,9 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   how.grid = static_cast<uint32_t>(
       std::min<uint64_t>(ceil_div(static_cast<uint64_t>(s.tokens) * schedule.parts, warps), 1u << 30));
   how.overlaps = true;
-  how.function = reduce_kernel(device, s.dtype, count, false);
-  schedule.withBias = reduce_kernel(device, s.dtype, count, true);
+  how.function = reduce_kernel(device, s.dtype, count, "");
+  schedule.withBias = reduce_kernel(device, s.dtype, count, "_bias");
+  schedule.withAny = reduce_kernel(device, s.dtype, count, "_any");
   return schedule;
 }
 
@@ -56,17 +57,20 @@ void run_reduce(const Device& device, const ReduceSchedule& schedule, const Spec
                            reinterpret_cast<const int32_t*>(at.permuteIndicesPerToken),
                            reinterpret_cast<const int32_t*>(at.topKIndices),
                            reinterpret_cast<const void*>(at.ffn2Bias),
+                           reinterpret_cast<const void*>(at.x),
                            reinterpret_cast<void*>(at.output),
                            s.hidden,
                            s.routedScalingFactor,
                            s.normTopkProb ? 1u : 0u,
+                           s.applyRouterWeightOnInput ? 1u : 0u,
                            s.tokens,
                            s.topK,
                            s.numExperts,
                            schedule.parts,
                            schedule.partVectors};
   Launch how = schedule.launch;
-  if (at.ffn2Bias != 0) how.function = schedule.withBias;
+  if (at.x != 0) how.function = schedule.withAny;
+  else if (at.ffn2Bias != 0) how.function = schedule.withBias;
   launch(device, how, stream, &args);
 }
 
