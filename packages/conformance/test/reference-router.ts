@@ -65,7 +65,8 @@ function choose(
   if (selection === 'sparsemixer') return mix(steps, logits, call.jitterEps);
   if (selection === 'one_per_group') {
     const size = numExperts / topK;
-    return steps.chooseGroups(logits, topK, steps).map((expert, group) => {
+    return steps.chooseGroups(logits, topK, steps).map((expert) => {
+      const group = Math.floor(expert / size);
       const members = logits.slice(group * size, (group + 1) * size);
       return { expert, weight: steps.softmax(members, [expert - group * size])[0] };
     });

@@ -76,8 +76,10 @@ export const STEPS: Steps = {
       return group * size + steps.choose(row.slice(group * size, (group + 1) * size), 1)[0];
     }),
   softmax(values, chosen) {
+    // Faults bring about what has no score.
+    if (!values.every(Number.isFinite)) return chosen.map(() => Number.NaN);
     const score = softmaxOf(values);
-    return chosen.map(score);
+    return chosen.map((i) => (i < values.length ? score(i) : Number.NaN));
   },
   gatingScale: (value) => value,
   scores(logits, experts, scoringFunc, steps) {

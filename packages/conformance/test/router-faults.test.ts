@@ -52,7 +52,7 @@ const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][
   [
     'score plus bias in float64',
     { biased: (score, bias) => score + bias },
-    'generated/router-values/bias=34.5,sigmoid',
+    'generated/router-values/bias=near-34,sigmoid',
   ],
   [
     'ties between groups go to the higher one',

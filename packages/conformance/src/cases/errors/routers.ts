@@ -171,12 +171,17 @@ export function routerErrors(): ConformanceCase[] {
   const all = [...BAD_VALUES, ...BAD_ROUTERS, ...USELESS, ...USELESS_TENSORS];
   return [
     ...all.map(([name, code, argument, options, tensors = []]) => {
-      const call = (session: Session) => dispatch(session, { ...options, ...valid(session, tensors) });
+      const call = (session: Session) => {
+        requireTopK(session, options);
+        dispatch(session, { ...options, ...valid(session, tensors) });
+      };
       return errorCase('routers', { name, code, argument, call }, 'moeDispatch');
     }),
     ...all.map(([name, code, argument, options, tensors = []]) => {
-      const call = (session: Session) =>
+      const call = (session: Session) => {
+        requireTopK(session, options);
         prepareWith(session, 'moeDispatch', { ...SIZES, ...options, tensors, ...shared(tensors) });
+      };
       return errorCase('routers', { name: `prepared-${name}`, code, argument, call }, 'moeDispatch');
     }),
     ...tensorErrors().map((call) => errorCase('routers', call, 'moeDispatch')),
@@ -184,6 +189,12 @@ export function routerErrors(): ConformanceCase[] {
     ...weighedErrors().map((call) => errorCase('routers', call, 'moeDispatch', 'moeReduce')),
     ...planErrors().map((call) => errorCase('routers', call, 'planDispatch')),
   ];
+}
+
+/** More than the backend takes would be refused for that. */
+function requireTopK(session: Session, { router }: { router?: { topK?: number } }): void {
+  const { topK = 0 } = router ?? {};
+  if (topK <= 6) session.requireSizes({ numExperts: 6, topK });
 }
 
 function dispatch(session: Session, options: object, x = ones(session, 4, 3)): void {
