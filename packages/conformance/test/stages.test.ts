@@ -8,7 +8,11 @@ import { STEPS, type Steps } from './reference-steps.js';
 
 const FAULTS: readonly [operation: string, fault: string, steps: Partial<Steps>][] = [
   ['routeTokens', 'the worst come first', { choose: (row, count) => STEPS.choose(row, count).reverse() }],
-  ['routeTokens', 'scales off by 1e-5', { softmax: (row) => STEPS.softmax(row).map((p) => p * (1 + 1e-5)) }],
+  [
+    'routeTokens',
+    'scales off by 1e-5',
+    { softmax: (row, chosen) => STEPS.softmax(row, chosen).map((p) => p * (1 + 1e-5)) },
+  ],
   ['planDispatch', 'unstable order', { order: (pairs) => STEPS.order([...pairs].reverse()) }],
   ['planDispatch', 'prefix sums as counts', { prefixSumAsCounts: true }],
   ['planDispatch', 'a row for two pairs', { rowOf: (position) => (position === 1 ? 0 : position) }],

@@ -6,8 +6,8 @@ import { floatChecks, rowFloats } from './row-floats.wgsl.js';
 import { type RowLayout, rowUnits } from './row-units.wgsl.js';
 
 /**
- * How far the device's float32 is trusted: with all values; where nothing comes near the subnormals, which it may
- * flush to zero, with integers for the rest; or not at all.
+ * How far the device's float32 is trusted: for all values; for all but those near the subnormals, which it may flush to
+ * zero and which are computed in integers instead; or not at all.
  */
 export type Arithmetic = 'floats' | 'normal floats' | 'integers';
 
@@ -15,21 +15,21 @@ export interface ReduceRowsOptions {
   arithmetic: Arithmetic;
   dtype: FloatDType;
   layout: RowLayout;
-  /** Choices loaded together; divides K. */
+  /** The number of choices loaded together; divides K. */
   unroll: number;
   /** Whether ffn_out was gathered before: for each choice, a cut as large as the output's. */
   gathered: boolean;
 }
 
-/** The bias, or undefined without one. */
+/** The bias; undefined if there is none. */
 type Bias = { /** Whether the bias was gathered before. */ readonly gathered: boolean } | undefined;
 
-/** Sums each token's rows by their weights, in order of k: one thread per unit of the output. */
+/** Sums each token's rows times their weights, in order of k. One thread per unit of the output. */
 export function reduceRows(options: ReduceRowsOptions) {
   return variant(options, reduceSignature(rowUnit(options)), undefined);
 }
 
-/** `reduceRows`, which adds the bias of each choice's expert to its row. */
+/** As `reduceRows`, but adds the bias of each choice's expert to its row first. */
 export function reduceRowsWithBias({
   gatheredBias,
   ...options
@@ -49,17 +49,7 @@ function rowUnit({ layout }: ReduceRowsOptions): RowUnit {
 function reduceSignature(unit: RowUnit) {
   return signature(
     { ffn_out: unit, permute_indices_per_token: 'words', weights: 'words', output: `${unit} out` },
-    [
-      'row_elements',
-      'total_elements',
-      'top_k',
-      'total_rows',
-      'minus_zero',
-      'first_unit',
-      'units',
-      'map_stride',
-      'map_token',
-    ],
+    ['row_elements', 'total_elements', 'top_k', 'total_rows', 'minus_zero', 'map_stride', 'map_token'],
   );
 }
 
@@ -76,7 +66,7 @@ function variant<Binding extends string, Param extends string>(
 ${rowUnits(dtype, layout, bias ? ['ffn_out', 'ffn2_bias'] : ['ffn_out'])}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i < p.units) { store_unit(p.first_unit + i, i); }
+  if (i < p.output_count) { store_unit(p.output_first + i, i); }
 }
 
 fn row_of(token: u32, k: u32) -> u32 {
@@ -90,7 +80,7 @@ ${arithmetic === 'integers' ? ALL_IN_INTEGERS : inFloats(options, bias)}
   };
 }
 
-/** `exact(i, number)`: a unit of the output, value by value. */
+/** WGSL `exact(i, number)`: a unit of the output, computed value by value. */
 function inIntegers({ gathered }: ReduceRowsOptions, bias: Bias): string {
   return /* wgsl */ `
 ${FLOAT32}
@@ -119,7 +109,7 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
 
 const ALL_IN_INTEGERS = `fn result(i: u32, number: u32) -> Unit { return exact(i, number); }`;
 
-/** `result(i, number)`: a unit of the output, number i in this cut, with all its values at once. */
+/** WGSL `result(i, number)`: a unit of the output, the i-th of this cut, with all its values computed at once. */
 function inFloats(options: ReduceRowsOptions, bias: Bias): string {
   const { arithmetic, dtype, layout, unroll, gathered } = options;
   const checked = arithmetic === 'normal floats';
@@ -132,7 +122,7 @@ ${rowFloats(dtype, layout)}
 ${checked ? floatChecks(dtype, layout, bias ? 'sums' : 'rows') : ''}
 struct Term { weight: f32, value: Floats, unit: Unit }
 
-// What choice k adds. 0 · 0 if its row or expert is out of range, which changes no sum: they begin with 0, so none is -0.
+// What choice k adds: 0 · 0 if its row or expert is out of range. That changes no sum: sums begin with 0, none is -0.
 fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
   let row = row_of(token, k);
   ${bias ? `let expert = expert_of(token, k);` : ''}
@@ -158,8 +148,8 @@ fn result(i: u32, number: u32) -> Unit {
 `;
 }
 
-/** The number of the unit to load: in the gathered cut of choice k, or in the row of the whole tensor. */
+/** The number of the unit to load: in the gathered cuts, or in the whole tensor. */
 function source(row: string, rows: string, gathered: boolean): string {
-  if (gathered) return 'k * p.units * PER_UNIT + i';
+  if (gathered) return 'k * p.output_count * PER_UNIT + i';
   return `min(${row}, p.${rows} - 1u) * p.row_elements + column`;
 }

@@ -7,8 +7,8 @@ const SIGNATURE = signature(
 );
 
 /**
- * Chooses many experts of each token at once: an expert's place is the number of experts that rank before it. One
- * workgroup per token; the work grows with E², whatever K is.
+ * Chooses many experts of each token at once: the number of experts that rank before an expert tells which choice it
+ * is. One workgroup per token; the work grows with E², whatever K is.
  */
 export function routeRank(topkOnly: boolean) {
   return {
@@ -36,7 +36,7 @@ fn row_maximum(start: u32, thread: u32) -> f32 {
 }
 
 fn row_total(start: u32, thread: u32, maximum: f32) -> f32 {
-  // In parts, because a long sum of float32 loses too much.
+  // In parts, because one long float32 sum loses too much precision.
   var sum = 0.0;
   for (var i = thread; i < p.width; i += 16u * WORKGROUP) {
     var part = 0.0;

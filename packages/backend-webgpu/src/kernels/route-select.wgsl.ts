@@ -2,17 +2,17 @@ import { joined, type Kernel, kernelId, type Signature, signature } from '../ker
 import { GATING_VALUES } from './gating-values.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
-/** Keys that a lane holds in registers. */
+/** The most keys that a lane holds in registers. */
 const MAX_SLOTS = 8;
-/** A workgroup of 256 has a bit for each of its rows in one word. */
+/** The fewest lanes of a row: one word has a bit for each row of a workgroup of 256. */
 const MIN_LANES = 8;
 
 export interface RouteSelectOptions {
   /** Lanes that share a row: a power of two, at most the workgroup's size. */
   lanes: number;
-  /** Whether the lanes of a row sit in one subgroup and talk through it. */
+  /** Whether the lanes of a row are in one subgroup and exchange values through it. */
   subgroups: boolean;
-  /** Keys that a lane holds in registers; 0 if a row is too wide and is read again for each choice. */
+  /** The number of keys that a lane holds in registers; 0 if rows are too wide and are read again for each choice. */
   slots: number;
   topkOnly: boolean;
 }
@@ -24,8 +24,8 @@ const SELECT = signature(
 const COUNT = signature({ places: 'words out', tile_entries: 'words out' }, ['tiles']);
 
 /**
- * The lanes for rows of that width: enough that each choice has one, and that each lane holds its part in registers,
- * if the device allows it.
+ * The lanes for rows of that width: enough to give each choice a lane, and to hold the row in the lanes' registers, if
+ * a workgroup can have that many.
  */
 export function lanesForRow(
   width: number,
@@ -40,17 +40,17 @@ export function lanesForRow(
 }
 
 /**
- * Chooses the best `picks` of each row of gating values, one after the other: each is the best of those that rank
- * behind the one before. A row is a token, or one group of a token (then `groups` is the
- * number of groups, else 1). Rows `first_row` to `rows - 1` are bound.
+ * Chooses the best `picks` experts of each row of gating values, one after the other: each is the best of those that
+ * rank after the one before. A row is a token, or one group of a token; `groups` is the number of groups then, and 1
+ * otherwise. Rows `first_row` to `rows - 1` are bound.
  */
 export function routeSelect(options: RouteSelectOptions) {
   return variant(options, SELECT, false);
 }
 
 /**
- * `routeSelect`, and the work of count-experts: a workgroup's rows are a tile. Only if every expert has a thread, and
- * every row is a token.
+ * As `routeSelect`, and does the work of count-experts: a workgroup's rows are a tile. Needs a thread for every expert,
+ * and rows that are tokens.
  */
 export function routeSelectCounted(options: RouteSelectOptions) {
   return variant(options, joined(SELECT, COUNT), true);
@@ -119,7 +119,7 @@ fn run(group: u32, thread: u32${subgroups ? `, position: u32, size: u32` : ''}) 
   };
 }
 
-/** A bit for each row that chose the expert tells both how many did and which place a row has among them. */
+/** A bit for each row that chose the expert: the bits tell how many rows did, and the place of each among them. */
 const COUNT_CHOICES = /* wgsl */ `
 ${WORKGROUP_SCAN}
 var<workgroup> rows_of_expert: array<atomic<u32>, WORKGROUP>;
@@ -139,7 +139,7 @@ fn rows_before(expert: u32, row: u32) -> u32 {
 }
 `;
 
-/** How the lanes of a row find their place and exchange values: in workgroup memory. */
+/** How the lanes of a row find their place and exchange values: through workgroup memory. */
 const WORKGROUP_LANES = {
   place: `let place = thread;`,
   // Two halves that take turns, so that one barrier is enough.
@@ -157,8 +157,8 @@ fn partner(value: u32, thread: u32, distance: u32) -> u32 {
 };
 
 /**
- * The same through the subgroup. Nothing says which threads form one, so subgroups take numbers; which one they get
- * does not show. Without a barrier, SwiftShader gives each subgroup workgroup memory of its own.
+ * The same through subgroups. Nothing says which threads form a subgroup, so each subgroup takes a number; which one it
+ * gets does not matter. Without the barrier, SwiftShader gives each subgroup workgroup memory of its own.
  */
 const SUBGROUP_LANES = {
   place: `workgroupBarrier();
@@ -175,9 +175,9 @@ fn partner(value: u32, thread: u32, distance: u32) -> u32 {
 `,
 };
 
-/** What the lanes of a row have together. */
+/** What the lanes of a row compute together. */
 const TEAM = `
-// The highest key, then the lowest index that has it.
+// The highest key, and the lowest index that has it.
 fn team_best(mine: vec2<u32>, thread: u32) -> vec2<u32> {
   var key = mine.x;
   for (var step = 1u; step <= STEPS; step++) { key = max(key, partner(key, thread, LANES >> step)); }
@@ -206,7 +206,7 @@ fn load_keys(start: u32, lane: u32) -> Keys {
   return Keys(${slots.map((i) => `load_key(start, ${index(i)})`).join(', ')});
 }
 
-// The best that is left without the last choice.
+// The best that is left once the last choice is gone.
 fn next_best(keys: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
   ${slots.map((i) => `(*keys).k${i} = select((*keys).k${i}, 0u, last.y == ${index(i)});`).join('\n')}
   var best = vec2(0u, 0xffffffffu);
@@ -220,7 +220,7 @@ fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: f32) -> f32 {
 `;
 }
 
-/** Rows too wide for registers are read again, from cache. */
+/** Rows too wide for registers are read again for each choice, from the cache. */
 const MEMORY = `
 fn load_keys(start: u32, lane: u32) -> u32 { return 0u; }
 
@@ -235,7 +235,7 @@ fn next_best(keys: ptr<function, u32>, start: u32, lane: u32, last: vec2<u32>) -
 }
 
 fn sum_terms(keys: u32, start: u32, lane: u32, maximum: f32) -> f32 {
-  // In parts, because a long sum of float32 loses too much.
+  // In parts, because one long float32 sum loses too much precision.
   var sum = 0.0;
   for (var i = lane; i < p.width; i += 16u * LANES) {
     var part = 0.0;

@@ -2,25 +2,21 @@ import { kernelId, signature } from '../kernel.js';
 import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 
 /**
- * Makes the weights of a cut's choices from their scales, one thread a choice: divided by the token's sum of scales,
- * where `norm` says so (0 for a sum of 0), then multiplied with the factor. In integers, because no device need divide exactly.
+ * Computes the weights of a cut's choices from their scales, one thread per choice: if `norm`, divides the scale by the
+ * sum of the token's scales (0 for a sum of 0); then multiplies by the factor. In integers, because no device has to
+ * divide exactly.
  */
 export function weighChoices(norm: boolean) {
   return {
     id: kernelId('weigh-choices.wgsl.ts', { norm }),
-    ...signature({ expert_scales_float: 'words', weights: 'words out' }, [
-      'first_choice',
-      'choices',
-      'top_k',
-      'factor',
-    ]),
+    ...signature({ expert_scales_float: 'words', weights: 'words out' }, ['top_k', 'factor']),
     body: () => /* wgsl */ `
 ${FLOAT32}
 ${norm ? FLOAT32_DIVIDE : ''}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i >= p.choices) { return; }
-  let choice = p.first_choice + i;
+  if (i >= p.weights_count) { return; }
+  let choice = p.weights_first + i;
   var weight = scale_of(choice);
   ${norm ? NORMALIZE : ''}
   weights[choice + p.weights_at] = multiply(weight, p.factor);

@@ -67,11 +67,8 @@ function weigh(schedule: Schedule, call: ReduceCall, cut: Cut, weights: View): v
   schedule.launch(
     weighChoices(normTopkProb),
     { expert_scales_float: scales, weights: cut.choicesOf(weights) },
-    {
-      ...{ first_choice: scales.first, choices: scales.count, top_k: topK },
-      factor: floatBits(routedScalingFactor),
-    },
-    Math.ceil(scales.count / schedule.device.workgroupSize),
+    { top_k: topK, factor: floatBits(routedScalingFactor) },
+    scales.count / schedule.device.workgroupSize,
   );
 }
 
@@ -96,16 +93,14 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   const unroll = arithmetic === 'integers' ? 1 : UNROLLS.find((n) => topK % n === 0)!;
   const options = { arithmetic, dtype, layout, unroll, gathered: ffnOut.gathered };
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
-  const units = Math.ceil(cut.output.count / unitWords);
-  const workgroups = Math.ceil(units / workgroupSize);
+  const workgroups = cut.output.count / unitWords / workgroupSize;
   const bindings = {
     ...{ ffn_out: ffnOut.segment, permute_indices_per_token: cut.map, output: cut.output },
     weights: cut.choicesOf(weights),
   };
   const params = {
-    ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, units, total_rows: topK * tokens },
-    ...{ minus_zero: 0x80000000, first_unit: cut.output.first / unitWords },
-    ...{ map_stride: cut.mapStride, map_token: cut.mapToken },
+    ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, total_rows: topK * tokens },
+    ...{ minus_zero: 0x80000000, map_stride: cut.mapStride, map_token: cut.mapToken },
   };
   if (bias === null) schedule.launch(reduceRows(options), bindings, params, workgroups);
   else {
@@ -191,8 +186,8 @@ function gather(schedule: Schedule, call: ReduceCall, cut: Cut, source: View, wo
     schedule.launch(
       gatherChoices,
       { chosen: chosen.rows, source: part, gathered },
-      { ...params, source_first: part.first, source_count: part.count },
-      Math.ceil((topK * words) / workgroupSize),
+      params,
+      (topK * words) / workgroupSize,
     );
   }
   return { segment: gathered, gathered: true };

@@ -61,7 +61,7 @@ function launchCut(
     expert_scales_float: rowsOf(call.expertScalesFloat, topK, first, end),
   };
   const params = { first_row: first * groups, rows: end * groups, width, picks };
-  const workgroups = Math.ceil(((end - first) * groups) / rowsPerWorkgroup);
+  const workgroups = ((end - first) * groups) / rowsPerWorkgroup;
   if (select === undefined) schedule.launch(routeRank(topkOnly), bindings, params, workgroups);
   else if (tiles === undefined) {
     schedule.launch(routeSelect(select), bindings, { ...params, groups }, workgroups);
