@@ -8,19 +8,24 @@ const NAMES: ScoreName[] = ['exp', 'sigmoid', 'sqrtsoftplus'];
 const PAGE = 65536;
 const PAGES = 1 + (4 * CHUNK) / PAGE;
 const OPTIONS = `--runtime stub --enable simd --optimizeLevel 3 --shrinkLevel 0 --noAssert --initialMemory ${PAGES}`;
-/** All results of a chunk, two at a time. A softmax among terms that sum to 1 is the exponential function. */
+/** All results of a chunk, in place of their inputs. A softmax among terms that sum to 1 is the exponential function. */
 const PROGRAM = `
-import { scoresOf } from './scores';
+import { findScores, findTerms } from './scores';
+const TERMS: usize = ${PAGE / 2};
+const STEP: i32 = 1024;
 function input(bits: u32): f32 {
   const x = reinterpret<f32>(bits);
   return x > 0 ? min<f32>(x, f32.MAX_VALUE) : x >= -f32.MAX_VALUE ? x : -f32.MAX_VALUE;
 }
 export function chunk(name: i32, first: u32): void {
-  const zero = f32x4.splat(0);
-  for (let i: u32 = 0; i < ${CHUNK}; i += 2) {
-    const x = f32x4(input(first + i), input(first + i + 1), 0, 0);
-    const scores = scoresOf(name, name == 0 ? f32x4.pmin(zero, x) : x, zero, f64x2.splat(2147483648));
-    v128.store64_lane(${PAGE} + (i << 2), scores, 0);
+  const end: usize = ${PAGE} + 4 * ${CHUNK};
+  for (let step: usize = ${PAGE}; step < end; step += 4 * STEP) {
+    for (let at = step; at < step + 4 * STEP; at += 4) {
+      const x = input(first++);
+      store<f32>(at, name == 0 ? min<f32>(x, 0) : x);
+    }
+    findTerms(name, step, STEP, f32x4.splat(0), TERMS);
+    findScores(name, step, STEP, TERMS, f64x2.splat(2147483648), step);
   }
 }`;
 
