@@ -1,110 +1,109 @@
-import type { Call, Router, Spec } from '@moe-dispatch/core/backend';
-import { routeRank } from '../kernels/route-rank.wgsl.js';
-import {
-  lanesForRow,
-  type RouteSelectOptions,
-  routeSelect,
-  routeSelectCounted,
-} from '../kernels/route-select.wgsl.js';
-import type { DeviceTraits, Schedule } from '../schedule.js';
+import type { Call, Spec } from '@moe-dispatch/core/backend';
+import { maskChoices } from '../kernels/mask-choices.wgsl.js';
+import { weighRoutes } from '../kernels/weigh-routes.wgsl.js';
+import type { Schedule } from '../schedule.js';
 import { rowsOf, rowsPerBinding, type View, wholeView } from '../segments.js';
-import { makeTiles, type Tiles } from './tiles.js';
+import { dropBeyondCapacity } from './drop-choices.js';
+import { floatBits } from './float-bits.js';
+import { mixSparsely, scoreChoices } from './score-choices.js';
+import { chooseExperts, chooseSelection, type Selection } from './select-experts.js';
+import type { Tiles } from './tiles.js';
 
-/** From this many choices on, ranking all experts at once beats picking one after the other. */
-const MANY_PICKS = 32;
-
-/** How the kernels route: whether they pick one expert of each group, and whether scales are the values themselves. */
-const ROUTERS: Record<Router, { readonly grouped: boolean; readonly topkOnly: boolean }> = {
-  softmax: { grouped: false, topkOnly: false },
-  group: { grouped: true, topkOnly: false },
-  'topk-only': { grouped: false, topkOnly: true },
-};
+type RouteCall = Call<'routeTokens', View>;
 
 /**
- * Chooses experts and their scales.
+ * Chooses experts and makes the weights of the choices. Most routers take one launch, route-select; what it has no room for
+ * follows in launches of its own.
  * @param count whether to count the choices by tile as well, if the kernel can.
  * @returns the counts, if any.
  */
-export function routeTokens(
-  schedule: Schedule,
-  call: Call<'routeTokens', View>,
-  count: boolean,
-): Tiles | undefined {
-  const { device } = schedule;
-  const { tokens, numExperts } = call;
-  const selection = chooseSelection(device, call);
-  // The choices, being fewer than the gating values, fit too.
-  const most = rowsPerBinding(device.limits, numExperts, 1, 'gatingOutput');
-  const { rowsPerWorkgroup } = selection;
-  const counts = count && selection.countable && rowsPerWorkgroup <= most;
-  const tiles = counts ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
-  // Whole tiles, if they are counted.
-  const step = tiles ? most - (most % rowsPerWorkgroup) : most;
-  for (let first = 0; first < tokens; first += step) {
-    launchCut(schedule, call, selection, tiles, first, Math.min(first + step, tokens));
+export function routeTokens(schedule: Schedule, call: RouteCall, count: boolean): Tiles | undefined {
+  if (call.tokens === 0) return undefined;
+  const { selection, expertCapacity, dropPolicy, normBeforeDrop } = call;
+  const selected = chooseSelection(schedule.device, call);
+  let tiles: Tiles | undefined;
+  let tokenKeys: View | undefined;
+  if (selection === 'sparsemixer') mixSparsely(schedule, call);
+  else {
+    const chooses = selection !== 'given';
+    const changes = call.tokenMask !== null || expertCapacity > 0;
+    if (chooses) tiles = chooseExperts(schedule, call, selected, count && !changes);
+    if (dropPolicy === 'probs') tokenKeys = schedule.workspace(call.tokens * 4);
+    if (!chooses || !selected.scored || tokenKeys) scoreChoices(schedule, call, tokenKeys);
   }
+  if (call.tokenMask) mask(schedule, call, call.tokenMask);
+  if (expertCapacity > 0 && !normBeforeDrop) dropBeyondCapacity(schedule, call, tokenKeys);
+  if (isWeighed(call, selected)) weigh(schedule, call);
+  if (expertCapacity > 0 && normBeforeDrop) dropBeyondCapacity(schedule, call, tokenKeys);
   return tiles;
 }
 
-function launchCut(
+/** Whether the scores of the choices are no weights yet when they have been chosen. */
+function isWeighed(call: RouteCall, { scored, weighs }: Selection): boolean {
+  if (scored && weighs) return false;
+  return hasFactors(call) || skippedFrom(call) < call.numExperts;
+}
+
+function hasFactors({ normTopkProb, routedScalingFactor, perExpertScale, globalScale }: RouteCall): boolean {
+  return normTopkProb || routedScalingFactor !== 1 || perExpertScale !== null || globalScale !== null;
+}
+
+/** The first of the experts whose choices are skipped: of none, E. */
+export function skippedFrom({ numExperts, zeroExperts, zeroExpertKind }: Spec<'routeTokens'>): number {
+  return zeroExpertKind === 'skip' ? numExperts - zeroExperts : numExperts;
+}
+
+function mask(
   schedule: Schedule,
-  call: Call<'routeTokens', View>,
-  { width, picks, groups, rowsPerWorkgroup, select, topkOnly }: Selection,
-  tiles: Tiles | undefined,
-  first: number,
-  end: number,
+  { tokens, topK, topKIndices, expertScalesFloat }: RouteCall,
+  tokenMask: View,
 ): void {
-  const { numExperts, topK } = call;
-  const bindings = {
-    gating_output: rowsOf(call.gatingOutput, numExperts, first, end),
-    top_k_indices: rowsOf(call.topKIndices, topK, first, end),
-    expert_scales_float: rowsOf(call.expertScalesFloat, topK, first, end),
-  };
-  const params = { first_row: first * groups, rows: end * groups, width, picks };
-  const workgroups = Math.ceil(((end - first) * groups) / rowsPerWorkgroup);
-  if (select === undefined) schedule.launch(routeRank(topkOnly), bindings, params, workgroups);
-  else if (tiles === undefined) {
-    schedule.launch(routeSelect(select), bindings, { ...params, groups }, workgroups);
-  } else {
-    const places = rowsOf(tiles.places, topK, first, end);
+  const { limits, workgroupSize } = schedule.device;
+  const step = rowsPerBinding(limits, topK, 1, 'topKIndices');
+  for (let first = 0; first < tokens; first += step) {
+    const end = Math.min(first + step, tokens);
+    const choices = (end - first) * topK;
     schedule.launch(
-      routeSelectCounted(select),
-      { ...bindings, places, tile_entries: wholeView(tiles.entries) },
-      { ...params, groups, tiles: tiles.count },
-      workgroups,
+      maskChoices,
+      {
+        token_mask: rowsOf(tokenMask, 1, first, end, 1),
+        top_k_indices: rowsOf(topKIndices, topK, first, end),
+        expert_scales_float: rowsOf(expertScalesFloat, topK, first, end),
+      },
+      { first_choice: first * topK, choices, top_k: topK },
+      Math.ceil(choices / workgroupSize),
     );
   }
 }
 
-/** How rows are chosen from. A row is a token, or a group of a token of which the best expert is picked. */
-interface Selection {
-  readonly width: number;
-  readonly picks: number;
-  readonly groups: number;
-  readonly rowsPerWorkgroup: number;
-  readonly topkOnly: boolean;
-  /** For picking one choice after the other; undefined if all are ranked at once. */
-  readonly select: RouteSelectOptions | undefined;
-  /** Whether the kernel can count the choices, a workgroup's tokens as a tile. */
-  readonly countable: boolean;
-}
-
-function chooseSelection(
-  { workgroupSize, subgroupSize }: DeviceTraits,
-  { numExperts, topK, router }: Spec<'routeTokens'>,
-): Selection {
-  const { grouped, topkOnly } = ROUTERS[router];
-  const groups = grouped ? topK : 1;
-  const sizes = { width: numExperts / groups, picks: topK / groups, groups, topkOnly };
-  const { width, picks } = sizes;
-  if (picks > Math.min(MANY_PICKS, workgroupSize)) {
-    return { ...sizes, rowsPerWorkgroup: 1, select: undefined, countable: false };
+function weigh(schedule: Schedule, call: RouteCall): void {
+  const { limits, workgroupSize } = schedule.device;
+  const { tokens, topK, sharedExperts, perExpertScale, globalScale } = call;
+  const sharedLogits = sharedExperts > 0 ? call.sharedLogits : null;
+  const kernel = weighRoutes({
+    norm: call.normTopkProb,
+    shared: sharedLogits ? call.scoringFunc : undefined,
+    perExpert: perExpertScale !== null,
+    global: globalScale !== null,
+  });
+  const step = rowsPerBinding(limits, Math.max(topK, sharedExperts), 1, 'topKIndices');
+  for (let first = 0; first < tokens; first += step) {
+    const end = Math.min(first + step, tokens);
+    schedule.launch(
+      kernel,
+      {
+        top_k_indices: rowsOf(call.topKIndices, topK, first, end),
+        expert_scales_float: rowsOf(call.expertScalesFloat, topK, first, end),
+        gating_output: sharedLogits && rowsOf(sharedLogits, sharedExperts, first, end),
+        per_expert_scale: perExpertScale && wholeView(perExpertScale),
+        global_scale: globalScale && wholeView(globalScale),
+      },
+      {
+        ...{ first_token: first, end_token: end, top_k: topK, shared_experts: sharedExperts },
+        ...{ norm_eps: floatBits(call.normEps), factor: floatBits(call.routedScalingFactor) },
+        skipped_from: skippedFrom(call),
+      },
+      Math.ceil((end - first) / workgroupSize),
+    );
   }
-  const { lanes, slots } = lanesForRow(width, picks, workgroupSize);
-  return {
-    ...sizes,
-    rowsPerWorkgroup: workgroupSize / lanes,
-    select: { lanes, slots, subgroups: lanes <= subgroupSize, topkOnly },
-    countable: groups === 1 && width <= workgroupSize,
-  };
 }
