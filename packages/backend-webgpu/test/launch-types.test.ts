@@ -48,14 +48,27 @@ export function misnamed(): void {
 /** The variants of a kernel differ in what they take. */
 export function variants(select: RouteSelectOptions, few: FewPairs): void {
   const rows = { gating_output: segment, top_k_indices: segment, expert_scales_float: segment };
-  const sizes = { first_row: 0, rows: 1, width: 8, picks: 2, groups: 1 };
-  const counted = { ...rows, places: segment, tile_entries: segment };
+  const bias = { e_score_correction_bias: null };
+  const rowSizes = {
+    first_row: 0,
+    rows: 1,
+    width: 8,
+    picks: 2,
+    rows_per_token: 1,
+    group_width: 8,
+    kept_groups: 1,
+  };
+  const sizes = { ...rowSizes, norm_eps: 0, factor: 0, skipped_from: 8 };
+  const counted = { ...rows, ...bias, places: segment, tile_entries: segment };
+  const tiles = { ...sizes, tiles: 1, experts: 8 };
+  schedule.launch(routeSelect(select), { ...rows, ...bias }, sizes, 1);
+  schedule.launch(routeSelectCounted(select), counted, tiles, 1);
+  // @ts-expect-error
   schedule.launch(routeSelect(select), rows, sizes, 1);
-  schedule.launch(routeSelectCounted(select), counted, { ...sizes, tiles: 1 }, 1);
   // @ts-expect-error
   schedule.launch(routeSelect(select), counted, sizes, 1);
   // @ts-expect-error
-  schedule.launch(routeSelectCounted(select), rows, { ...sizes, tiles: 1 }, 1);
+  schedule.launch(routeSelectCounted(select), { ...rows, ...bias }, tiles, 1);
   // @ts-expect-error
   schedule.launch(routeSelectCounted(select), counted, sizes, 1);
 

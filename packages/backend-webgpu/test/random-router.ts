@@ -85,7 +85,11 @@ function groupSizes(
   if (below(2) === 0) return { experts: 2 + below(most - 1), nGroup: 1, topkGroup: 1 };
   const nGroup = pick([1, 2, 3, 4, 8, 8, 40].filter((n) => n <= most));
   const width = 1 + below(Math.floor(most / nGroup));
-  return { experts: Math.max(2, nGroup * width), nGroup: nGroup * width < 2 ? 1 : nGroup, topkGroup: 1 + below(nGroup) };
+  return {
+    experts: Math.max(2, nGroup * width),
+    nGroup: nGroup * width < 2 ? 1 : nGroup,
+    topkGroup: 1 + below(nGroup),
+  };
 }
 
 function randomRouter(random: () => number, { experts, nGroup, topkGroup }: GroupSizes): Router {

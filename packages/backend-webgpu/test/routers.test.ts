@@ -15,7 +15,11 @@ const limits = { maxComputeInvocationsPerWorkgroup: 16, maxComputeWorkgroupSizeX
 const small = { limits: { ...limits, maxStorageBufferBindingSize: 2048 }, without: ['subgroups'] as const };
 const backends: readonly [string, WebGpuBackend, number][] = [
   ['as the device is', await webgpu({ device }).create(), 300],
-  ['with small workgroups and bindings', await webgpu({ device: limitedDevice(device, small) }).create(), 200],
+  [
+    'with small workgroups and bindings',
+    await webgpu({ device: limitedDevice(device, small) }).create(),
+    200,
+  ],
   ['with integers', new WebGpuBackend(device, false, undefined, 'integers'), 24],
   ['with checks', new WebGpuBackend(device, false, undefined, 'normal floats'), 24],
 ];
@@ -26,7 +30,13 @@ describe.each(backends)('any router gives the bytes of the CPU, %s', (_, backend
     for (let seed = FIRST; seed < FIRST + CALLS; seed++) {
       const call = randomDispatch(seed, { tokens: 40, experts: seed % 3 === 0 ? experts : 24 });
       const { router, gating, x, tensors } = call;
-      const what = JSON.stringify({ seed, router, gating: [gating.shape, gating.dtype], x: [x.shape, x.dtype], with: Object.keys(tensors) });
+      const what = JSON.stringify({
+        seed,
+        router,
+        gating: [gating.shape, gating.dtype],
+        x: [x.shape, x.dtype],
+        with: Object.keys(tensors),
+      });
       expect(await results(backend, call), what).toEqual(await results(reference as never, call));
     }
   });
@@ -37,10 +47,15 @@ async function results(backend: Backend, call: HostDispatch): Promise<Record<str
   const tensor = ({ data, shape, dtype }: HostTensor): Tensor =>
     backend.tensor(data as Float32Array, shape, dtype as 'float32');
   const x = tensor(call.x);
-  const named = Object.fromEntries(Object.entries(call.tensors).map(([name, value]) => [name, tensor(value)]));
+  const named = Object.fromEntries(
+    Object.entries(call.tensors).map(([name, value]) => [name, tensor(value)]),
+  );
   const dispatched = moeDispatch(x, tensor(call.gating), { router: call.router, ...named });
   const identity = call.router.zeroExperts?.kind === 'identity';
-  const reduced = moeReduce(dispatched.permuteInput, dispatched, { ...(identity && { x }), routedScalingFactor: 1.5 });
+  const reduced = moeReduce(dispatched.permuteInput, dispatched, {
+    ...(identity && { x }),
+    routedScalingFactor: 1.5,
+  });
   const found: Record<string, string> = {};
   const offsets = (await dispatched.expertOffsets.read()) as Int32Array;
   for (const [name, values] of Object.entries({ ...dispatched, reduced })) {
@@ -55,5 +70,7 @@ async function results(backend: Backend, call: HostDispatch): Promise<Record<str
 function words(values: Float32Array | Uint16Array | Int32Array | BigInt64Array, count: number): string {
   if (!(values instanceof Float32Array)) return values.slice(0, count).join(' ');
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
-  return Array.from(bits.subarray(0, count), (word, i) => (Number.isNaN(values[i]) ? 'NaN' : word.toString(16))).join(' ');
+  return Array.from(bits.subarray(0, count), (word, i) =>
+    Number.isNaN(values[i]) ? 'NaN' : word.toString(16),
+  ).join(' ');
 }

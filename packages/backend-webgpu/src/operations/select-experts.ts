@@ -106,11 +106,12 @@ export function chooseExperts(
   // Whole tiles, if they are counted.
   const step = tiles ? most - (most % rowsPerWorkgroup) : most;
   const keys = selection.keyed ? schedule.workspace(Math.min(step, tokens) * numExperts * 4) : undefined;
-  const groupKeys = keys && schedule.workspace(Math.min(step, tokens) * call.nGroup * 4);
+  const grouped = keys !== undefined && selection.groups !== 'all';
+  const groupKeys = grouped ? schedule.workspace(Math.min(step, tokens) * call.nGroup * 4) : null;
   for (let first = 0; first < tokens; first += step) {
     const end = Math.min(first + step, tokens);
     let gating = rowsOf(call.gatingOutput, numExperts, first, end, DTYPES[call.gatingDtype].bytes);
-    if (keys && groupKeys) {
+    if (keys) {
       makeKeys(schedule, call, selection, { gating, keys, groupKeys, first, end });
       gating = cutRows(keys, numExperts, first, end);
     }
@@ -130,7 +131,7 @@ function makeKeys(
   schedule: Schedule,
   call: RouteCall,
   { groups }: Selection,
-  { gating, keys, groupKeys, first, end }: Cut & { readonly keys: View; readonly groupKeys: View },
+  { gating, keys, groupKeys, first, end }: Cut & { readonly keys: View; readonly groupKeys: View | null },
 ): void {
   const { numExperts, nGroup, topkGroup, scoringFunc, eScoreCorrectionBias } = call;
   const biased = eScoreCorrectionBias !== null;
@@ -139,7 +140,7 @@ function makeKeys(
     {
       ...{ gating_output: gating, expert_keys: wholeView(keys) },
       e_score_correction_bias: eScoreCorrectionBias && wholeView(eScoreCorrectionBias),
-      group_keys: groups === 'all' ? null : wholeView(groupKeys),
+      group_keys: groupKeys && wholeView(groupKeys),
     },
     {
       ...{ first_token: first, end_token: end, experts: numExperts },
