@@ -28,7 +28,7 @@ export default defineConfig({
         // They change nothing outside of a test, and starting a process for each file takes most of their time.
         test: {
           name: 'core',
-          include: ['packages/{core,safetensors}/test/*.test.ts'],
+          include: ['packages/{core,models,safetensors}/test/*.test.ts'],
           pool: 'threads',
           isolate: false,
         },

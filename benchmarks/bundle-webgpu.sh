@@ -21,10 +21,12 @@ for name in ajv fast-check jsonc-parser; do
 done
 "$root/node_modules/.bin/esbuild" "$root/benchmarks/src/webgpu.ts" --bundle --platform=node --format=esm \
   --external:webgpu --external:@moe-dispatch/* --outfile="$dir/bench.mjs" --log-level=warning
+"$root/node_modules/.bin/esbuild" "$root/scripts/check-scores-webgpu.mjs" --bundle --platform=node --format=esm \
+  --external:webgpu --outfile="$dir/check-scores.mjs" --log-level=warning
 (cd "$dir" && apt-get download -q libvulkan1 libegl1 libglvnd0 libgl1 libglx0 libopengl0 libgles2 >/dev/null)
 cat > "$dir/run.sh" <<'RUN'
 #!/usr/bin/env bash
-# Usage: run.sh OUT [bench|conformance]: writes reports into OUT.
+# Usage: run.sh OUT [bench|conformance|scores]: writes reports into OUT. The score functions' check runs only if asked for.
 cd "$(dirname "$0")"; out=$1; what=${2:-all}
 xz -dc node.xz > /tmp/node && chmod +x /tmp/node; xz -dkf node_modules/webgpu/dist/linux-x64/*.xz
 # NVIDIA's Vulkan driver needs the GL and EGL loaders too.
@@ -32,6 +34,7 @@ ldconfig -p | grep -q libvulkan || { for deb in *.deb; do dpkg -x "$deb" /tmp/vu
   export LD_LIBRARY_PATH="/tmp/vulkan/usr/lib/x86_64-linux-gnu${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"; }
 icd=/usr/local/nvidia/share/vulkan/icd.d/nvidia_icd.json; [ -e "$icd" ] && export VK_DRIVER_FILES="${VK_DRIVER_FILES:-$icd}"
 export XDG_RUNTIME_DIR=/tmp
+if [ "$what" = scores ]; then timeout 580 /tmp/node check-scores.mjs | tee "$out/webgpu-scores.txt"; exit "${PIPESTATUS[0]}"; fi
 if [ "$what" != conformance ]; then timeout 240 /tmp/node bench.mjs --json "$out/webgpu-bench.json" | tee "$out/webgpu-bench.md"; fi
 if [ "$what" != bench ]; then
   timeout 330 /tmp/node node_modules/@moe-dispatch/conformance/bin/moe-conformance.js run \

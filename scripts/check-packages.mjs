@@ -30,6 +30,7 @@ try {
     'none',
   );
   check('FEATURES.md', 'node', 'scripts/features.mjs', '--check');
+  check('docs/models.md', 'node', 'scripts/models.mjs', '--check');
   checkChangesets();
 } finally {
   rmSync(folder, { recursive: true });

@@ -1,10 +1,9 @@
 // Writes FEATURES.md from core's table of operations and what the built backends declare (backend.info). With --check, fails
 // if the file is out of date.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { generate } from './generated-file.mjs';
+import { table } from './markdown-table.mjs';
 
 const ROOT = new URL('..', import.meta.url);
-const FILE = new URL('FEATURES.md', ROOT);
 
 const built = (name, module) => import(new URL(`packages/${name}/dist/${module}.js`, ROOT));
 const { Backend, DTYPES } = await built('core', 'index');
@@ -49,11 +48,7 @@ ${table([
 "device": what the device gives, in \`backend.info.limits\`; for the CPU, what the engine's arrays hold.
 `;
 
-if (!process.argv.includes('--check')) writeFileSync(FILE, text);
-else if (text !== read()) {
-  console.error(`${fileURLToPath(FILE)} is out of date: pnpm features`);
-  process.exitCode = 1;
-}
+generate(new URL('FEATURES.md', ROOT), text, 'pnpm features');
 
 /** By the dtype of its first input. */
 function operationRow(operation) {
@@ -84,21 +79,4 @@ function anything() {
     apply: anything,
     construct: anything,
   });
-}
-
-/** Markdown, with columns as wide as their widest cell. */
-function table(rows) {
-  const widths = rows[0].map((_, column) => Math.max(3, ...rows.map((cells) => cells[column].length)));
-  const line = (cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
-  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
-  const [head, ...body] = rows.map(line);
-  return [head, rule, ...body].join('\n');
-}
-
-function read() {
-  try {
-    return readFileSync(FILE, 'utf8');
-  } catch {
-    return '';
-  }
 }

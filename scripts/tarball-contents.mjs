@@ -12,6 +12,7 @@ const CONTENTS = {
   'backend-webgpu': { sources: ['src'] },
   'backend-cuda': { sources: ['bin', 'fatbin', 'src'] },
   'backend-cuda-linux-x64': { sources: [], built: ['moe-dispatch-cuda.node'] },
+  models: { sources: ['src'] },
   safetensors: { sources: ['src'] },
   conformance: { sources: ['bench.schema.json', 'bin', 'fixtures', 'generate', 'report.schema.json', 'src'] },
 };

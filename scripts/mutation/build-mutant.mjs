@@ -7,9 +7,9 @@ const BACKEND = fileURLToPath(new URL('../../packages/backend-cpu/', import.meta
 
 /** @returns the path of the bundle. Throws where the mutant does not compile. */
 export async function buildMutant(folder, name, file, source) {
-  const isWasm = file === 'wasm/route.ts';
+  const isWasm = file.startsWith('wasm/');
   const [replaced, contents] = isWasm
-    ? ['src/route-kernel.ts', (await compileWasm(source)).text]
+    ? ['src/route-kernel.ts', (await compileWasm({ [file]: source })).text]
     : [file, source];
   const outfile = `${folder}${name}.mjs`;
   await build({

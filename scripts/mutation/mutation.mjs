@@ -27,6 +27,7 @@ const FILES = [
   { file: 'src/routing-rows.ts', simd: true },
   { file: 'src/simd-route.ts', simd: true },
   { file: 'wasm/route.ts', simd: true },
+  { file: 'wasm/scores.ts', simd: true },
   { file: 'src/memory-pool.ts', simd: true },
 ];
 

@@ -26,7 +26,7 @@ export const CPU = ['core', 'backend-cpu'];
 /** npm refuses a native part that is named itself and is for another platform. */
 const isLinux = process.platform === 'linux' && process.arch === 'x64';
 export const CUDA = ['core', 'backend-cuda', ...(isLinux ? ['backend-cuda-linux-x64'] : [])];
-export const ALL = [...CUDA, 'backend-cpu', 'backend-webgpu', 'safetensors', 'conformance'];
+export const ALL = [...CUDA, 'backend-cpu', 'backend-webgpu', 'models', 'safetensors', 'conformance'];
 
 /** A project outside the workspace, in which nothing but packed packages is installed, and what a fixture asks for. */
 export class PackedProject {

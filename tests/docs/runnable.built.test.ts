@@ -14,6 +14,7 @@ const FILES = [
   'packages/backend-cuda/README.md',
   'packages/backend-webgpu/README.md',
   'packages/conformance/README.md',
+  'packages/models/README.md',
   'packages/safetensors/README.md',
 ];
 

@@ -1,4 +1,4 @@
-// Compiles wasm/route.ts and embeds the result in src/route-kernel.ts; with --check, says whether they agree.
+// Compiles wasm/ and embeds the result in src/route-kernel.ts; with --check, says whether they agree.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { compileWasm } from './compile-wasm.mjs';

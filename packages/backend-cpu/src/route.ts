@@ -11,24 +11,26 @@ export type RouteCall = Call<'routeTokens', CpuTensor>;
 
 /** Chooses each token's experts and their weights (docs/semantics.md, "Choosing experts" and "Weights"). */
 export function routeTokens(call: RouteCall, workspace: RouteWorkspace): void {
-  const { tokens, topK } = call;
-  const experts = call.topKIndices.padded as Int32Array;
-  const weights = call.expertScalesFloat.padded as Float32Array;
-  const mask = call.tokenMask?.padded as Uint8Array | undefined;
-  for (let token = 0; token < tokens; token++) {
-    if (mask === undefined || mask[token] !== 0) scoreChoices(call, workspace, token);
-    else {
-      experts.fill(-1, token * topK, (token + 1) * topK);
-      weights.fill(0, token * topK, (token + 1) * topK);
-    }
-  }
+  for (let token = 0; token < call.tokens; token++) scoreChoices(call, workspace, token);
   finishRouting(call, workspace);
 }
 
-/** What follows when the choices and their scores are there: the drop, and the weights. */
+/** What follows when the choices and their scores are there: the mask, the drop, and the weights. */
 export function finishRouting(call: RouteCall, workspace: RouteWorkspace): void {
+  if (call.tokenMask !== null) leaveOutTokens(call, call.tokenMask.padded as Uint8Array);
   if (call.expertCapacity > 0) dropBeyondCapacity(call, workspace);
   if (needsWeighing(call)) weighChoices(call, workspace);
+}
+
+/** Padding tokens go to no expert. */
+function leaveOutTokens({ tokens, topK, topKIndices, expertScalesFloat }: RouteCall, mask: Uint8Array): void {
+  const experts = topKIndices.padded as Int32Array;
+  const weights = expertScalesFloat.padded as Float32Array;
+  for (let token = 0; token < tokens; token++) {
+    if (mask[token] !== 0) continue;
+    experts.fill(-1, token * topK, (token + 1) * topK);
+    weights.fill(0, token * topK, (token + 1) * topK);
+  }
 }
 
 /** A token's choices and their scores. */

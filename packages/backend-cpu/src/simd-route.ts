@@ -1,4 +1,7 @@
-import type { Call, Spec } from '@moe-dispatch/core/backend';
+import { type Call, SCORING_FUNCS, type Spec } from '@moe-dispatch/core/backend';
+import { tableOf } from './float-table.js';
+import { clean } from './gating-row.js';
+import { finishRouting } from './route.js';
 import { ROUTE_KERNEL } from './route-kernel.js';
 import type { RouteWorkspace } from './route-workspace.js';
 import type { CpuTensor } from './tensor.js';
@@ -8,12 +11,16 @@ type RouteCall = Call<'routeTokens', CpuTensor>;
 type RouteKernel = (
   gatingOutput: number,
   experts: number,
-  scales: number,
-  values: number,
+  scores: number,
+  scratch: number,
+  bias: number,
   tokens: number,
   numExperts: number,
   topK: number,
-  softmax: boolean,
+  scoringFunc: number,
+  nGroup: number,
+  topkGroup: number,
+  top2Sum: boolean,
 ) => void;
 
 /** Gating bytes that go through the kernel at once: they stay in the cache, and the kernel's memory stays small. */
@@ -21,6 +28,8 @@ const CHUNK_BYTES = 32768;
 const PAGE_BYTES = 65536;
 /** Values that the kernel takes together. */
 const BLOCK = 16;
+/** Beyond it, the kernel's way to rank groups is slow. */
+const MAX_GROUPS = 64;
 
 /** Routes in WebAssembly, in chunks of tokens that pass through the kernel's own memory. */
 export class SimdRouter {
@@ -48,22 +57,83 @@ export class SimdRouter {
   }
 
   /** Whether the kernel chooses these experts. */
-  serves(_call: Spec<'routeTokens'>): boolean {
-    return false;
+  serves(spec: Spec<'routeTokens'>): boolean {
+    const { selection, nGroup, dropPolicy, tensors } = spec;
+    if (selection === 'one_per_group') return true;
+    if (selection !== 'topk' || nGroup > MAX_GROUPS) return false;
+    // Otherwise the largest score is not the first choice's.
+    return dropPolicy !== 'probs' || (nGroup === 1 && !tensors.includes('eScoreCorrectionBias'));
   }
 
-  route(call: RouteCall, _workspace: RouteWorkspace): void {
-    this.#reserve(call.tokens);
+  route(call: RouteCall, workspace: RouteWorkspace): void {
+    // Each of the groups that give one choice is a row.
+    const groups = call.selection === 'one_per_group' ? call.nGroup : 1;
+    const nGroup = call.nGroup / groups;
+    const rows = call.tokens * groups;
+    const columns = call.numExperts / groups;
+    const picks = call.topK / groups;
+    const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
+    const size = chunk * columns;
+    // In the kernel's memory: its scratch at 0, the bias, the chunk, the results.
+    const bias = 2 * aligned(columns) + aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
+    const gatingOutput = bias + aligned(columns);
+    const experts = gatingOutput + aligned(size);
+    const scores = experts + aligned(chunk * picks);
+    this.#reserve(4 * (scores + aligned(chunk * picks)));
+    const biased = call.eScoreCorrectionBias !== null;
+    if (biased) this.#loadBias(call, bias);
+    for (let first = 0; first < rows; first += chunk) {
+      const count = Math.min(chunk, rows - first);
+      this.#loadGating(call.gatingOutput, first * columns, size, gatingOutput);
+      this.#kernel(
+        4 * gatingOutput,
+        4 * experts,
+        4 * scores,
+        0,
+        biased ? 4 * bias : 0,
+        count,
+        columns,
+        picks,
+        SCORING_FUNCS.indexOf(call.scoringFunc),
+        nGroup,
+        call.topkGroup / groups,
+        nGroup > 1 && call.groupScoreFunc === 'top2_sum',
+      );
+      this.#store(call, first * picks, count * picks, experts, scores);
+    }
+    if (groups > 1) numberFromRow(call, columns);
+    if (call.dropPolicy === 'probs') rememberBest(call, workspace);
+    finishRouting(call, workspace);
   }
 
-  #store(call: RouteCall, at: number, count: number, experts: number, scales: number): void {
+  #loadBias(call: RouteCall, to: number): void {
+    const bias = call.eScoreCorrectionBias?.padded as Float32Array;
+    for (let i = 0; i < call.numExperts; i++) this.#floats[to + i] = clean(bias[i]);
+  }
+
+  /** Puts `size` elements from `first` on, or as many as there are, into the kernel's memory. */
+  #loadGating({ dtype, padded, block }: CpuTensor, first: number, size: number, to: number): void {
+    if (dtype === 'float32') {
+      // Whole chunks, if a pooled block goes on behind the last row: the views serve any number of rows.
+      const chunks = block.rows('float32', size) as Float32Array[];
+      chunks[first / size] ??= (padded as Float32Array).subarray(first, first + size);
+      this.#floats.set(chunks[first / size], to);
+      return;
+    }
+    const words = padded as Uint16Array;
+    const table = tableOf(dtype);
+    const count = Math.min(size, words.length - first);
+    for (let i = 0; i < count; i++) this.#floats[to + i] = table[words[first + i]];
+  }
+
+  #store(call: RouteCall, at: number, count: number, experts: number, scores: number): void {
     const ints = this.#ints;
     const floats = this.#floats;
     const topKIndices = call.topKIndices.padded as Int32Array;
     const expertScales = call.expertScalesFloat.padded as Float32Array;
     for (let i = 0; i < count; i++) {
       topKIndices[at + i] = ints[experts + i];
-      expertScales[at + i] = floats[scales + i];
+      expertScales[at + i] = floats[scores + i];
     }
   }
 
@@ -79,4 +149,16 @@ export class SimdRouter {
 /** Elements rounded up to whole blocks, with one to spare: the kernel reads and writes whole ones. */
 function aligned(elements: number): number {
   return (Math.ceil(elements / BLOCK) + 1) * BLOCK;
+}
+
+/** Makes indices within groups of `columns` experts indices of experts. */
+function numberFromRow({ tokens, topK, topKIndices }: RouteCall, columns: number): void {
+  const experts = topKIndices.padded as Int32Array;
+  for (let i = 0; i < tokens * topK; i++) experts[i] += (i % topK) * columns;
+}
+
+/** The first choices have the tokens' largest scores. */
+function rememberBest({ tokens, topK, expertScalesFloat }: RouteCall, { bestScores }: RouteWorkspace): void {
+  const scores = expertScalesFloat.padded as Float32Array;
+  for (let token = 0; token < tokens; token++) bestScores[token] = scores[token * topK];
 }

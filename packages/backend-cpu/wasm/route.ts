@@ -1,7 +1,9 @@
 /*
- * Softmax and top-k over rows of gating values, four experts at a time: AssemblyScript, compiled to WebAssembly
- * SIMD by scripts/build-wasm.mjs and embedded in src/route-kernel.ts. The JavaScript in src/route.ts says the same.
+ * Routing over rows of gating values, four experts at a time: AssemblyScript, compiled to WebAssembly SIMD by
+ * scripts/build-wasm.mjs and embedded in src/route-kernel.ts. The JavaScript in src/route.ts and src/choose.ts says the
+ * same.
  */
+import { scoresOf, SOFTMAX, sumExp } from './scores';
 
 const LARGEST: f32 = f32.MAX_VALUE;
 
@@ -9,69 +11,169 @@ const LARGEST: f32 = f32.MAX_VALUE;
 const BLOCK_BYTES: usize = 64;
 
 /**
- * Routes `tokens` rows of `numExperts` values. All addresses are multiples of 16.
+ * Chooses the best `topK` of `numExperts` in each of `tokens` rows, and their scores. All addresses are multiples of 16.
  * @param gating the rows, with a block to spare after the last.
  * @param experts takes `tokens` × `topK` int32.
- * @param scales takes as many float32.
- * @param values scratch: one row in whole blocks, `topK` values in whole blocks, and a float32 for each block of the
- *   row, rounded up to 4.
+ * @param scores takes as many float32, and a block.
+ * @param scratch takes, each rounded up to whole blocks, two rows, `topK` values, `nGroup` values, and a float32 for each
+ *   block of a row.
+ * @param bias a cleaned row of biases in whole blocks, or 0.
+ * @param nGroup 1 if all groups are kept.
  */
 export function route(
   gating: usize,
   experts: usize,
-  scales: usize,
-  values: usize,
+  scores: usize,
+  scratch: usize,
+  bias: usize,
   tokens: i32,
   numExperts: i32,
   topK: i32,
-  softmax: bool,
+  scoringFunc: i32,
+  nGroup: i32,
+  topkGroup: i32,
+  top2Sum: bool,
 ): void {
-  const blocks: i32 = (numExperts + 15) >> 4;
-  const tops = values + (<usize>blocks) * BLOCK_BYTES;
-  const blockMaxima = tops + (<usize>((topK + 15) >> 4)) * BLOCK_BYTES;
+  const rowBytes = wholeBlocks(numExperts);
+  const values = scratch;
+  const rowScores = values + rowBytes;
+  const tops = rowScores + rowBytes;
+  const groupScores = tops + wholeBlocks(topK);
+  const blockMaxima = groupScores + wholeBlocks(nGroup);
+  const blocks = <i32>(rowBytes / BLOCK_BYTES);
+  const pairs = ((<usize>numExperts + 1) & ~1) << 2;
+  const end = (<usize>topK) << 2;
+  /** Whether scores of all experts are needed, not only those of the choices. */
+  const scoresRow = bias != 0 || top2Sum;
+  let sum = f64x2.splat(0);
   for (let token = 0; token < tokens; token++) {
-    loadRow(gating, numExperts, blocks, values, blockMaxima);
-    for (let place = blockMaxima - BLOCK_BYTES; place < blockMaxima; place += 16) v128.store(place, nothing());
-    const end = (<usize>topK) << 2;
-    for (let at: usize = 0; at < end; at += 4) {
-      store<i32>(experts + at, takeBest(blocks, values, blockMaxima, tops + at));
+    loadRow(gating, numExperts, blocks, values);
+    findMaxima(blocks, values, blockMaxima);
+    const max = largestOfBlocks(blocks, blockMaxima);
+    if (scoringFunc == SOFTMAX) sum = sumExp(values, values + pairs, max);
+    if (scoresRow) {
+      for (let at: usize = 0; at < pairs; at += 8) {
+        v128.store64_lane(rowScores + at, scoresOf(scoringFunc, v128.load64_zero(values + at), max, sum), 0);
+      }
     }
-    const sum: f64 = softmax ? sumExp(values, blockMaxima, load<f32>(tops)) : 1;
+    if (bias != 0) addBias(rowScores, bias, numExperts, values);
+    if (nGroup > 1) {
+      scoreGroups(bias != 0 || !top2Sum ? values : rowScores, numExperts / nGroup, nGroup, top2Sum, groupScores);
+      leaveOutGroups(groupScores, nGroup, topkGroup, numExperts / nGroup, values);
+    }
+    if (bias != 0 || nGroup > 1) findMaxima(blocks, values, blockMaxima);
+    // The last pair of the chosen logits may have a lane that no choice fills.
+    store<f32>(tops + end, f32x4.extract_lane(max, 0));
     for (let at: usize = 0; at < end; at += 4) {
-      store<f32>(scales + at, <f32>(<f64>load<f32>(tops + at) / sum));
+      const expert = takeBest(blocks, values, blockMaxima, tops + at);
+      store<i32>(experts + at, expert);
+      if (scoresRow) store<f32>(scores + at, load<f32>(rowScores + ((<usize>expert) << 2)));
+    }
+    if (!scoresRow) {
+      for (let at: usize = 0; at < end; at += 8) {
+        v128.store64_lane(scores + at, scoresOf(scoringFunc, v128.load64_zero(tops + at), max, sum), 0);
+      }
     }
     gating += (<usize>numExperts) << 2;
     experts += end;
-    scales += end;
+    scores += end;
   }
 }
 
-/** Writes the cleaned row and the block maxima, −∞ after their ends. */
-function loadRow(row: usize, numExperts: i32, blocks: i32, values: usize, blockMaxima: usize): void {
-  const end = i32x4.splat(numExperts);
-  const lowest = f32x4.splat(-LARGEST);
-  const highest = f32x4.splat(LARGEST);
+function wholeBlocks(elements: i32): usize {
+  return (<usize>((elements + 15) >> 4)) * BLOCK_BYTES;
+}
+
+/** Writes the cleaned row, and −∞ after its end. */
+function loadRow(row: usize, numExperts: i32, blocks: i32, values: usize): void {
+  const count = i32x4.splat(numExperts);
+  const end = values + (<usize>blocks) * BLOCK_BYTES;
   let lanes = i32x4(0, 1, 2, 3);
+  for (; values < end; values += 16) {
+    v128.store(values, v128.bitselect(clean(v128.load(row)), nothing(), i32x4.lt_s(lanes, count)));
+    lanes = i32x4.add(lanes, i32x4.splat(4));
+    row += 16;
+  }
+}
+
+/** NaN and −∞ become the lowest number, +∞ the highest: pmax(a, b) is a unless a < b. */
+function clean(value: v128): v128 {
+  return f32x4.pmin(f32x4.splat(LARGEST), f32x4.pmax(f32x4.splat(-LARGEST), value));
+}
+
+/** Makes choice values of the scores. */
+function addBias(scores: usize, bias: usize, numExperts: i32, values: usize): void {
+  const count = i32x4.splat(numExperts);
+  const end = values + ((<usize>numExperts) << 2);
+  let lanes = i32x4(0, 1, 2, 3);
+  for (; values < end; values += 16) {
+    const value = clean(f32x4.add(v128.load(scores), v128.load(bias)));
+    v128.store(values, v128.bitselect(value, nothing(), i32x4.lt_s(lanes, count)));
+    lanes = i32x4.add(lanes, i32x4.splat(4));
+    scores += 16;
+    bias += 16;
+  }
+}
+
+/** Writes each group's largest value, or the sum of its two largest. */
+function scoreGroups(row: usize, size: i32, nGroup: i32, top2Sum: bool, groupScores: usize): void {
+  const count = i32x4.splat(size);
+  for (let group = 0; group < nGroup; group++) {
+    let first = nothing();
+    let second = nothing();
+    let lanes = i32x4(0, 1, 2, 3);
+    for (let i = 0; i < size; i += 4) {
+      const value = v128.bitselect(v128.load(row + ((<usize>i) << 2)), nothing(), i32x4.lt_s(lanes, count));
+      second = f32x4.pmax(second, f32x4.pmin(first, value));
+      first = f32x4.pmax(first, value);
+      lanes = i32x4.add(lanes, i32x4.splat(4));
+    }
+    const best = largest(first);
+    const lane = ctz(i32x4.bitmask(f32x4.eq(first, best)));
+    const others = largest(f32x4.pmax(second, replaceLane(first, lane, nothing())));
+    const score = top2Sum && size > 1 ? f32x4.add(best, others) : best;
+    store<f32>(groupScores + ((<usize>group) << 2), f32x4.extract_lane(score, 0));
+    row += (<usize>size) << 2;
+  }
+}
+
+/** Takes out the experts of all but the `topkGroup` best groups, the first of equal ones. */
+function leaveOutGroups(groupScores: usize, nGroup: i32, topkGroup: i32, size: i32, values: usize): void {
+  for (let group = 0; group < nGroup; group++) {
+    const score = load<f32>(groupScores + ((<usize>group) << 2));
+    let better = 0;
+    for (let i = 0; i < nGroup; i++) {
+      const other = load<f32>(groupScores + ((<usize>i) << 2));
+      better += i32(other > score || (other == score && i < group));
+    }
+    const end = values + ((<usize>size) << 2);
+    if (better < topkGroup) values = end;
+    for (; values < end; values += 4) store<f32>(values, -f32.POSITIVE_INFINITY);
+  }
+}
+
+/** Writes the largest value of each block, and −∞ after the last. */
+function findMaxima(blocks: i32, values: usize, blockMaxima: usize): void {
   let maxima = nothing();
   for (let block = 0; block < blocks; block++) {
-    let max = nothing();
-    for (let i: usize = 0; i < BLOCK_BYTES; i += 16) {
-      let value = v128.load(row + i);
-      // pmax(a, b) is a unless a < b: NaN and −∞ become the lowest number.
-      value = f32x4.pmin(highest, f32x4.pmax(lowest, value));
-      value = v128.bitselect(value, nothing(), i32x4.lt_s(lanes, end));
-      lanes = i32x4.add(lanes, i32x4.splat(4));
-      v128.store(values + i, value);
-      max = f32x4.pmax(max, value);
-    }
-    maxima = replaceLane(maxima, block & 3, largest(max));
+    const low = f32x4.pmax(v128.load(values), v128.load(values, 16));
+    const high = f32x4.pmax(v128.load(values, 32), v128.load(values, 48));
+    maxima = replaceLane(maxima, block & 3, largest(f32x4.pmax(low, high)));
     if ((block & 3) == 3 || block == blocks - 1) {
       v128.store(blockMaxima + ((<usize>(block & ~3)) << 2), maxima);
       maxima = nothing();
     }
-    row += BLOCK_BYTES;
     values += BLOCK_BYTES;
   }
+}
+
+/** The largest value of a row, in every lane. */
+function largestOfBlocks(blocks: i32, blockMaxima: usize): v128 {
+  let max = v128.load(blockMaxima);
+  for (let block = 4; block < blocks; block += 4) {
+    max = f32x4.pmax(max, v128.load(blockMaxima + ((<usize>block) << 2)));
+  }
+  return largest(max);
 }
 
 /**
@@ -79,11 +181,7 @@ function loadRow(row: usize, numExperts: i32, blocks: i32, values: usize, blockM
  * Whole vectors are stored throughout: a vector read soon after a store to one of its lanes has to wait for it.
  */
 function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i32 {
-  let max = v128.load(blockMaxima);
-  for (let block = 4; block < blocks; block += 4) {
-    max = f32x4.pmax(max, v128.load(blockMaxima + ((<usize>block) << 2)));
-  }
-  const best = largest(max);
+  const best = largestOfBlocks(blocks, blockMaxima);
   let maximaPlace = blockMaxima;
   let mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
   while (mask == 0) {
@@ -125,46 +223,4 @@ function replaceLane(value: v128, lane: i32, replacement: v128): v128 {
 function largest(value: v128): v128 {
   const pairs = f32x4.pmax(value, i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
   return f32x4.pmax(pairs, i8x16.shuffle(pairs, pairs, 4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11));
-}
-
-/** Turns each value from `start` to `end` into exp(value − max); returns their sum. */
-function sumExp(start: usize, end: usize, max: f32): f64 {
-  const shift = f32x4.splat(max);
-  let even = f64x2.splat(0);
-  let odd = f64x2.splat(0);
-  for (let block = start; block < end; block += BLOCK_BYTES) {
-    let terms = f32x4.splat(0);
-    for (let i: usize = 0; i < BLOCK_BYTES; i += 16) {
-      const term = exp(f32x4.sub(v128.load(block + i), shift));
-      v128.store(block + i, term);
-      terms = f32x4.add(terms, term);
-    }
-    even = f64x2.add(even, f64x2.promote_low_f32x4(terms));
-    odd = f64x2.add(odd, f64x2.promote_low_f32x4(i8x16.shuffle(terms, terms, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)));
-  }
-  const both = f64x2.add(even, odd);
-  return f64x2.extract_lane(both, 0) + f64x2.extract_lane(both, 1);
-}
-
-/**
- * exp(x) for x ≤ 0 to 2e-7, 0 below −87.7: with x = n·ln2 + r and |r| ≤ ln2/2, 2^n times the Taylor series of exp(r).
- */
-function exp(x: v128): v128 {
-  x = f32x4.pmax(f32x4.splat(-88), x);
-  // Adding 1.5·2^23 rounds to an integer and leaves it in the lowest bits.
-  const magic = f32x4.splat(12582912);
-  const shifted = f32x4.add(f32x4.mul(x, f32x4.splat(1.4426950408889634)), magic);
-  const n = f32x4.sub(shifted, magic);
-  // ln2 in two parts, so that n times the first is exact.
-  let r = f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375)));
-  r = f32x4.add(r, f32x4.mul(n, f32x4.splat(2.12194440054690583e-4)));
-  let sum = f32x4.splat(1.0 / 720.0);
-  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.0 / 120.0));
-  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.0 / 24.0));
-  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.0 / 6.0));
-  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(0.5));
-  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1));
-  sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1));
-  const power = i32x4.shl(i32x4.add(shifted, i32x4.splat(127)), 23);
-  return f32x4.mul(sum, power);
 }

@@ -4,8 +4,9 @@ import { type HostTensor, readHost } from './host-tensor.js';
 import { type DeviceTensors, type HostCall, issue, requireCall } from './operations/host-call.js';
 import { judge } from './operations/judge.js';
 import { readOutputs, readTensor } from './operations/read.js';
-import type { RoutingMode } from './oracle.js';
-import type { ReduceInput } from './oracle-reduce.js';
+import type { DispatchInputs } from './oracle.js';
+import type { ReduceInput, ReduceOptions } from './oracle-reduce.js';
+import type { RoutingMode } from './oracle-router.js';
 import type { Session } from './session.js';
 
 /** Uploads, calls and checks every output against the oracle. */
@@ -24,19 +25,18 @@ export async function checkOutputs(
 }
 
 /** What moeDispatch is given. */
-export interface DispatchInput extends RoutingMode {
-  /** [T, D] or [B, S, D] */
-  readonly x: HostTensor;
-  /** [T, E] or [B, S, E] */
-  readonly gatingOutput: HostTensor<'float32'>;
+export interface DispatchInput extends DispatchInputs, RoutingMode {}
+
+export function dispatchCall(input: DispatchInput): HostCall {
+  const { moeTopk, groupMoe, topkOnlyMode, router, ...inputs } = input;
+  const options = { moeTopk, groupMoe, topkOnlyMode, router } as RoutingMode;
+  return { operation: 'moeDispatch', inputs, options };
 }
 
-export function dispatchCall({ x, gatingOutput, ...options }: DispatchInput): HostCall {
-  return { operation: 'moeDispatch', inputs: { x, gatingOutput }, options };
-}
-
-export function reduceCall({ normTopkProb, routedScalingFactor, ...inputs }: ReduceInput): HostCall {
-  return { operation: 'moeReduce', inputs, options: { normTopkProb, routedScalingFactor } as object };
+export function reduceCall(input: ReduceInput): HostCall {
+  const { normTopkProb, routedScalingFactor, applyRouterWeightOnInput, ...inputs } = input;
+  const options = { normTopkProb, routedScalingFactor, applyRouterWeightOnInput } as ReduceOptions;
+  return { operation: 'moeReduce', inputs, options };
 }
 
 export function checkDispatchOf(session: Session, label: string, input: DispatchInput): Promise<void> {

@@ -5,6 +5,7 @@ import { dispatchCall, reduceCall } from './checks.js';
 import {
   classOf,
   compareExact,
+  compareFloats,
   compareReducePair,
   compareScalePair,
   type Difference,
@@ -14,7 +15,7 @@ import {
 import { decode } from './float-formats.js';
 import { type HostTensor, readHost } from './host-tensor.js';
 import { type HostCall, type HostTensors, issue } from './operations/host-call.js';
-import { outputsOf } from './operations/judge.js';
+import { outputsOf, rowsOfMap } from './operations/judge.js';
 import { expectReduce } from './oracle-reduce.js';
 import type { Session } from './session.js';
 import type { UlpHistograms } from './ulp-histogram.js';
@@ -54,7 +55,7 @@ export function compareResults(
   for (const operation of STAGES) {
     for (const tensor of outputsOf(operation)) {
       const place = { case: 'moeDispatch', tensor, operation };
-      differences.push(...compareTensors(inputs, place, a[tensor]!, b[tensor]!, errors));
+      differences.push(...compareTensors(inputs, place, a, b[tensor]!, exact, errors));
     }
     if (differences.length > 0) break;
   }
@@ -64,21 +65,27 @@ export function compareResults(
 function compareTensors(
   { dispatch, gaps }: RandomInputs,
   place: Place & { tensor: TensorName },
-  a: HostTensor,
+  results: HostTensors,
   b: HostTensor,
+  exact: boolean,
   errors: UlpHistograms,
 ): Difference[] {
+  const a = results[place.tensor]!;
   const kind = differentKind(place, a, b);
   if (kind !== undefined) return kind;
-  if (place.tensor !== 'expertScalesFloat' || dispatch.topkOnlyMode === true) {
-    return compareExact(place, b.data, a);
+  if (place.tensor === 'permuteInput') {
+    const isDefined = rowsOfMap(results.permuteIndicesPerToken as HostTensor<'int32'>, a);
+    return dispatch.router?.applyRouterWeightOnInput === true
+      ? compareFloats(place, (b as HostTensor<FloatDType>).data, a as HostTensor<FloatDType>, isDefined)
+      : compareExact(place, b.data, a, isDefined);
   }
+  if (place.tensor !== 'expertScalesFloat') return compareExact(place, b.data, a);
   const [scales, found] = [a as HostTensor<'float32'>, b.data as Float32Array<ArrayBuffer>];
+  if (dispatch.topkOnlyMode === true) return compareFloats(place, found, scales);
   scales.data.forEach((value, i) => {
-    // The contract lets smaller ones be 0.
-    if (value > 1e-37) errors.add(place.tensor, 'float32', value, found[i]);
+    errors.add(place.tensor, 'float32', value, found[i]);
   });
-  return compareScalePair(place, found, scales, gaps);
+  return exact ? compareFloats(place, found, scales) : compareScalePair(place, found, scales, gaps);
 }
 
 function compareOutputs(

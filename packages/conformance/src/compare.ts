@@ -10,7 +10,6 @@ import {
   unitRoundoff,
 } from './float-formats.js';
 import { bytesOf, type HostTensor } from './host-tensor.js';
-import type { ExpectedScales } from './oracle.js';
 import type { ExpectedReduce } from './oracle-reduce.js';
 
 /** One element that is not as it must be. Plain JSON: values are text, because JSON has no NaN, −0 or int64. */
@@ -43,8 +42,16 @@ export function wholeDifference(place: Place, expected: string, found: string): 
   return { ...place, index: [], expected, found, count: 1 };
 }
 
-/** Every byte must agree, NaN payloads and the sign of zero included. */
-export function compareExact(place: Place, found: ArrayOf<DType>, expected: HostTensor): Difference[] {
+/**
+ * Every byte must agree, NaN payloads and the sign of zero included.
+ * @param isDefined whether the contract says what an element is; by default it does
+ */
+export function compareExact(
+  place: Place,
+  found: ArrayOf<DType>,
+  expected: HostTensor,
+  isDefined: (i: number) => boolean = () => true,
+): Difference[] {
   const { data, dtype, shape } = expected;
   const wrongArray = compareArray(place, found, dtype, data.length);
   if (wrongArray) return [wrongArray];
@@ -52,7 +59,8 @@ export function compareExact(place: Place, found: ArrayOf<DType>, expected: Host
   const expectedBytes = bytesOf(data);
   const size = data.BYTES_PER_ELEMENT;
   const differs = (i: number) => {
-    for (let b = i * size; b < (i + 1) * size; b++) if (foundBytes[b] !== expectedBytes[b]) return true;
+    for (let b = i * size; b < (i + 1) * size; b++)
+      if (foundBytes[b] !== expectedBytes[b]) return isDefined(i);
     return false;
   };
   return collect(place, shape, data.length, differs, (i) => ({
@@ -61,27 +69,47 @@ export function compareExact(place: Place, found: ArrayOf<DType>, expected: Host
   }));
 }
 
-/** The bounds of semantics.md; gating values (topk_only_mode) must agree in every bit. */
+/** Every bit of what was computed must agree, but for those of NaNs. */
+export function compareFloats(
+  place: Place,
+  found: ArrayOf<FloatDType>,
+  expected: HostTensor<FloatDType>,
+  isDefined: (i: number) => boolean = () => true,
+): Difference[] {
+  const { data, dtype } = expected;
+  const holdsNaN = (values: ArrayOf<FloatDType>, i: number) =>
+    Number.isNaN(decode(dtype, values.slice(i, i + 1) as ArrayOf<FloatDType>)[0]);
+  return compareExact(
+    place,
+    found,
+    expected,
+    (i) => isDefined(i) && !(holdsNaN(found, i) && holdsNaN(data, i)),
+  );
+}
+
+/**
+ * The tolerance for scales that are not exact: those of a backend that does not claim it, and those of Paddle's own
+ * kernels, which pay for the same rounding of max − l.
+ */
 export function compareScales(
   place: Place,
   found: Float32Array<ArrayBuffer>,
-  expected: ExpectedScales,
-  shape: readonly number[],
+  expected: HostTensor<'float32'>,
+  gaps: Float64Array,
 ): Difference[] {
-  const { values, gaps, exact } = expected;
-  if (exact) {
-    return compareExact(place, found, { data: Float32Array.from(values), shape, dtype: 'float32' });
-  }
-  const wrongArray = compareArray(place, found, 'float32', values.length);
+  const { data, shape } = expected;
+  const wrongArray = compareArray(place, found, 'float32', data.length);
   if (wrongArray) return [wrongArray];
-  const differs = (i: number) => !(Math.abs(found[i] - values[i]) <= scaleTolerance(values[i], gaps[i]));
-  return collect(place, shape, values.length, differs, (i) => ({
-    expected: `${values[i]} ± ${scaleTolerance(values[i], gaps[i]).toExponential(2)}`,
+  const isNear = (i: number) =>
+    Number.isFinite(data[i]) && Math.abs(found[i] - data[i]) <= scaleTolerance(data[i], gaps[i]);
+  const differs = (i: number) => !Object.is(found[i], data[i]) && !isNear(i);
+  return collect(place, shape, data.length, differs, (i) => ({
+    expected: `${data[i]} ± ${scaleTolerance(data[i], gaps[i]).toExponential(2)}`,
     found: formatElement('float32', found, i),
   }));
 }
 
-/** @param gap max − g, whose rounding to float32 the second term pays for */
+/** @param gap max − l, whose rounding to float32 the second term pays for */
 export function scaleTolerance(value: number, gap: number): number {
   return Math.max(1e-37, Math.abs(value) * (2e-6 + 2 ** -23 * gap));
 }
@@ -131,7 +159,7 @@ function formatBound(expected: ExpectedReduce, i: number): string {
   return Number.isFinite(value) ? `${value}, rounded: ${reduceBound(expected, i).join(' to ')}` : `${value}`;
 }
 
-/** Two backends' scales: each may be off by the contract's tolerance, in opposite directions. */
+/** Two backends' scales, of which one is not exact: each may be off by the tolerance, in opposite directions. */
 export function compareScalePair(
   place: Place,
   found: Float32Array<ArrayBuffer>,
@@ -210,17 +238,6 @@ export function compareGoldenReduce(
     expected: `${formatElement(dtype, golden.data, i)} ± ${tolerance(i).toExponential(2)}`,
     found: formatElement(dtype, found, i),
   }));
-}
-
-/** Paddle's own scales are float32 too and pay for the same rounding of max − g. */
-export function compareGoldenScales(
-  place: Place,
-  found: Float32Array<ArrayBuffer>,
-  golden: HostTensor<'float32'>,
-  gaps: Float64Array,
-): Difference[] {
-  const scales = { values: Float64Array.from(golden.data), gaps, exact: false };
-  return compareScales(place, found, scales, golden.shape);
 }
 
 export function formatElement(dtype: DType, data: ArrayOf<DType>, index: number): string {

@@ -54,6 +54,26 @@ export function decode(dtype: FloatDType, data: ArrayOf<FloatDType>): Float64Arr
   return Float64Array.from(data, (word) => decodeWord(format, word));
 }
 
+/** Numbers as an array of a float dtype, each rounded once. */
+export function encode<D extends FloatDType>(dtype: D, values: Iterable<number>): ArrayOf<D> {
+  if (dtype === 'float32') return Float32Array.from(values) as ArrayOf<D>;
+  const format = FLOAT_FORMATS[dtype];
+  return Uint16Array.from(values, (value) => encodeWord(format, roundTo(format, value))) as ArrayOf<D>;
+}
+
+/** @param value one of the format's numbers */
+function encodeWord(format: FloatFormat, value: number): number {
+  const fractions = 2 ** (format.precision - 1);
+  const exponents = 2 ** 15 / fractions;
+  const sign = value < 0 || Object.is(value, -0) ? 2 ** 15 : 0;
+  if (Number.isNaN(value)) return (exponents - 1) * fractions + fractions / 2;
+  if (!Number.isFinite(value)) return sign + (exponents - 1) * fractions;
+  // Counted from 0, the numbers of a sign are its words.
+  const exponent = Math.max(exponentOf(value), format.minExponent);
+  const count = Math.abs(value) / 2 ** (exponent - format.precision + 1);
+  return sign + (exponent - format.minExponent) * fractions + count;
+}
+
 function decodeWord(format: FloatFormat, word: number): number {
   const fractions = 2 ** (format.precision - 1);
   const exponents = 2 ** 15 / fractions;

@@ -151,7 +151,7 @@ class FixtureReader {
   tableTensor(name: TensorName): HostTensor {
     const { dtype } = TENSORS[name];
     const found = this.content.tensors.get(name)?.dtype;
-    return this.tensor<DType>(name, dtype === 'rows' ? (found ?? 'float32') : dtype);
+    return this.tensor<DType>(name, dtype === 'rows' || dtype === 'gating' ? (found ?? 'float32') : dtype);
   }
 
   floatTensor(name: string): HostTensor<FloatDType> {

@@ -7,6 +7,7 @@ import type { HostTensor } from './host-tensor.js';
 export interface ReduceOptions {
   readonly normTopkProb?: boolean;
   readonly routedScalingFactor?: number;
+  readonly applyRouterWeightOnInput?: boolean;
 }
 
 export interface ReduceInput extends ReduceOptions {
@@ -20,6 +21,8 @@ export interface ReduceInput extends ReduceOptions {
   readonly topKIndices: HostTensor<'int32'>;
   /** [E, D] or [E, 1, D] */
   readonly ffn2Bias?: HostTensor<FloatDType>;
+  /** [T, D] or [B, S, D]: what identity experts return */
+  readonly x?: HostTensor<FloatDType>;
 }
 
 export interface ExpectedReduce {
@@ -40,31 +43,38 @@ interface Weights {
   readonly real: readonly number[];
 }
 
-/** A choice whose row or (with a bias) expert is out of range adds nothing. */
+/**
+ * A choice whose row or (with a bias) expert is out of range adds nothing. One of an expert that has no row, which the map
+ * says with −1, adds x, if that is given.
+ */
 export function expectReduce(input: ReduceInput): ExpectedReduce {
-  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices, ffn2Bias } = input;
+  const { ffnOut, expertScalesFloat, permuteIndicesPerToken, topKIndices, ffn2Bias, x } = input;
   const { dtype } = ffnOut;
   const [tokens, topK] = expertScalesFloat.shape;
   const hidden = ffnOut.shape[1];
   const numExperts = ffn2Bias?.shape[0] ?? 0;
   const rows = decode(dtype, ffnOut.data);
   const bias = ffn2Bias && decode(dtype, ffn2Bias.data);
+  const identity = x && decode(dtype, x.data);
   const exact = new Float64Array(tokens * hidden);
   const values = new Float64Array(tokens * hidden);
   const magnitudes = new Float64Array(tokens * hidden);
   for (let token = 0; token < tokens; token++) {
-    const scales = Array.from(expertScalesFloat.data.subarray(token * topK, (token + 1) * topK));
+    const given = Array.from(expertScalesFloat.data.subarray(token * topK, (token + 1) * topK));
+    const scales = input.applyRouterWeightOnInput === true ? given.map(() => 1) : given;
     const weights = weigh(scales, input);
     for (let k = 0; k < topK; k++) {
       const row = permuteIndicesPerToken.data[k * tokens + token];
-      const expert = bias === undefined ? 0 : topKIndices.data[token * topK + k];
-      if (!within(row, tokens * topK) || (bias && !within(expert, numExperts))) continue;
+      const expert = topKIndices.data[token * topK + k];
+      const isIdentity = row === -1 && identity !== undefined && expert >= 0;
+      const hasRow = within(row, tokens * topK) && (bias === undefined || within(expert, numExperts));
+      if (!isIdentity && !hasRow) continue;
       for (let d = 0; d < hidden; d++) {
         const i = token * hidden + d;
-        const x = rows[row * hidden + d];
-        const b = bias === undefined ? 0 : bias[expert * hidden + d];
-        exact[i] = Math.fround(exact[i] + Math.fround(weights.exact[k] * Math.fround(x + b)));
-        const term = weights.real[k] * (x + b);
+        const value = isIdentity ? identity[i] : rows[row * hidden + d];
+        const b = bias === undefined || isIdentity ? 0 : bias[expert * hidden + d];
+        exact[i] = Math.fround(exact[i] + Math.fround(weights.exact[k] * Math.fround(value + b)));
+        const term = weights.real[k] * (value + b);
         values[i] += term;
         magnitudes[i] += Math.abs(term);
       }

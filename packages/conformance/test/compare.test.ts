@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import {
   compareExact,
+  compareFloats,
   compareGoldenReduce,
-  compareGoldenScales,
   compareReduce,
   compareScales,
 } from '../src/compare.js';
@@ -12,6 +12,7 @@ import type { ExpectedReduce } from '../src/oracle-reduce.js';
 const place = { case: 'c', tensor: 't' };
 const floats = (...values: number[]) => Float32Array.from(values);
 const nan = (bits: number) => new Float32Array(Uint32Array.of(bits).buffer);
+const f32 = (data: Float32Array<ArrayBuffer>) => ({ data, shape: [data.length], dtype: 'float32' as const });
 
 describe('compareExact', () => {
   it('names the elements that differ, and counts them', () => {
@@ -24,11 +25,6 @@ describe('compareExact', () => {
   });
 
   it('tells NaN payloads, zeros and lengths apart', () => {
-    const f32 = (data: Float32Array<ArrayBuffer>) => ({
-      data,
-      shape: [data.length],
-      dtype: 'float32' as const,
-    });
     expect(compareExact(place, nan(0x7f800001), f32(nan(0x7f800001)))).toEqual([]);
     expect(compareExact(place, nan(0x7fc00001), f32(nan(0x7f800001)))[0]).toMatchObject({
       expected: 'NaN (0x7f800001)',
@@ -51,14 +47,27 @@ describe('compareExact', () => {
   });
 });
 
+describe('compareFloats', () => {
+  const check = (found: number, value: number) =>
+    compareFloats(place, floats(found), f32(floats(value))).length;
+
+  it('wants every bit, but for those of NaNs', () => {
+    expect([check(-0, -0), check(0, -0), check(2 ** -149, 2 ** -149), check(1 + 2 ** -23, 1)]).toEqual([
+      0, 1, 0, 1,
+    ]);
+    expect(compareFloats(place, nan(0x7f800001), f32(nan(0xffc00000)))).toEqual([]);
+    expect([check(Number.NaN, 1), check(1, Number.NaN)]).toEqual([1, 1]);
+  });
+
+  it('leaves out what nobody defines', () => {
+    const differences = compareFloats(place, floats(1, 2, 3), f32(floats(1, 0, 0)), (i) => i < 2);
+    expect(differences.map(({ index }) => index)).toEqual([[1]]);
+  });
+});
+
 describe('compareScales', () => {
   const check = (found: number, value: number, gap = 0) =>
-    compareScales(
-      place,
-      floats(found),
-      { values: Float64Array.of(value), gaps: Float64Array.of(gap), exact: false },
-      [1],
-    ).length;
+    compareScales(place, floats(found), f32(floats(value)), Float64Array.of(gap)).length;
 
   it('allows 2e-6, and more for a rounded g - max', () => {
     expect([check(0.25 * (1 + 1.9e-6), 0.25), check(0.25 * (1 + 2.2e-6), 0.25)]).toEqual([0, 1]);
@@ -72,23 +81,15 @@ describe('compareScales', () => {
     ]);
   });
 
-  it('wants every bit of gating values', () => {
-    const exact = (found: number, value: number) =>
-      compareScales(
-        place,
-        floats(found),
-        { values: Float64Array.of(value), gaps: Float64Array.of(0), exact: true },
-        [1],
-      ).length;
-    expect([exact(-0, -0), exact(0, -0), exact(2 ** -149, 2 ** -149), exact(1 + 2 ** -23, 1)]).toEqual([
-      0, 1, 0, 1,
+  it('takes infinity and NaN where they are right', () => {
+    expect([check(Infinity, Infinity), check(Number.NaN, Number.NaN), check(-Infinity, Infinity)]).toEqual([
+      0, 0, 1,
     ]);
   });
 
   it("holds Paddle's scales to the same bound", () => {
     const golden = { data: floats(0.5), shape: [1, 1], dtype: 'float32' as const };
-    const count = (found: number) =>
-      compareGoldenScales(place, floats(found), golden, Float64Array.of(0)).length;
+    const count = (found: number) => compareScales(place, floats(found), golden, Float64Array.of(0)).length;
     expect([count(0.5 * (1 + 1.8e-6)), count(0.5 * (1 + 1e-5))]).toEqual([0, 1]);
   });
 });

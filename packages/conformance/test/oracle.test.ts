@@ -1,64 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { decode, FLOAT_FORMATS, roundTo } from '../src/float-formats.js';
-import type { HostTensor } from '../src/host-tensor.js';
-import { expectDispatch, expectPlan, expectRouting } from '../src/oracle.js';
+import { decode, encode, FLOAT_FORMATS, roundTo } from '../src/float-formats.js';
+import { expectDispatch, expectPlan, expectRows } from '../src/oracle.js';
 import { expectReduce } from '../src/oracle-reduce.js';
+import { f32, i32 } from './host-tensors.js';
 
-const f32 = (shape: number[], ...values: number[]): HostTensor<'float32'> => ({
-  data: Float32Array.from(values),
-  shape,
-  dtype: 'float32',
-});
-const i32 = (shape: number[], ...values: number[]): HostTensor<'int32'> => ({
-  data: Int32Array.from(values),
-  shape,
-  dtype: 'int32',
-});
+const { float16, bfloat16, float32 } = FLOAT_FORMATS;
 
 /* All expectations here are computed by hand. */
-
-describe('expectRouting', () => {
-  const gating = f32([2, 4], 0, Math.log(2), Math.log(4), 0, 1, 3, 3, -Infinity);
-
-  it('softmax: ranks by value, ties by expert', () => {
-    const { topKIndices, scales } = expectRouting(gating, { moeTopk: 2 });
-    expect([...topKIndices.data]).toEqual([2, 1, 1, 2]);
-    expect(scales.values[0]).toBeCloseTo(4 / 8, 6);
-    expect(scales.values[1]).toBeCloseTo(2 / 8, 6);
-    expect(scales.values[2]).toBeCloseTo(1 / (2 + Math.exp(-2)), 12);
-    expect([...scales.gaps].map((gap) => gap.toFixed(3))).toEqual(['0.000', '0.693', '0.000', '0.000']);
-  });
-
-  it('group: choice k is the best of group k, with its own softmax', () => {
-    const { topKIndices, scales } = expectRouting(gating, { moeTopk: 2, groupMoe: true });
-    expect([...topKIndices.data]).toEqual([1, 2, 1, 2]);
-    expect(scales.values[0]).toBeCloseTo(2 / 3, 6);
-    expect(scales.values[1]).toBeCloseTo(4 / 5, 6);
-    expect(scales.values[3]).toBe(1);
-  });
-
-  it('topk_only_mode wins over group_moe and keeps the cleaned values', () => {
-    const special = f32([1, 4], Number.NaN, -0, Infinity, -Infinity);
-    const { topKIndices, scales } = expectRouting(special, {
-      moeTopk: 4,
-      groupMoe: true,
-      topkOnlyMode: true,
-    });
-    expect([...topKIndices.data]).toEqual([2, 1, 0, 3]);
-    expect([...scales.values]).toEqual([
-      3.4028234663852886e38, -0, -3.4028234663852886e38, -3.4028234663852886e38,
-    ]);
-    expect(scales.exact).toBe(true);
-  });
-
-  it('all masked: equal shares', () => {
-    const masked = f32([1, 4], -Infinity, Number.NaN, -Infinity, -Infinity);
-    expect([...expectRouting(masked, { moeTopk: 2 }).scales.values]).toEqual([0.25, 0.25]);
-    const grouped = expectRouting(masked, { moeTopk: 2, groupMoe: true });
-    expect([...grouped.topKIndices.data]).toEqual([0, 2]);
-    expect([...grouped.scales.values]).toEqual([0.5, 0.5]);
-  });
-});
 
 describe('expectPlan', () => {
   it('sorts by expert, then token, then choice', () => {
@@ -68,13 +16,33 @@ describe('expectPlan', () => {
     // [K, T]: first choices of tokens 0, 1, 2, then the second ones.
     expect([...plan.permuteIndicesPerToken.data]).toEqual([4, 1, 5, 0, 2, 3]);
   });
+
+  it('gives no row to choices that go nowhere, and to zero experts', () => {
+    const plan = expectPlan(i32([3, 2], 2, -1, 0, 3, -1, 0), 4, 1);
+    expect([...plan.tokenNumsPerExpert.data]).toEqual([2n, 0n, 1n]);
+    expect([...plan.expertOffsets.data]).toEqual([0, 2, 2, 3]);
+    expect([...plan.permuteIndicesPerToken.data]).toEqual([2, 0, -1, -1, -1, 1]);
+  });
 });
 
 describe('expectDispatch', () => {
   it('copies rows to where the plan says', () => {
     const gating = f32([1, 2, 2], 1, 0, 0, 1);
-    const { permuteInput } = expectDispatch(f32([1, 2, 2], 1, 2, 3, 4), gating, { moeTopk: 2 });
+    const x = f32([1, 2, 2], 1, 2, 3, 4);
+    const { permuteInput } = expectDispatch({ x, gatingOutput: gating }, { moeTopk: 2 });
     expect(permuteInput).toEqual(f32([4, 2], 1, 2, 3, 4, 1, 2, 3, 4));
+  });
+
+  it('weighs rows on their way, in float32, rounded to the dtype', () => {
+    const map = i32([2, 1], 1, 0);
+    expect(expectRows(f32([1, 2], 1, -3), map, f32([1, 2], 0.5, 2))).toEqual(f32([2, 2], 2, -6, 0.5, -1.5));
+    // 1 + 2^-7 in bfloat16; its half and a third of it, to the nearest of 8 bits.
+    const x = { data: Uint16Array.of(0x3f81), shape: [1, 1], dtype: 'bfloat16' as const };
+    const rows = expectRows(x, map, f32([1, 2], 0.5, 1 / 3));
+    expect([...decode('bfloat16', rows.data as Uint16Array<ArrayBuffer>)]).toEqual([
+      roundTo(bfloat16, (1 + 2 ** -7) / 3),
+      (1 + 2 ** -7) / 2,
+    ]);
   });
 });
 
@@ -128,6 +96,20 @@ describe('expectReduce', () => {
     expect(one([2 ** -149], [2 ** 20])).toBe(2 ** -129);
   });
 
+  it('adds nothing for a choice without a row, or x if an identity expert has it', () => {
+    const without = { ...input, permuteIndicesPerToken: i32([2, 2], 0, -1, -1, 1) };
+    expect([...expectReduce(without).exact]).toEqual([0.5, -2]);
+    const x = f32([2, 1], 100, 200);
+    expect([...expectReduce({ ...without, x }).exact]).toEqual([25.5, 198]);
+    const nowhere = { ...without, x, topKIndices: i32([2, 2], 0, -1, 1, 0) };
+    expect([...expectReduce(nowhere).exact]).toEqual([0.5, 198]);
+  });
+
+  it('takes rows that came weighed as they are', () => {
+    const options = { applyRouterWeightOnInput: true, routedScalingFactor: 3 };
+    expect([...expectReduce({ ...input, ...options }).exact]).toEqual([12, 18]);
+  });
+
   it('leaves out rows and experts out of range', () => {
     const outside = { ...input, permuteIndicesPerToken: i32([2, 2], 0, -1, 9, 1) };
     expect([...expectReduce(outside).exact]).toEqual([0.5, -2]);
@@ -137,8 +119,6 @@ describe('expectReduce', () => {
 });
 
 describe('float formats', () => {
-  const { float16, bfloat16, float32 } = FLOAT_FORMATS;
-
   it('round to nearest, ties to even', () => {
     expect([2049, 2051, 2049.1].map((v) => roundTo(float16, v))).toEqual([2048, 2052, 2050]);
     expect([65504, 65519.99, 65520, -1e9].map((v) => roundTo(float16, v))).toEqual([
@@ -156,6 +136,19 @@ describe('float formats', () => {
     for (const v of [0.1, 1e-45, 3e-40, 1e38, 3.4028235677973366e38, -7e-46]) {
       expect(roundTo(float32, v)).toBe(Math.fround(v));
     }
+  });
+
+  it('encode what they decode', () => {
+    for (const dtype of ['float16', 'bfloat16'] as const) {
+      const words = Uint16Array.from({ length: 2 ** 16 }, (_, i) => i);
+      const numbers = decode(dtype, words);
+      const others = [...encode(dtype, numbers)].filter((word, i) => word !== i);
+      expect(others.every((word) => Number.isNaN(decode(dtype, Uint16Array.of(word))[0]))).toBe(true);
+      expect(others).toHaveLength([...numbers].filter(Number.isNaN).length - 1);
+    }
+    expect([...encode('float16', [2049, 65520, -(2 ** -25), Number.NaN])]).toEqual([
+      0x6800, 0x7c00, 0x8000, 0x7e00,
+    ]);
   });
 
   it('decode every kind of word', () => {

@@ -29,7 +29,15 @@ describe('an operation', () => {
     const x = backend.empty([3, 4], 'float32');
     moeDispatch(x, backend.empty([3, 8], 'float32'), { moeTopk: 2, groupMoe: true });
     expect(backend.stub.calls).toEqual(['moeDispatch']);
-    const sizes = { tokens: 3, hidden: 4, numExperts: 8, topK: 2, dtype: 'float32', selection: 'one_per_group', nGroup: 2 };
+    const sizes = {
+      tokens: 3,
+      hidden: 4,
+      numExperts: 8,
+      topK: 2,
+      dtype: 'float32',
+      selection: 'one_per_group',
+      nGroup: 2,
+    };
     expect(backend.stub.seen[0]).toMatchObject(sizes);
   });
 

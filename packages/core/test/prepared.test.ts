@@ -39,7 +39,13 @@ describe('a prepared operation', () => {
       output,
     });
     expect(stub.calls).toEqual(['routeTokens', 'planDispatch', 'permuteRows', 'moeReduce']);
-    expect(stub.seen[0]).toMatchObject({ scoringFunc: 'none', selection: 'topk', tokens: 3, topK: 2, gatingOutput });
+    expect(stub.seen[0]).toMatchObject({
+      scoringFunc: 'none',
+      selection: 'topk',
+      tokens: 3,
+      topK: 2,
+      gatingOutput,
+    });
     expect(stub.seen[3]).toMatchObject({
       normTopkProb: true,
       routedScalingFactor: 3,

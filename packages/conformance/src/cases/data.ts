@@ -6,7 +6,7 @@ import {
   float32ToFloat16,
 } from '@moe-dispatch/core';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from '../host-tensor.js';
-import type { RoutingMode } from '../oracle.js';
+import type { RoutingMode } from '../oracle-router.js';
 
 /** Repeatable pseudo-random numbers, by text or number (splitmix32). */
 export class Random {
@@ -92,7 +92,10 @@ export function fromBits(shape: readonly number[], draw: (index: number) => numb
 export const FLT_MAX = 3.4028234663852886e38;
 
 /** Every way to route, by name. */
-export const MODES: readonly { readonly name: string; readonly mode: Omit<RoutingMode, 'moeTopk'> }[] = [
+export const MODES: readonly {
+  readonly name: string;
+  readonly mode: Omit<RoutingMode, 'moeTopk' | 'router'>;
+}[] = [
   { name: 'softmax', mode: {} },
   { name: 'group', mode: { groupMoe: true } },
   { name: 'topk-only', mode: { topkOnlyMode: true } },

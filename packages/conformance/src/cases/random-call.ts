@@ -1,7 +1,7 @@
 import type { DType, FloatDType } from '@moe-dispatch/core';
 import fc from 'fast-check';
 import type { DispatchInput } from '../checks.js';
-import { type ExpectedDispatch, expectDispatch, scalesAsInput } from '../oracle.js';
+import { type ExpectedDispatch, expectDispatch } from '../oracle.js';
 import type { ReduceInput } from '../oracle-reduce.js';
 import { drawn, FLOAT_DTYPES, FLT_MAX, fromBits, MODES, Random, randomRows } from './data.js';
 
@@ -67,7 +67,7 @@ export async function checkSeed(
 /** The tensors of a call. */
 export interface RandomInputs {
   readonly dispatch: DispatchInput;
-  /** [T, K]: max − g of the chosen gating values (ExpectedScales). */
+  /** [T, K]: max − l of the chosen gating values (ExpectedRouting). */
   readonly gaps: Float64Array;
   readonly reduce: ReduceInput;
 }
@@ -78,9 +78,9 @@ export function randomInputs(call: RandomCall, dtypes: readonly DType[]): Random
   const dispatch = dispatchInput(call, dtypes[call.dtype % dtypes.length], random);
   const floats = FLOAT_DTYPES.filter((dtype) => dtypes.includes(dtype));
   // moeReduce takes softmax scales in every mode: those of topk_only_mode have the range of float32.
-  const expected = expectDispatch(dispatch.x, dispatch.gatingOutput, { ...dispatch, topkOnlyMode: false });
+  const expected = expectDispatch(dispatch, { ...dispatch, topkOnlyMode: false });
   const reduce = reduceInput(call, expected, floats[call.dtype % floats.length], random);
-  return { dispatch, gaps: expected.scales.gaps, reduce };
+  return { dispatch, gaps: expected.gaps, reduce };
 }
 
 function dispatchInput(call: RandomCall, dtype: DType, random: Random): DispatchInput {
@@ -115,7 +115,7 @@ function reduceInput(
   const biasShape = call.bias === '[E, D]' ? [numExperts, call.hidden] : [numExperts, 1, call.hidden];
   return {
     ffnOut: drawn(dtype, [permuteInput.shape[0], call.hidden], () => random.normal()),
-    expertScalesFloat: scalesAsInput(expected),
+    expertScalesFloat: expected.expertScalesFloat,
     permuteIndicesPerToken,
     topKIndices,
     normTopkProb: call.normTopkProb,

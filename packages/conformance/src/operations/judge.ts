@@ -1,10 +1,11 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { OPERATIONS, type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
-import { compareExact, compareReduce, compareScales } from '../compare.js';
+import { compareExact, compareFloats, compareReduce, compareScales } from '../compare.js';
 import { decode } from '../float-formats.js';
 import type { HostTensor } from '../host-tensor.js';
-import { type ExpectedScales, expectPlan, expectRouting, expectRows, type RoutingMode } from '../oracle.js';
+import { expectPlan, expectRows } from '../oracle.js';
 import { expectReduce, type ReduceInput } from '../oracle-reduce.js';
+import { expectRouting, type RoutingInputs } from '../oracle-router.js';
 import type { Session } from '../session.js';
 import type { HostCall, HostTensors } from './host-call.js';
 
@@ -14,6 +15,13 @@ import type { HostCall, HostTensors } from './host-call.js';
  */
 
 type Stage = (typeof STAGES)[number];
+
+/** What permuteRows is given. */
+interface RowInputs {
+  readonly x: HostTensor;
+  readonly permuteIndicesPerToken: HostTensor<'int32'>;
+  readonly expertScalesFloat?: HostTensor<'float32'>;
+}
 
 /** The names of an operation's results. */
 export function outputsOf(operation: OperationName): readonly TensorName[] {
@@ -30,8 +38,8 @@ type Judge = (session: Session, label: string, call: HostCall, found: HostTensor
 
 const JUDGES: { readonly [Op in OperationName]: Judge } = {
   moeDispatch(session, label, { inputs, options }, found) {
-    const { x, gatingOutput } = inputs as Required<HostTensors>;
-    const numExperts = gatingOutput.shape[gatingOutput.shape.length - 1];
+    const { x, ...routing } = inputs as Required<HostTensors>;
+    const [numExperts] = routing.gatingOutput.shape.slice(-1);
     const judgeStage = (
       operation: Stage,
       flaw: string | undefined,
@@ -41,36 +49,57 @@ const JUDGES: { readonly [Op in OperationName]: Judge } = {
       if (flaw !== undefined) session.skipJudging(operation, `${label}: ${flaw}`);
       else judge(session, label, { operation, inputs: stageInputs, options: stageOptions }, found);
     };
-    const { topKIndices, permuteIndicesPerToken } = found;
-    judgeStage('routeTokens', undefined, { gatingOutput }, options);
-    judgeStage('planDispatch', flawOfChoices(topKIndices, numExperts), { topKIndices }, { numExperts });
-    judgeStage('permuteRows', flawOfMap(permuteIndicesPerToken), { x, permuteIndicesPerToken }, {});
+    const { topKIndices, permuteIndicesPerToken, expertScalesFloat } = found;
+    const { zeroExperts, applyRouterWeightOnInput = false } = options.router ?? {};
+    const plan = { numExperts, zeroExperts: zeroExperts?.count };
+    judgeStage('routeTokens', undefined, routing, options);
+    judgeStage('planDispatch', flawOfChoices(topKIndices, numExperts), { topKIndices }, plan);
+    const rows = { x, permuteIndicesPerToken, ...(applyRouterWeightOnInput ? { expertScalesFloat } : {}) };
+    judgeStage('permuteRows', flawOfMap(permuteIndicesPerToken), rows, {});
   },
 
   routeTokens(session, label, { inputs, options }, found) {
-    const { gatingOutput } = inputs as { gatingOutput: HostTensor<'float32'> };
-    const { numExperts, topKIndices, scales } = expectRouting(gatingOutput, options as RoutingMode);
+    const expected = expectRouting(inputs as unknown as RoutingInputs, options);
+    const { numExperts, topKIndices, expertScalesFloat, gaps } = expected;
     if (found.topKIndices !== undefined) {
       session.recordRouting(numExperts, topKIndices.shape[1], found.topKIndices.data as Int32Array);
     }
     judgeExact(session, label, 'routeTokens', found, { topKIndices });
     if (found.expertScalesFloat === undefined) return;
     const { data } = found.expertScalesFloat as HostTensor<'float32'>;
-    recordScales(session, data, scales);
+    const copied = options.topkOnlyMode === true;
+    if (!copied) recordScales(session, data, expertScalesFloat.data);
     const place = { case: label, tensor: 'expertScalesFloat', operation: 'routeTokens' } as const;
-    session.report(compareScales(place, data, scales, topKIndices.shape));
+    session.report(
+      session.isExact || copied
+        ? compareFloats(place, data, expertScalesFloat)
+        : compareScales(place, data, expertScalesFloat, gaps),
+    );
   },
 
   planDispatch(session, label, { inputs, options }, found) {
     const topKIndices = inputs.topKIndices as HostTensor<'int32'>;
-    const expected = expectPlan(topKIndices, options.numExperts as number);
+    const expected = expectPlan(topKIndices, options.numExperts as number, options.zeroExperts);
     judgeExact(session, label, 'planDispatch', found, { ...expected });
   },
 
   permuteRows(session, label, { inputs }, found) {
-    const { x, permuteIndicesPerToken } = inputs as Required<HostTensors>;
-    const permuteInput = expectRows(x, permuteIndicesPerToken as HostTensor<'int32'>);
-    judgeExact(session, label, 'permuteRows', found, { permuteInput });
+    if (found.permuteInput === undefined) return;
+    const { x, permuteIndicesPerToken, expertScalesFloat } = inputs as unknown as RowInputs;
+    const expected = expectRows(x, permuteIndicesPerToken, expertScalesFloat);
+    const { data } = found.permuteInput;
+    const place = { case: label, tensor: 'permuteInput', operation: 'permuteRows' } as const;
+    const isDefined = rowsOfMap(permuteIndicesPerToken, expected);
+    session.report(
+      expertScalesFloat === undefined
+        ? compareExact(place, data, expected, isDefined)
+        : compareFloats(
+            place,
+            data as Float32Array<ArrayBuffer>,
+            expected as HostTensor<FloatDType>,
+            isDefined,
+          ),
+    );
   },
 
   moeReduce(session, label, { inputs, options }, found) {
@@ -104,18 +133,29 @@ function judgeExact(
   }
 }
 
-/** Not gating values, which are exact, nor scales so small that the contract lets them be 0. */
-function recordScales(session: Session, found: Float32Array, { values, exact }: ExpectedScales): void {
-  if (exact) return;
-  for (let i = 0; i < values.length; i++) {
-    if (values[i] > 1e-37) session.errors.add('expertScalesFloat', 'float32', values[i], found[i]);
-  }
+function recordScales(session: Session, found: Float32Array, expected: Float32Array): void {
+  expected.forEach((value, i) => {
+    session.errors.add('expertScalesFloat', 'float32', value, found[i]);
+  });
+}
+
+/**
+ * Whether an element is in a row that the map names: what others hold, nobody says.
+ * @param rows [K·T, D], or [K·T]
+ */
+export function rowsOfMap(
+  { data }: HostTensor<'int32'>,
+  { shape }: HostTensor,
+): (element: number) => boolean {
+  const named = new Set(data);
+  const [, hidden = 1] = shape;
+  return (element) => named.has(Math.floor(element / hidden));
 }
 
 /** Why there is no right plan of these choices. */
 function flawOfChoices(choices: HostTensor | undefined, numExperts: number): string | undefined {
   if (choices === undefined) return 'topKIndices could not be read';
-  const wrong = (choices.data as Int32Array).find((expert) => expert < 0 || expert >= numExperts);
+  const wrong = (choices.data as Int32Array).find((expert) => expert < -1 || expert >= numExperts);
   return wrong === undefined ? undefined : `topKIndices has ${wrong}, of ${numExperts} experts`;
 }
 
@@ -124,6 +164,7 @@ function flawOfMap(map: HostTensor | undefined): string | undefined {
   if (map === undefined) return 'permuteIndicesPerToken could not be read';
   const named = new Uint8Array(map.data.length);
   for (const row of map.data as Int32Array) {
+    if (row === -1) continue;
     if (row < 0 || row >= named.length) return `permuteIndicesPerToken has ${row}, of ${named.length} rows`;
     if (named[row] === 1) return `permuteIndicesPerToken has ${row} twice`;
     named[row] = 1;

@@ -19,6 +19,9 @@ export interface ReadRouter {
   readonly zeroExperts: number;
 }
 
+/** The selections that a router can name; the others follow from Paddle's booleans and from tensors. */
+const SELECTIONS: readonly string[] = ['topk', 'sparsemixer'] satisfies Router['selection'][];
+
 type ZeroExperts = NonNullable<Router['zeroExperts']>;
 
 const DEFAULTS: RouterAttributes = {
@@ -113,7 +116,7 @@ function readAttribute(name: Option, value: unknown): unknown {
   if (kind === 'float32') return checkFloat(argument, value);
   if (kind === 'boolean') checkBoolean(argument, value);
   else if (kind === 'count') checkSize(argument, value, 1);
-  else checkMember(argument, value, kind);
+  else checkMember(argument, value, name === 'selection' ? SELECTIONS : kind);
   return value;
 }
 

@@ -6,8 +6,11 @@ import { indexCases } from './indices.js';
 import { inputCases } from './inputs.js';
 import { lifetimeCases } from './lifetime.js';
 import { memoryCases } from './memory.js';
+import { nowhereCases } from './nowhere.js';
 import { preparedCases } from './prepared.js';
 import { reduceCases } from './reduce.js';
+import { routerValueCases } from './router-values.js';
+import { routerCases } from './routers.js';
 import { routingCases } from './routing.js';
 import { rowCases } from './rows.js';
 import { stageCases } from './stages.js';
@@ -17,6 +20,9 @@ import { twoBackendCases } from './two-backends.js';
 export function contractCases(): ConformanceCase[] {
   return [
     ...routingCases(),
+    ...routerCases(),
+    ...routerValueCases(),
+    ...nowhereCases(),
     ...expertCases(),
     ...claimCases(),
     ...rowCases(),

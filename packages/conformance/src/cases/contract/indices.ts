@@ -13,7 +13,8 @@ import { type ConformanceCase, needing } from '../conformance-case.js';
 import { drawn } from '../data.js';
 import { checkNextCall } from '../next-call.js';
 
-const OUTSIDE = [-1, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
+/** −1 is a choice that goes nowhere (nowhere.ts). */
+const OUTSIDE = [-2, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
 
 /**
  * Index values outside their range. A backend that reads them on the host says INDEX_OUT_OF_RANGE; elsewhere nothing

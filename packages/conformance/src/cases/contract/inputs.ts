@@ -3,7 +3,8 @@ import type { TensorName } from '@moe-dispatch/core/backend';
 import { checkExact, dispatchCall, reduceCall } from '../../checks.js';
 import type { HostTensor } from '../../host-tensor.js';
 import { type HostCall, issue, uploadInputs } from '../../operations/host-call.js';
-import { expectPlan, expectRouting } from '../../oracle.js';
+import { expectPlan } from '../../oracle.js';
+import { expectRouting } from '../../oracle-router.js';
 import type { Session } from '../../session.js';
 import type { ConformanceCase } from '../conformance-case.js';
 import { drawn, MODES, Random, randomRows } from '../data.js';
@@ -35,7 +36,7 @@ function reduceInputs(): ConformanceCase {
     run: (session) => {
       const random = new Random(id);
       const gatingOutput = drawn('float32', [9, 6], () => random.normal());
-      const { topKIndices } = expectRouting(gatingOutput, { moeTopk: 2 });
+      const { topKIndices } = expectRouting({ gatingOutput }, { moeTopk: 2 });
       const { permuteIndicesPerToken } = expectPlan(topKIndices, 6);
       const input = {
         ffnOut: drawn('float32', [18, 5], () => random.normal()),

@@ -1,9 +1,10 @@
 import { moeDispatch, type OperationName, type Prepared } from '@moe-dispatch/core';
-import { OPERATIONS, type OperationEntry, tensorNames } from '@moe-dispatch/core/backend';
+import { OPERATIONS, type OperationEntry } from '@moe-dispatch/core/backend';
 import { checkDispatch, checkOutputs } from '../../checks.js';
 import {
   type DeviceTensors,
   type HostCall,
+  named,
   outputKinds,
   requireCall,
   routingOptions,
@@ -222,8 +223,9 @@ async function runAndCheck(
 
 function issueRun(session: Session, prepared: Prepared, call: HostCall, out: DeviceTensors): void {
   const tensors = uploadInputs(session, call);
-  const { outputs }: OperationEntry = OPERATIONS[call.operation];
-  const inputs = tensorNames(call.operation).slice(outputs.length);
+  const { inputs, optional }: OperationEntry = OPERATIONS[call.operation];
+  const byName = named(call.operation, tensors);
   const run = prepared.run as (...inputsAndOut: unknown[]) => void;
-  run(...inputs.map((name) => tensors[name] ?? null), out);
+  const positional = [...inputs, ...optional].map((name) => tensors[name] ?? null);
+  run(...positional, out, ...(Object.keys(byName).length === 0 ? [] : [byName]));
 }
