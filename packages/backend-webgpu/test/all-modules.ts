@@ -75,7 +75,7 @@ export function allModules(workgroupSize: number): Module[] {
 function routeKernels(workgroupSize: number): Kernel[] {
   const plain: RouteSelectOptions = {
     ...{ lanes: 8, slots: 1, subgroups: false, gating: 'float32' },
-    ...{ scoringFunc: 'softmax', biased: false, groups: 'all', weights: 'scores' },
+    ...{ scoringFunc: 'softmax', biased: false, groups: 'all', weights: 'scores', counted: false },
   };
   const select: RouteSelectOptions[] = [8, workgroupSize].flatMap((lanes) =>
     [0, 1, 8].flatMap((slots) =>
@@ -108,7 +108,9 @@ function routeKernels(workgroupSize: number): Kernel[] {
     { ...plain, weights: 'scaled' },
   ];
   return [
-    ...[...select, ...more].flatMap((options) => [routeSelect(options), routeSelectCounted(options)]),
+    ...[...select, ...more].flatMap((options) =>
+      FLAGS.map((counted) => routeSelect({ ...options, counted })),
+    ),
     ...gatings.map(routeRank),
   ];
 }

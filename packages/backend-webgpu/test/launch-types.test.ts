@@ -2,11 +2,6 @@ import { expect, it } from 'vitest';
 import type { DeviceLimits } from '../src/device-limits.js';
 import { invertMap } from '../src/kernels/invert-map.wgsl.js';
 import { type FewPairs, placeFew, placeFewAndCopy } from '../src/kernels/place-pairs.wgsl.js';
-import {
-  type RouteSelectOptions,
-  routeSelect,
-  routeSelectCounted,
-} from '../src/kernels/route-select.wgsl.js';
 import { Schedule } from '../src/schedule.js';
 import { type Segment, wholeView } from '../src/segments.js';
 
@@ -46,32 +41,7 @@ export function misnamed(): void {
 }
 
 /** The variants of a kernel differ in what they take. */
-export function variants(select: RouteSelectOptions, few: FewPairs): void {
-  const rows = { gating_output: segment, top_k_indices: segment, expert_scales_float: segment };
-  const bias = { e_score_correction_bias: null };
-  const rowSizes = {
-    first_row: 0,
-    rows: 1,
-    width: 8,
-    picks: 2,
-    rows_per_token: 1,
-    group_width: 8,
-    kept_groups: 1,
-  };
-  const sizes = { ...rowSizes, norm_eps: 0, factor: 0, skipped_from: 8 };
-  const counted = { ...rows, ...bias, places: segment, tile_entries: segment };
-  const tiles = { ...sizes, tiles: 1, experts: 8 };
-  schedule.launch(routeSelect(select), { ...rows, ...bias }, sizes, 1);
-  schedule.launch(routeSelectCounted(select), counted, tiles, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelect(select), rows, sizes, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelect(select), counted, sizes, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelectCounted(select), { ...rows, ...bias }, tiles, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelectCounted(select), counted, sizes, 1);
-
+export function variants(few: FewPairs): void {
   const pairs = { top_k_indices: segment, permute_indices_per_token: segment };
   const plan = { ...pairs, expert_offsets: segment, token_nums_per_expert: segment };
   const copying = { ...plan, x: segment, permute_input: segment };

@@ -1,14 +1,14 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { halfFloats } from './half-floats.wgsl.js';
 
-/** What the binding gating_output holds: logits, or the keys that score-experts made of them. */
+/** What a binding holds: logits, or the keys that score-experts made of them. */
 export type Gating = FloatDType | 'keys';
 
 /**
  * Gating values as semantics.md wants them, on bits throughout: a shader compiler may assume that there is no NaN
- * and flush subnormals. `logit(i)` is element i of gating_output, cleaned, as float32; `logit_key(i)` ranks it.
+ * and flush subnormals. `logit(i)` is element i of the binding, cleaned, as float32; `logit_key(i)` ranks it.
  */
-export function gatingValues(gating: Gating): string {
+export function gatingValues(gating: Gating, binding = 'gating_output'): string {
   return /* wgsl */ `
 ${gating === 'float16' || gating === 'bfloat16' ? halfFloats(gating) : ''}
 // Larger for a larger value, equal for -0 and 0, and never 0 but for one NaN.
@@ -28,7 +28,7 @@ fn key_bits(key: u32) -> u32 { return select(~key, key ^ 0x80000000u, key >= 0x8
 // The cleaned value, -0 as it is.
 fn clean(bits: u32) -> u32 { return select(key_bits(rank_key(bits)), bits, bits == 0x80000000u); }
 
-${gating === 'keys' ? LOAD_KEYS : loadLogits(gating)}
+${gating === 'keys' ? LOAD_KEYS : loadLogits(gating, binding)}
 `;
 }
 
@@ -37,11 +37,11 @@ fn logit_key(i: u32) -> u32 { return gating_output[i + p.gating_output_at]; }
 fn logit(i: u32) -> u32 { return key_bits(logit_key(i)); }
 `;
 
-function loadLogits(gating: FloatDType): string {
+function loadLogits(gating: FloatDType, binding: string): string {
   const load =
     gating === 'float32'
-      ? `gating_output[i + p.gating_output_at]`
-      : `widen((gating_output[i / 2u + p.gating_output_at] >> (16u * (i % 2u))) & 0xffffu)`;
+      ? `${binding}[i + p.${binding}_at]`
+      : `widen((${binding}[i / 2u + p.${binding}_at] >> (16u * (i % 2u))) & 0xffffu)`;
   return /* wgsl */ `
 fn gating_bits(i: u32) -> u32 { return ${load}; }
 fn logit_key(i: u32) -> u32 { return rank_key(gating_bits(i)); }

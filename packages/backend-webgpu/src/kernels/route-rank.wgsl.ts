@@ -1,12 +1,6 @@
-import { kernelId, signature } from '../kernel.js';
+import { kernelId } from '../kernel.js';
 import { type Gating, gatingValues } from './gating-values.wgsl.js';
-
-const SIGNATURE = signature({ gating_output: 'words', top_k_indices: 'words out' }, [
-  'first_row',
-  'rows',
-  'width',
-  'picks',
-]);
+import { routeSignature } from './route-signature.js';
 
 /**
  * Chooses many experts of each token at once: an expert's place is the number of experts that rank before it. One
@@ -15,7 +9,7 @@ const SIGNATURE = signature({ gating_output: 'words', top_k_indices: 'words out'
 export function routeRank(gating: Gating) {
   return {
     id: kernelId('route-rank.wgsl.ts', { gating }),
-    ...SIGNATURE,
+    ...routeSignature('gating_output', 'top_k_indices'),
     body: () => /* wgsl */ `
 ${gatingValues(gating)}
 var<workgroup> keys: array<u32, WORKGROUP>;

@@ -1,8 +1,9 @@
 import type { GroupScoreFunc, ScoringFunc } from '@moe-dispatch/core/backend';
-import { joined, type Kernel, kernelId, optional, type Signature, signature } from '../kernel.js';
+import { kernelId } from '../kernel.js';
 import { FLOAT32_DIVIDE } from './float32.wgsl.js';
 import { type Gating, gatingValues } from './gating-values.wgsl.js';
 import { groupsOfTeam, laneKeys, SUBGROUP_LANES, TEAM, WORKGROUP_LANES } from './lane-keys.wgsl.js';
+import { routeSignature } from './route-signature.js';
 import { scoreFunction } from './score-functions.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
@@ -23,24 +24,12 @@ export interface RouteSelectOptions {
   /** What groups are ranked by, up to 32 and no more than there are lanes, if some are not kept. Only with slots. */
   groups: GroupScoreFunc | 'all';
   weights: Weights;
+  /**
+   * Whether it does the work of count-experts as well: a workgroup's rows are a tile. Only if every expert has a thread, and
+   * every row is a token.
+   */
+  counted: boolean;
 }
-
-const SELECT = signature(
-  { gating_output: 'words', top_k_indices: 'words out', expert_scales_float: 'words out' },
-  [
-    'first_row',
-    'rows',
-    'width',
-    'picks',
-    'rows_per_token',
-    'group_width',
-    'kept_groups',
-    'norm_eps',
-    'factor',
-    'skipped_from',
-  ],
-);
-const COUNT = signature({ places: 'words out', tile_entries: 'words out' }, ['tiles', 'experts']);
 
 /**
  * Chooses the best `picks` of each row of gating values, one after the other: each is the best of those that rank
@@ -48,31 +37,18 @@ const COUNT = signature({ places: 'words out', tile_entries: 'words out' }, ['ti
  * `rows - 1` are bound. Choices from `skipped_from` on become -1.
  */
 export function routeSelect(options: RouteSelectOptions) {
-  return variant(options, joined(SELECT, bias(options)), false);
-}
-
-/**
- * `routeSelect`, and the work of count-experts: a workgroup's rows are a tile. Only if every expert has a thread, and
- * every row is a token.
- */
-export function routeSelectCounted(options: RouteSelectOptions) {
-  return variant(options, joined(joined(SELECT, COUNT), bias(options)), true);
-}
-
-function bias({ biased }: RouteSelectOptions) {
-  return optional(biased, { e_score_correction_bias: 'words' });
-}
-
-function variant<Binding extends string, Param extends string>(
-  options: RouteSelectOptions,
-  takes: Signature<Binding, Param>,
-  counted: boolean,
-): Kernel<Binding, Param> {
-  const { lanes, subgroups, gating, scoringFunc, weights } = options;
+  const { lanes, subgroups, gating, scoringFunc, biased, weights, counted } = options;
   const { place, exchange } = subgroups ? SUBGROUP_LANES : WORKGROUP_LANES;
   return {
-    id: kernelId('route-select.wgsl.ts', { ...options, counted }),
-    ...takes,
+    id: kernelId('route-select.wgsl.ts', options),
+    ...routeSignature(
+      'gating_output',
+      'top_k_indices',
+      'expert_scales_float',
+      biased && 'e_score_correction_bias',
+      counted && 'places',
+      counted && 'tile_entries',
+    ),
     subgroups,
     body: () => `
 const LANES = ${lanes}u;
@@ -160,7 +136,7 @@ fn count_choices(chosen: bool, pair: u32, expert: u32, team: u32, tile: u32, thr
   if (chosen) { places[p.places_at + pair] = rows_before(expert, team); }
   let count = rows_before(thread, ROWS);
   let upto = workgroup_scan(count, thread).x + count;
-  if (thread < p.experts && tile < p.tiles) { tile_entries[p.tile_entries_at + thread * p.tiles + tile] = upto; }
+  if (thread < p.real_experts && tile < p.tiles) { tile_entries[p.tile_entries_at + thread * p.tiles + tile] = upto; }
 }
 
 // How many of the rows before this one chose the expert.

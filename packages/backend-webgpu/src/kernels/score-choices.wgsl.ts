@@ -1,6 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import type { ScoringFunc } from '@moe-dispatch/core/backend';
-import { joined, kernelId, optional, signature } from '../kernel.js';
+import { kernelId } from '../kernel.js';
+import { routeSignature } from './route-signature.js';
 import { measureRow, workgroupRow } from './workgroup-row.wgsl.js';
 
 export interface ScoreChoicesOptions {
@@ -12,19 +13,19 @@ export interface ScoreChoicesOptions {
   best: boolean;
 }
 
-const CHOICES = signature(
-  { gating_output: 'words', top_k_indices: 'words out', expert_scales_float: 'words out' },
-  ['first_token', 'end_token', 'experts', 'top_k'],
-);
-
 /** The scores of choices that are made, 0 for -1. One workgroup per token. */
 export function scoreChoices(options: ScoreChoicesOptions) {
   const { gating, scoringFunc, given, best } = options;
-  const more = joined(optional(given, { expert_ids: 'words' }), optional(best, { token_keys: 'words out' }));
   const measured = best || scoringFunc === 'softmax';
   return {
     id: kernelId('score-choices.wgsl.ts', options),
-    ...joined(CHOICES, more),
+    ...routeSignature(
+      'gating_output',
+      'top_k_indices',
+      'expert_scales_float',
+      given && 'expert_ids',
+      best && 'token_keys',
+    ),
     body: () => /* wgsl */ `
 ${workgroupRow(gating, scoringFunc)}
 ${measured ? measureRow(scoringFunc) : ''}

@@ -1,7 +1,8 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import type { GroupScoreFunc, ScoringFunc } from '@moe-dispatch/core/backend';
-import { joined, kernelId, optional, signature } from '../kernel.js';
+import { kernelId } from '../kernel.js';
 import { topTwo } from './lane-keys.wgsl.js';
+import { routeSignature } from './route-signature.js';
 import { measureRow, workgroupRow } from './workgroup-row.wgsl.js';
 
 export interface ScoreExpertsOptions {
@@ -11,14 +12,6 @@ export interface ScoreExpertsOptions {
   groups: GroupScoreFunc | 'all';
 }
 
-const EXPERTS = signature({ gating_output: 'words', expert_keys: 'words out' }, [
-  'first_token',
-  'end_token',
-  'experts',
-  'group_width',
-  'kept_groups',
-]);
-
 /**
  * Keys of all experts by choice value, 0 in groups that are not kept: for what route-select has no room for. One
  * workgroup per token; expert_keys and group_keys begin with the first one.
@@ -26,14 +19,15 @@ const EXPERTS = signature({ gating_output: 'words', expert_keys: 'words out' }, 
 export function scoreExperts(options: ScoreExpertsOptions) {
   const { gating, scoringFunc, biased, groups } = options;
   const grouped = groups !== 'all';
-  const more = joined(
-    optional(biased, { e_score_correction_bias: 'words' }),
-    optional(grouped, { group_keys: 'words out' }),
-  );
   const measured = scoringFunc === 'softmax' && (biased || groups === 'top2_sum');
   return {
     id: kernelId('score-experts.wgsl.ts', options),
-    ...joined(EXPERTS, more),
+    ...routeSignature(
+      'gating_output',
+      'expert_keys',
+      biased && 'e_score_correction_bias',
+      grouped && 'group_keys',
+    ),
     body: () => /* wgsl */ `
 ${workgroupRow(gating, scoringFunc)}
 ${measured ? measureRow(scoringFunc) : ''}

@@ -1,18 +1,14 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import { kernelId, signature } from '../kernel.js';
+import { kernelId } from '../kernel.js';
 import { FLOAT32_DIVIDE } from './float32.wgsl.js';
+import { routeSignature } from './route-signature.js';
 import { workgroupRow } from './workgroup-row.wgsl.js';
 
 /** PhiMoE's two choices, each with its share of a softmax of its own. One workgroup per token. */
 export function sparseMixer(gating: FloatDType) {
   return {
     id: kernelId('sparse-mixer.wgsl.ts', { gating }),
-    ...signature({ gating_output: 'words', top_k_indices: 'words out', expert_scales_float: 'words out' }, [
-      'first_token',
-      'end_token',
-      'experts',
-      'threshold',
-    ]),
+    ...routeSignature('gating_output', 'top_k_indices', 'expert_scales_float'),
     body: () => /* wgsl */ `
 ${workgroupRow(gating, 'softmax')}
 ${FLOAT32_DIVIDE}

@@ -1,7 +1,8 @@
 import type { ScoringFunc } from '@moe-dispatch/core/backend';
-import { joined, kernelId, optional, signature } from '../kernel.js';
+import { kernelId } from '../kernel.js';
 import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 import { gatingValues } from './gating-values.wgsl.js';
+import { routeSignature } from './route-signature.js';
 import { scoreFunction } from './score-functions.wgsl.js';
 
 export interface WeighRoutesOptions {
@@ -12,28 +13,20 @@ export interface WeighRoutesOptions {
   global: boolean;
 }
 
-const CHOICES = signature({ top_k_indices: 'words out', expert_scales_float: 'words out' }, [
-  'first_token',
-  'end_token',
-  'top_k',
-  'norm_eps',
-  'factor',
-  'skipped_from',
-  'shared_experts',
-]);
-
 /** Makes a router's weights of the scores of the choices, in place. Choices from `skipped_from` on become -1. One thread a token. */
 export function weighRoutes(options: WeighRoutesOptions) {
   const { norm, shared, perExpert, global } = options;
-  const more = joined(
-    // Named as any logits that are loaded.
-    optional(shared !== undefined, { gating_output: 'words' }),
-    joined(optional(perExpert, { per_expert_scale: 'words' }), optional(global, { global_scale: 'words' })),
-  );
-  const scores = shared === undefined ? FLOAT32 : gatingValues('float32') + scoreFunction(shared);
+  const scores =
+    shared === undefined ? FLOAT32 : gatingValues('float32', 'shared_logits') + scoreFunction(shared);
   return {
     id: kernelId('weigh-routes.wgsl.ts', options),
-    ...joined(CHOICES, more),
+    ...routeSignature(
+      'top_k_indices',
+      'expert_scales_float',
+      shared !== undefined && 'shared_logits',
+      perExpert && 'per_expert_scale',
+      global && 'global_scale',
+    ),
     body: () => /* wgsl */ `
 ${scores}
 ${norm ? FLOAT32_DIVIDE : ''}

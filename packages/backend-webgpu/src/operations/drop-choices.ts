@@ -1,8 +1,7 @@
-import { ResourceError } from '@moe-dispatch/core';
 import type { Call } from '@moe-dispatch/core/backend';
 import { dropChoices, orderTokens, queueChoices } from '../kernels/capacity.wgsl.js';
 import type { Schedule } from '../schedule.js';
-import { type View, wholeView, wordsPerBinding } from '../segments.js';
+import { rowsPerBinding, type View, wholeView } from '../segments.js';
 import { planDispatch } from './plan-dispatch.js';
 
 /**
@@ -17,7 +16,8 @@ export function dropBeyondCapacity(
 ): void {
   const { tokens, topK, numExperts, expertCapacity } = call;
   const workgroups = Math.ceil((tokens * topK) / schedule.device.workgroupSize);
-  checkFits(schedule, tokens * topK);
+  // Queues are not cut.
+  rowsPerBinding(schedule.device.limits, tokens * topK, 1, 'router.expertCapacity');
   const order = tokenKeys && orderOf(schedule, tokens, tokenKeys);
   const ordered = order !== undefined;
   const words = (count: number) => schedule.workspace(count * 4);
@@ -59,15 +59,4 @@ function orderOf(schedule: Schedule, tokens: number, tokenKeys: View): View {
     Math.ceil(tokens / schedule.device.workgroupSize),
   );
   return order;
-}
-
-/** Queues are not cut. */
-function checkFits({ device }: Schedule, choices: number): void {
-  const most = wordsPerBinding(device.limits);
-  if (choices <= most) return;
-  throw new ResourceError('LIMIT_EXCEEDED', {
-    argument: 'router.expertCapacity',
-    found: `${choices} choices that queue`,
-    expected: `at most ${most}, which fit maxStorageBufferBindingSize = ${device.limits.maxStorageBufferBindingSize}`,
-  });
 }

@@ -1,19 +1,12 @@
-import { DTYPES, type FloatDType } from '@moe-dispatch/core';
-import type { Call, GroupScoreFunc, Spec } from '@moe-dispatch/core/backend';
-import type { Gating } from '../kernels/gating-values.wgsl.js';
+import type { FloatDType } from '@moe-dispatch/core';
+import type { GroupScoreFunc } from '@moe-dispatch/core/backend';
 import { lanesForRow } from '../kernels/lane-keys.wgsl.js';
 import { routeRank } from '../kernels/route-rank.wgsl.js';
-import {
-  type RouteSelectOptions,
-  routeSelect,
-  routeSelectCounted,
-  type Weights,
-} from '../kernels/route-select.wgsl.js';
+import { type RouteSelectOptions, routeSelect, type Weights } from '../kernels/route-select.wgsl.js';
 import { scoreExperts } from '../kernels/score-experts.wgsl.js';
 import type { DeviceTraits, Schedule } from '../schedule.js';
-import { cutRows, rowsOf, rowsPerBinding, type Segment, type View, wholeView } from '../segments.js';
-import { floatBits } from './float-bits.js';
-import { skippedFrom } from './route-tokens.js';
+import { cutRows, rowsOf, type View, wholeView } from '../segments.js';
+import { type Cut, type RouteCall, routeBindings, routeCuts, routeParams } from './route-launches.js';
 import { makeTiles, type Tiles } from './tiles.js';
 
 /** From this many choices on, ranking all experts at once beats picking one after the other. */
@@ -21,14 +14,8 @@ const MANY_PICKS = 32;
 /** Groups that route-select keeps a bit of. */
 const MAX_GROUPS = 32;
 
-type RouteCall = Call<'routeTokens', View>;
-
 /** How rows are chosen from. A row is a token, or a group of a token of which the best expert is picked. */
 export interface Selection {
-  readonly width: number;
-  readonly picks: number;
-  readonly rowsPerToken: number;
-  readonly rowsPerWorkgroup: number;
   readonly groups: GroupScoreFunc | 'all';
   /** Whether score-experts makes keys of the logits first. */
   readonly keyed: boolean;
@@ -36,48 +23,38 @@ export interface Selection {
   readonly scored: boolean;
   /** Whether they are weights already. */
   readonly weighs: boolean;
+  readonly rowsPerWorkgroup: number;
   /** For picking one choice after the other; undefined if all are ranked at once. */
   readonly select: RouteSelectOptions | undefined;
   /** Whether the kernel can count the choices, a workgroup's tokens as a tile. */
   readonly countable: boolean;
 }
 
-export function chooseSelection(device: DeviceTraits, call: RouteCall): Selection {
-  const { workgroupSize, subgroupSize } = device;
-  const { numExperts, topK, selection, nGroup, topkGroup, scoringFunc, groupScoreFunc } = call;
-  const rowsPerToken = selection === 'one_per_group' ? topK : 1;
-  const width = numExperts / rowsPerToken;
-  const picks = topK / rowsPerToken;
-  const groups = rowsPerToken === 1 && topkGroup < nGroup ? groupScoreFunc : 'all';
+export function chooseSelection({ workgroupSize, subgroupSize }: DeviceTraits, call: RouteCall): Selection {
+  const { nGroup, topkGroup, groupScoreFunc, scoringFunc } = call;
+  const { rows_per_token, width, picks } = routeParams(call, { first: 0, end: 0 });
+  const groups = topkGroup < nGroup ? groupScoreFunc : 'all';
   const biased = call.eScoreCorrectionBias !== null;
   const picksMany = picks > Math.min(MANY_PICKS, workgroupSize);
-  const largeGroups = groups !== 'all' && nGroup > Math.min(MAX_GROUPS, workgroupSize);
-  const { lanes, slots } = lanesForRow(
-    width,
-    largeGroups ? picks : Math.max(picks, groupsOf(groups, nGroup)),
-    workgroupSize,
-  );
-  const keyed = (biased || groups !== 'all') && (picksMany || largeGroups || slots === 0);
+  const tooMany = groups !== 'all' && nGroup > Math.min(MAX_GROUPS, workgroupSize);
+  const least = groups === 'all' || tooMany ? picks : Math.max(picks, nGroup);
+  const { lanes, slots } = lanesForRow(width, least, workgroupSize);
+  const keyed = (biased || groups !== 'all') && (picksMany || tooMany || slots === 0);
   const scored = !keyed && !picksMany;
-  const gating: Gating = keyed ? 'keys' : (call.gatingDtype as FloatDType);
   const weighs = scored && !hasMore(call);
   const select: RouteSelectOptions = {
-    ...{ lanes, slots, subgroups: lanes <= subgroupSize, gating },
-    scoringFunc: keyed ? 'none' : scoringFunc,
-    biased: biased && !keyed,
-    groups: keyed ? 'all' : groups,
+    ...{ lanes, slots, subgroups: lanes <= subgroupSize, counted: false },
+    ...(keyed
+      ? { gating: 'keys', scoringFunc: 'none', biased: false, groups: 'all' }
+      : { gating: call.gatingDtype as FloatDType, scoringFunc, biased, groups }),
     weights: weighs ? weightsOf(call) : 'scores',
   };
   return {
-    ...{ width, picks, rowsPerToken, groups, keyed, scored, weighs },
+    ...{ groups, keyed, scored, weighs },
     rowsPerWorkgroup: picksMany ? 1 : workgroupSize / lanes,
     select: picksMany ? undefined : select,
-    countable: !picksMany && rowsPerToken === 1 && width <= workgroupSize,
+    countable: !picksMany && rows_per_token === 1 && width <= workgroupSize,
   };
-}
-
-function groupsOf(groups: GroupScoreFunc | 'all', nGroup: number): number {
-  return groups === 'all' ? 1 : nGroup;
 }
 
 /** Whether weights need more than the choices of a token and two numbers. */
@@ -85,7 +62,7 @@ function hasMore({ perExpertScale, globalScale, sharedLogits, expertCapacity }: 
   return perExpertScale !== null || globalScale !== null || sharedLogits !== null || expertCapacity > 0;
 }
 
-function weightsOf({ normTopkProb, routedScalingFactor }: Spec<'routeTokens'>): Weights {
+function weightsOf({ normTopkProb, routedScalingFactor }: RouteCall): Weights {
   if (normTopkProb) return 'normalised';
   return routedScalingFactor === 1 ? 'scores' : 'scaled';
 }
@@ -97,96 +74,63 @@ export function chooseExperts(
   selection: Selection,
   count: boolean,
 ): Tiles | undefined {
-  const { tokens, numExperts } = call;
-  // The choices, being fewer than the gating values, fit too.
-  const most = rowsPerBinding(schedule.device.limits, numExperts, 1, 'gatingOutput');
-  const { rowsPerWorkgroup } = selection;
-  const counts = count && selection.countable && rowsPerWorkgroup <= most;
-  const tiles = counts ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
+  const { numExperts, nGroup } = call;
+  const { rowsPerWorkgroup, countable, keyed } = selection;
   // Whole tiles, if they are counted.
-  const step = tiles ? most - (most % rowsPerWorkgroup) : most;
-  const keys = selection.keyed ? schedule.workspace(Math.min(step, tokens) * numExperts * 4) : undefined;
-  const grouped = keys !== undefined && selection.groups !== 'all';
-  const groupKeys = grouped ? schedule.workspace(Math.min(step, tokens) * call.nGroup * 4) : null;
-  for (let first = 0; first < tokens; first += step) {
-    const end = Math.min(first + step, tokens);
-    let gating = rowsOf(call.gatingOutput, numExperts, first, end, DTYPES[call.gatingDtype].bytes);
-    if (keys) {
-      makeKeys(schedule, call, selection, { gating, keys, groupKeys, first, end });
-      gating = cutRows(keys, numExperts, first, end);
-    }
-    launchCut(schedule, call, selection, tiles, { gating, first, end });
+  const counts = count && countable;
+  const cuts = routeCuts(schedule, call, counts ? rowsPerWorkgroup : 1);
+  const whole = cuts.length === 1 || cuts[0].end % rowsPerWorkgroup === 0;
+  const tiles = counts && whole ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
+  // One cut after the other uses the same workspace.
+  const most = cuts[0].end;
+  const keys = keyed ? schedule.workspace(most * numExperts * 4) : undefined;
+  const groupKeys = keyed ? schedule.workspace(most * nGroup * 4) : undefined;
+  for (const cut of cuts) {
+    if (keys && groupKeys) makeKeys(schedule, call, selection, cut, keys, groupKeys);
+    launchCut(schedule, call, selection, tiles, cut, keys);
   }
   return tiles;
-}
-
-/** Tokens whose gating is bound. */
-interface Cut {
-  readonly gating: Segment;
-  readonly first: number;
-  readonly end: number;
 }
 
 function makeKeys(
   schedule: Schedule,
   call: RouteCall,
   { groups }: Selection,
-  { gating, keys, groupKeys, first, end }: Cut & { readonly keys: View; readonly groupKeys: View | null },
+  cut: Cut,
+  keys: View,
+  groupKeys: View,
 ): void {
-  const { numExperts, nGroup, topkGroup, scoringFunc, eScoreCorrectionBias } = call;
+  const { scoringFunc, eScoreCorrectionBias, gatingDtype } = call;
   const biased = eScoreCorrectionBias !== null;
   schedule.launch(
-    scoreExperts({ gating: call.gatingDtype as FloatDType, scoringFunc, biased, groups }),
-    {
-      ...{ gating_output: gating, expert_keys: wholeView(keys) },
-      e_score_correction_bias: eScoreCorrectionBias && wholeView(eScoreCorrectionBias),
-      group_keys: groupKeys && wholeView(groupKeys),
-    },
-    {
-      ...{ first_token: first, end_token: end, experts: numExperts },
-      ...{ group_width: numExperts / nGroup, kept_groups: topkGroup },
-    },
-    end - first,
+    scoreExperts({ gating: gatingDtype as FloatDType, scoringFunc, biased, groups }),
+    { ...routeBindings(call, cut), expert_keys: wholeView(keys), group_keys: wholeView(groupKeys) },
+    routeParams(call, cut),
+    cut.end - cut.first,
   );
 }
 
 function launchCut(
   schedule: Schedule,
   call: RouteCall,
-  { width, picks, rowsPerToken, rowsPerWorkgroup, select, weighs }: Selection,
+  { select, weighs, rowsPerWorkgroup }: Selection,
   tiles: Tiles | undefined,
-  { gating, first, end }: Cut,
+  cut: Cut,
+  keys: View | undefined,
 ): void {
-  const { numExperts, topK, nGroup, topkGroup, eScoreCorrectionBias: bias } = call;
-  const top_k_indices = rowsOf(call.topKIndices, topK, first, end);
-  const sizes = { first_row: first * rowsPerToken, rows: end * rowsPerToken, width, picks };
-  const workgroups = Math.ceil(((end - first) * rowsPerToken) / rowsPerWorkgroup);
-  if (select === undefined) {
-    const kernel = routeRank(gating.view === call.gatingOutput ? (call.gatingDtype as FloatDType) : 'keys');
-    schedule.launch(kernel, { gating_output: gating, top_k_indices }, sizes, workgroups);
-    return;
+  const { first, end } = cut;
+  const bindings = routeBindings(call, cut);
+  const params = routeParams(call, cut);
+  if (keys) bindings.gating_output = cutRows(keys, call.numExperts, first, end);
+  // Those that are skipped belong to the sum.
+  if (!weighs) params.skipped_from = call.numExperts;
+  if (tiles) {
+    bindings.places = rowsOf(tiles.places, call.topK, first, end);
+    bindings.tile_entries = wholeView(tiles.entries);
+    params.tiles = tiles.count;
   }
-  const bindings = {
-    ...{ gating_output: gating, top_k_indices },
-    expert_scales_float: rowsOf(call.expertScalesFloat, topK, first, end),
-    e_score_correction_bias: bias && wholeView(bias),
-  };
-  const params = {
-    ...{ ...sizes, rows_per_token: rowsPerToken, group_width: numExperts / nGroup, kept_groups: topkGroup },
-    ...{ norm_eps: floatBits(call.normEps), factor: floatBits(call.routedScalingFactor) },
-    skipped_from: weighs ? skippedFrom(call) : numExperts,
-  };
-  if (tiles === undefined) schedule.launch(routeSelect(select), bindings, params, workgroups);
-  else {
-    schedule.launch(
-      routeSelectCounted(select),
-      {
-        ...bindings,
-        places: rowsOf(tiles.places, topK, first, end),
-        tile_entries: wholeView(tiles.entries),
-      },
-      { ...params, tiles: tiles.count, experts: numExperts - call.zeroExperts },
-      workgroups,
-    );
-  }
+  const kernel = select
+    ? routeSelect({ ...select, counted: tiles !== undefined })
+    : routeRank(keys ? 'keys' : (call.gatingDtype as FloatDType));
+  schedule.launch(kernel, bindings, params, Math.ceil((params.rows - params.first_row) / rowsPerWorkgroup));
 }
