@@ -16,11 +16,7 @@ import {
 } from '../src/kernels/place-pairs.wgsl.js';
 import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
 import { routeRank } from '../src/kernels/route-rank.wgsl.js';
-import {
-  type RouteSelectOptions,
-  routeSelect,
-  routeSelectCounted,
-} from '../src/kernels/route-select.wgsl.js';
+import { type RouteSelectOptions, routeSelect } from '../src/kernels/route-select.wgsl.js';
 import { rowWeights } from '../src/kernels/row-weights.wgsl.js';
 import { scanTiles } from '../src/kernels/scan-tiles.wgsl.js';
 import { scoreChoices } from '../src/kernels/score-choices.wgsl.js';
