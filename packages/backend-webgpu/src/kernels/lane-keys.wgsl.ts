@@ -199,12 +199,12 @@ fn sum_terms(keys: u32, start: u32, lane: u32, maximum: u32) -> vec2<u32> {
 }
 `;
 
-/** WGSL `kept_groups`: a bit for each group that is kept. Lane g ranks group g. */
+/** WGSL `groups_to_keep`: a bit for each group that is kept. Lane g ranks group g. */
 export function groupsOfTeam(groups: GroupScoreFunc, biased: boolean): string {
   return `
 ${groups === 'max' ? `fn group_key(two: vec2<u32>, sums: Row) -> u32 { return two.x; }` : topTwo(biased)}
 
-fn kept_groups(keys: Keys, lane: u32, thread: u32, sums: Row) -> u32 {
+fn groups_to_keep(keys: Keys, lane: u32, thread: u32, sums: Row) -> u32 {
   var mine = vec2(0u);
   let groups = p.width / p.group_width;
   for (var group = 0u; group < groups; group++) {

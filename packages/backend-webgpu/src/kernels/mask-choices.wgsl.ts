@@ -1,4 +1,4 @@
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 
 /** Makes the choices of masked tokens -1, with weights of 0. One thread a token. */
 export const maskChoices = {

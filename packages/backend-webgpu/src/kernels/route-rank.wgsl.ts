@@ -1,6 +1,6 @@
 import { kernelId } from '../kernel.js';
 import { type Gating, gatingValues } from './gating-values.wgsl.js';
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 
 /**
  * Chooses many experts of each token at once: an expert's place is the number of experts that rank before it. One

@@ -3,7 +3,7 @@ import { kernelId } from '../kernel.js';
 import { FLOAT32_DIVIDE } from './float32.wgsl.js';
 import { type Gating, gatingValues } from './gating-values.wgsl.js';
 import { groupsOfTeam, laneKeys, SUBGROUP_LANES, TEAM, WORKGROUP_LANES } from './lane-keys.wgsl.js';
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 import { scoreFunction } from './score-functions.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
@@ -103,7 +103,7 @@ function pickKeys({ scoringFunc, biased, groups }: RouteSelectOptions): string {
   var mine = 0u;
   ${softmax && changed ? `let best = key_bits(team_best(next_best(&keys, start, lane, last), thread).x); ${measure('best')}` : ''}
   ${biased ? `keys = with_bias(keys, lane, sums);` : ''}
-  ${groups === 'all' ? '' : `keys = in_groups(keys, lane, kept_groups(keys, lane, thread, sums));`}
+  ${groups === 'all' ? '' : `keys = in_groups(keys, lane, groups_to_keep(keys, lane, thread, sums));`}
   for (var k = 0u; k < p.picks; k++) {
     last = team_best(next_best(&keys, start, lane, last), thread);
     ${softmax && !changed ? `if (k == 0u) { let best = key_bits(last.x); ${measure('best')} }` : ''}

@@ -1,7 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import type { ScoringFunc } from '@moe-dispatch/core/backend';
 import { kernelId } from '../kernel.js';
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 import { measureRow, workgroupRow } from './workgroup-row.wgsl.js';
 
 export interface ScoreChoicesOptions {

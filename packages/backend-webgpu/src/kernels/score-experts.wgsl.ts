@@ -2,7 +2,7 @@ import type { FloatDType } from '@moe-dispatch/core';
 import type { GroupScoreFunc, ScoringFunc } from '@moe-dispatch/core/backend';
 import { kernelId } from '../kernel.js';
 import { topTwo } from './lane-keys.wgsl.js';
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 import { measureRow, workgroupRow } from './workgroup-row.wgsl.js';
 
 export interface ScoreExpertsOptions {

@@ -1,7 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { kernelId } from '../kernel.js';
 import { FLOAT32_DIVIDE } from './float32.wgsl.js';
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 import { workgroupRow } from './workgroup-row.wgsl.js';
 
 /** PhiMoE's two choices, each with its share of a softmax of its own. One workgroup per token. */

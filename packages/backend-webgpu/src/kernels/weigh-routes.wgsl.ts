@@ -2,7 +2,7 @@ import type { ScoringFunc } from '@moe-dispatch/core/backend';
 import { kernelId } from '../kernel.js';
 import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 import { gatingValues } from './gating-values.wgsl.js';
-import { routeSignature } from './route-signature.js';
+import { routeSignature } from './route-signature.wgsl.js';
 import { scoreFunction } from './score-functions.wgsl.js';
 
 export interface WeighRoutesOptions {

@@ -2,7 +2,7 @@ import { DTYPES, type FloatDType } from '@moe-dispatch/core';
 import type { Call } from '@moe-dispatch/core/backend';
 import type { Kernel } from '../kernel.js';
 import { maskChoices } from '../kernels/mask-choices.wgsl.js';
-import type { RouteBinding, RouteParam } from '../kernels/route-signature.js';
+import type { RouteBinding, RouteParam } from '../kernels/route-signature.wgsl.js';
 import { scoreChoices } from '../kernels/score-choices.wgsl.js';
 import { sparseMixer } from '../kernels/sparse-mixer.wgsl.js';
 import { weighRoutes } from '../kernels/weigh-routes.wgsl.js';
