@@ -1,13 +1,24 @@
-import type { FloatDType, Router } from '@moe-dispatch/core';
+import type { FloatDType, Router, RouterTensorName } from '@moe-dispatch/core';
 import { narrow, randomNumbers } from './exact-sums.js';
-
-type Values = Float32Array | Uint16Array | Int32Array | Uint8Array;
 
 /** A tensor on the host. */
 export interface HostTensor {
-  readonly data: Values;
+  readonly data: Float32Array | Uint16Array | Int32Array | Uint8Array;
   readonly shape: readonly number[];
   readonly dtype: FloatDType | 'int32' | 'uint8';
+}
+
+/** What a call of moeDispatch has. */
+export interface DispatchSpec {
+  readonly router: Router;
+  readonly tokens: number;
+  readonly experts: number;
+  readonly hidden?: number;
+  readonly dtype?: FloatDType;
+  readonly gatingDtype?: FloatDType;
+  readonly tensors?: readonly RouterTensorName[];
+  /** How far apart ordinary logits are. */
+  readonly spread?: number;
 }
 
 /** A call of moeDispatch on the host. */
@@ -18,57 +29,70 @@ export interface HostDispatch {
   readonly tensors: Readonly<Record<string, HostTensor>>;
 }
 
-export interface Limits {
-  readonly tokens: number;
-  readonly experts: number;
-}
+const SPECIAL = [0, -0, Number.NaN, Infinity, -Infinity, 1e-40, -1e-40, 3e38, -3e38];
 
-/** A router with any options, and tensors with telling values: ties, zeros of both signs, NaN, infinities, subnormals. */
-export function randomDispatch(seed: number, most: Limits): HostDispatch {
-  const random = randomNumbers(seed);
-  const below = (end: number) => Math.floor(random() * end);
-  const pick = <T>(values: readonly T[]): T => values[below(values.length)];
-  const tokens = 1 + below(most.tokens);
-  const gatingDtype = pick(['float32', 'float32', 'float16', 'bfloat16'] as const);
-  const dtype = pick(['float32', 'float16', 'bfloat16'] as const);
-  const hidden = pick([1, 2, 5, 8, 16]);
-  const sizes = groupSizes(below, pick, most.experts);
-  const { experts } = sizes;
-  const router = randomRouter(random, sizes);
-  const { topK } = router;
-  const spread = pick([1, 1, 3, 30, 100]);
-  const value = () => {
+/** Random contents, with ties, zeros of both signs, NaN, infinities and subnormals among the logits. */
+export function hostDispatch(seed: number, spec: DispatchSpec): HostDispatch {
+  const { router, tokens, experts, hidden = 4, spread = 3 } = spec;
+  const { random, below, pick } = choices(seed);
+  const logit = () => {
     const kind = random();
-    if (kind < 0.02) return pick([0, -0, NaN, Infinity, -Infinity, 1e-40, -1e-40, 3e38, -3e38]);
-    if (kind < 0.2) return Math.round((random() - 0.5) * 4);
-    return (random() - 0.5) * spread;
+    if (kind < 0.02) return pick(SPECIAL);
+    return kind < 0.2 ? below(5) - 2 : (random() - 0.5) * spread;
   };
-  const floats = (shape: readonly number[], of: () => number, type: FloatDType = 'float32'): HostTensor => {
+  const floats = (shape: readonly number[], value: () => number, dtype: FloatDType = 'float32') => {
     const length = shape.reduce((a, b) => a * b, 1);
-    return { data: narrow(type, Float32Array.from({ length }, of)), shape, dtype: type };
+    return { data: narrow(dtype, Float32Array.from({ length }, value)), shape, dtype };
   };
-  const tensors: Record<string, HostTensor> = {};
-  const mixes = router.selection === 'sparsemixer';
-  const grouped = router.nGroup !== undefined;
-  if (!mixes && !grouped && random() < 0.15) {
-    const data = Int32Array.from({ length: tokens * topK }, () => below(experts + 1) - 1);
-    tensors.expertIds = { data, shape: [tokens, topK], dtype: 'int32' };
-  } else if (!mixes && random() < 0.5) tensors.eScoreCorrectionBias = floats([experts], value);
-  if (random() < 0.2) {
-    const data = Uint8Array.from({ length: tokens }, () => pick([0, 1, 255]));
-    tensors.tokenMask = { data, shape: [tokens], dtype: 'uint8' };
-  }
-  if (!mixes && random() < 0.2) tensors.perExpertScale = floats([experts], () => random() * 4 - 1);
-  if (!mixes && random() < 0.2) tensors.globalScale = floats([1], () => random() * 3);
-  if (router.normTopkProb && (router.scoringFunc ?? 'softmax') !== 'softmax' && random() < 0.4) {
-    tensors.sharedLogits = floats([tokens, 1 + below(3)], value);
-  }
+  const make: Record<RouterTensorName, () => HostTensor> = {
+    eScoreCorrectionBias: () => floats([experts], logit),
+    perExpertScale: () => floats([experts], () => random() * 4 - 1),
+    globalScale: () => floats([1], () => random() * 3),
+    sharedLogits: () => floats([tokens, 1 + below(3)], logit),
+    expertIds: () => {
+      const data = Int32Array.from({ length: tokens * router.topK }, () => below(experts + 1) - 1);
+      return { data, shape: [tokens, router.topK], dtype: 'int32' };
+    },
+    tokenMask: () => {
+      const data = Uint8Array.from({ length: tokens }, () => pick([0, 1, 255]));
+      return { data, shape: [tokens], dtype: 'uint8' };
+    },
+  };
   return {
     router,
-    gating: floats([tokens, experts], value, gatingDtype),
-    x: floats([tokens, hidden], () => random() * 4 - 2, dtype),
-    tensors,
+    gating: floats([tokens, experts], logit, spec.gatingDtype),
+    x: floats([tokens, hidden], () => random() * 4 - 2, spec.dtype),
+    tensors: Object.fromEntries((spec.tensors ?? []).map((name) => [name, make[name]()])),
   };
+}
+
+/** A call with a router that has any options, and tensors. */
+export function randomDispatch(seed: number, most: { tokens: number; experts: number }): HostDispatch {
+  const { random, below, pick } = choices(seed);
+  const sizes = groupSizes(seed, most.experts);
+  const router = random() < 0.08 ? mixer(seed) : randomRouter(seed, sizes);
+  const mixes = router.selection === 'sparsemixer';
+  const given = !mixes && router.nGroup === undefined && random() < 0.15;
+  const shares = router.normTopkProb && router.scoringFunc !== 'softmax';
+  const likely: Record<RouterTensorName, number> = {
+    expertIds: given ? 1 : 0,
+    eScoreCorrectionBias: mixes || given ? 0 : 0.5,
+    tokenMask: 0.2,
+    perExpertScale: mixes ? 0 : 0.2,
+    globalScale: mixes ? 0 : 0.2,
+    sharedLogits: shares ? 0.4 : 0,
+  };
+  const names = Object.keys(likely) as RouterTensorName[];
+  return hostDispatch(seed, {
+    router,
+    tokens: 1 + below(most.tokens),
+    experts: sizes.experts,
+    hidden: pick([1, 2, 5, 8, 16]),
+    dtype: pick(['float32', 'float16', 'bfloat16'] as const),
+    gatingDtype: pick(['float32', 'float32', 'float16', 'bfloat16'] as const),
+    tensors: names.filter((name) => random() < likely[name]),
+    spread: pick([1, 1, 3, 30, 100]),
+  });
 }
 
 interface GroupSizes {
@@ -77,45 +101,42 @@ interface GroupSizes {
   readonly topkGroup: number;
 }
 
-function groupSizes(
-  below: (end: number) => number,
-  pick: <T>(values: readonly T[]) => T,
-  most: number,
-): GroupSizes {
+function groupSizes(seed: number, most: number): GroupSizes {
+  const { below, pick } = choices(seed + 0.25);
   if (below(2) === 0) return { experts: 2 + below(most - 1), nGroup: 1, topkGroup: 1 };
-  const nGroup = pick([1, 2, 3, 4, 8, 8, 40].filter((n) => n <= most));
+  const nGroup = pick([2, 3, 4, 8, 8, 40].filter((n) => n <= most));
   const width = 1 + below(Math.floor(most / nGroup));
-  return {
-    experts: Math.max(2, nGroup * width),
-    nGroup: nGroup * width < 2 ? 1 : nGroup,
-    topkGroup: 1 + below(nGroup),
-  };
+  return { experts: nGroup * width, nGroup, topkGroup: 1 + below(nGroup) };
 }
 
-function randomRouter(random: () => number, { experts, nGroup, topkGroup }: GroupSizes): Router {
-  const below = (end: number) => Math.floor(random() * end);
-  const pick = <T>(values: readonly T[]): T => values[below(values.length)];
-  if (random() < 0.08) {
-    return { topK: 2, selection: 'sparsemixer', jitterEps: pick([0, 0.01, 0.1, 1]) };
-  }
+function mixer(seed: number): Router {
+  return { topK: 2, selection: 'sparsemixer', jitterEps: choices(seed).pick([0, 0.01, 0.1, 1]) };
+}
+
+function randomRouter(seed: number, { experts, nGroup, topkGroup }: GroupSizes): Router {
+  const { random, below, pick } = choices(seed + 0.5);
   const kept = (experts / nGroup) * topkGroup;
-  const topK = random() < 0.8 ? 1 + below(Math.min(kept, 8)) : 1 + below(kept);
   const normTopkProb = random() < 0.5;
-  const expertCapacity = random() < 0.25 ? 1 + below(6) : undefined;
   const zeros = random() < 0.3 ? 1 + below(experts - 1) : 0;
   const kind = pick(['identity', 'skip'] as const);
   return {
-    topK,
+    topK: 1 + below(random() < 0.8 ? Math.min(kept, 8) : kept),
     scoringFunc: pick(['softmax', 'softmax', 'sigmoid', 'sqrtsoftplus', 'none'] as const),
     ...(topkGroup < nGroup && { nGroup, topkGroup, groupScoreFunc: pick(['max', 'top2_sum'] as const) }),
     ...(normTopkProb && { normTopkProb, normEps: pick([0, 1e-20, 1e-6]) }),
     routedScalingFactor: pick([1, 1, 2.5, 0.1]),
     ...(zeros > 0 && { zeroExperts: { count: zeros, kind } }),
     ...((zeros === 0 || kind === 'skip') && { applyRouterWeightOnInput: random() < 0.2 }),
-    ...(expertCapacity && {
-      expertCapacity,
+    ...(random() < 0.25 && {
+      expertCapacity: 1 + below(6),
       dropPolicy: pick(['position', 'probs'] as const),
       normBeforeDrop: normTopkProb && random() < 0.5,
     }),
   };
+}
+
+function choices(seed: number) {
+  const random = randomNumbers(Math.floor(seed * 4096));
+  const below = (end: number) => Math.floor(random() * end);
+  return { random, below, pick: <T>(values: readonly T[]): T => values[below(values.length)] };
 }
