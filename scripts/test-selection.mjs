@@ -22,3 +22,11 @@ export function isLeftOut(path, filters) {
   const names = (filter) => name.includes(basename(filter).replace(/\.test\.ts(:\d+)?$/, ''));
   return filters.length > 0 && hasMark(path, 'slow') && !filters.some(names);
 }
+
+/**
+ * What vitest takes to run a file, or some lines of it. A file that a filter names in full has no lines, but a list.
+ * @param {{ moduleId: string, testLines?: readonly number[] }} specification
+ */
+export function filtersOf({ moduleId, testLines = [] }) {
+  return testLines.length === 0 ? [moduleId] : testLines.map((line) => `${moduleId}:${line}`);
+}

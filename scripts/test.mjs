@@ -6,7 +6,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createVitest, parseCLI } from 'vitest/node';
 import { parts, requiredParts } from './test-parts.mjs';
-import { isLeftOut, needsBuild } from './test-selection.mjs';
+import { filtersOf, isLeftOut, needsBuild } from './test-selection.mjs';
 import { summarize } from './test-summary.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -75,6 +75,5 @@ function missingParts(chosen, required) {
 
 /** By path: only this starts the reporters, and only the browsers that are needed. */
 async function run(vitest, specifications) {
-  const at = ({ moduleId, testLines }) => testLines?.map((line) => `${moduleId}:${line}`) ?? [moduleId];
-  if (specifications.length > 0) await vitest.start(specifications.flatMap(at));
+  if (specifications.length > 0) await vitest.start(specifications.flatMap(filtersOf));
 }

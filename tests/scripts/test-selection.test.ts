@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 // @ts-expect-error: a script without types
-import { isLeftOut, needsBuild } from '../../scripts/test-selection.mjs';
+import { filtersOf, isLeftOut, needsBuild } from '../../scripts/test-selection.mjs';
 
 const SLOW = '/repo/packages/backend-cpu/test/beyond-4-gib.slow.test.ts';
 
@@ -37,4 +37,12 @@ describe('a slow file', () => {
   it('is the only kind that is left out', () => {
     expect(isLeftOut('/repo/packages/backend-cpu/test/memory.test.ts', ['packages'])).toBe(false);
   });
+});
+
+it.each([
+  ['a file', undefined, ['a.test.ts']],
+  ['a file named in full', [], ['a.test.ts']],
+  ['lines of a file', [3, 8], ['a.test.ts:3', 'a.test.ts:8']],
+])('runs %s', (_, testLines, filters) => {
+  expect(filtersOf({ moduleId: 'a.test.ts', ...(testLines && { testLines }) })).toEqual(filters);
 });

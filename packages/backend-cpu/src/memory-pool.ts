@@ -1,5 +1,5 @@
+import { allocated } from './allocated.js';
 import { MemoryBlock } from './memory-block.js';
-import { allocated } from './workspace-array.js';
 
 /**
  * Keeps the memory of disposed tensors for the next ones: fresh memory costs several times the dispatch itself,
@@ -20,16 +20,16 @@ export class MemoryPool {
   /** @throws ResourceError OUT_OF_MEMORY */
   acquire(byteLength: number): MemoryBlock {
     const capacity = blockSize(byteLength);
+    const live = this.#live + capacity;
+    const peak = Math.max(this.#peak, live);
     let block = this.#free.get(capacity)?.pop();
-    if (block === undefined) {
-      if (this.#live + this.#pooled + capacity > 2 * Math.max(this.#peak, this.#live + capacity))
-        this.#clear();
+    if (block) this.#pooled -= capacity;
+    else {
+      if (live + this.#pooled > 2 * peak) this.#clear();
       block = this.#allocate(capacity);
-    } else {
-      this.#pooled -= capacity;
     }
-    this.#live += capacity;
-    if (this.#live > this.#peak) this.#peak = this.#live;
+    this.#live = live;
+    this.#peak = peak;
     return block;
   }
 
@@ -39,8 +39,8 @@ export class MemoryPool {
     if (this.#closed) return;
     this.#pooled += capacity;
     const blocks = this.#free.get(capacity);
-    if (blocks === undefined) this.#free.set(capacity, [block]);
-    else blocks.push(block);
+    if (blocks) blocks.push(block);
+    else this.#free.set(capacity, [block]);
   }
 
   /** Drops what is pooled, and from now on what is released. */
@@ -60,7 +60,7 @@ export class MemoryPool {
     } catch {
       this.#clear();
     }
-    return allocated(`${capacity} bytes, with ${this.#live} in live tensors`, () => newBlock(capacity));
+    return allocated(() => newBlock(capacity), `${capacity} bytes, with ${this.#live} in live tensors`);
   }
 }
 
@@ -73,8 +73,6 @@ const SMALLEST = 64;
 /** Rounds up to at most eight sizes an octave, so that tensors of nearly the same size can follow one another. */
 function blockSize(byteLength: number): number {
   if (byteLength <= SMALLEST) return SMALLEST;
-  const last = byteLength - 1;
-  const octave = last < 2 ** 31 ? 2 ** (31 - Math.clz32(last)) : 2 ** 31;
-  const step = Math.max(SMALLEST, octave / 8);
-  return (Math.floor(last / step) + 1) * step;
+  const step = Math.max(SMALLEST, 2 ** Math.floor(Math.log2(byteLength - 1)) / 8);
+  return Math.ceil(byteLength / step) * step;
 }

@@ -33,16 +33,13 @@ function isWhole(rows: Int32Array, count: number): boolean {
   return signs >= 0;
 }
 
-/** For maps in which some choices have no row. */
+/** For maps in which some choices have no row. `set`, not a loop, in which a float's signalling NaN may become quiet. */
 function copySomeRows(call: PermuteCall, rows: Int32Array): void {
   const { x, tokens, topK, hidden } = call;
-  const source = x.padded as Int32Array;
   const target = call.permuteInput.padded as Int32Array;
+  const views = rowViews(x, tokens, hidden);
   for (let i = 0; i < topK * tokens; i++) {
-    if (rows[i] < 0) continue;
-    const from = (i % tokens) * hidden;
-    const to = rows[i] * hidden;
-    for (let j = 0; j < hidden; j++) target[to + j] = source[from + j];
+    if (rows[i] >= 0) target.set(views[i % tokens], rows[i] * hidden);
   }
 }
 

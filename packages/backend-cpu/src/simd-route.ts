@@ -2,7 +2,7 @@ import { type Call, SCORING_FUNCS, type Spec } from '@moe-dispatch/core/backend'
 import { tableOf } from './float-table.js';
 import { clean } from './gating-row.js';
 import { finishRouting } from './route.js';
-import { ROUTE_KERNEL } from './route-kernel.js';
+import { DIGITS, ROUTE_KERNEL } from './route-kernel.js';
 import type { RouteWorkspace } from './route-workspace.js';
 import type { CpuTensor } from './tensor.js';
 
@@ -48,7 +48,9 @@ export class SimdRouter {
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
   static async create(): Promise<SimdRouter | null> {
     try {
-      const bytes = Uint8Array.from(ROUTE_KERNEL.match(/../g)!, (byte) => Number.parseInt(byte, 16));
+      const bytes = Uint8Array.from(ROUTE_KERNEL.match(/../g)!, ([high, low]) => {
+        return 16 * DIGITS.indexOf(high) + DIGITS.indexOf(low);
+      });
       const { instance } = await WebAssembly.instantiate(bytes);
       return new SimdRouter(instance);
     } catch {
@@ -75,7 +77,7 @@ export class SimdRouter {
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const size = chunk * columns;
     // In the kernel's memory: its scratch at 0, the bias, the chunk, the results.
-    const bias = 2 * aligned(columns) + aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
+    const bias = 4 * aligned(columns) + 3 * aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
     const gatingOutput = bias + aligned(columns);
     const experts = gatingOutput + aligned(size);
     const scores = experts + aligned(chunk * picks);

@@ -1,4 +1,11 @@
-import { moeDispatch, permuteRows, prepare, prepareDispatch, selectBackend } from '@moe-dispatch/core';
+import {
+  moeDispatch,
+  permuteRows,
+  prepare,
+  prepareDispatch,
+  type Router,
+  selectBackend,
+} from '@moe-dispatch/core';
 import { describe, expect, it } from 'vitest';
 import { type CpuBackend, cpu } from '../src/index.js';
 import { MemoryPool } from '../src/memory-pool.js';
@@ -100,7 +107,7 @@ describe('CpuBackend', () => {
   describe.each([
     ['WebAssembly', {}],
     ['JavaScript', { simd: false }],
-  ])('routing in %s', (_, options) => {
+  ])('routing in %s', (_, cpuOptions) => {
     it.each([
       // Tokens, hidden, experts, top-k.
       { sizes: [1, 4096, 8, 2], mode: {}, runs: 40_000 },
@@ -109,7 +116,7 @@ describe('CpuBackend', () => {
       // Several times what the kernel takes at once.
       { sizes: [700, 8, 64, 2], mode: {}, runs: 300 },
     ])('allocates nothing in a prepared run: $sizes, $mode', async ({ sizes, mode, runs }) => {
-      const backend = await selectBackend([cpu(options)]);
+      const backend = await selectBackend([cpu(cpuOptions)]);
       const { x, gating } = dispatchTensors(backend, sizes);
       const [tokens, hidden, numExperts, moeTopk] = sizes;
       const shape = { tokens, hidden, numExperts, dtype: 'float32', moeTopk } as const;
@@ -119,6 +126,48 @@ describe('CpuBackend', () => {
       expect(prepared.workspaceBytes).toBeGreaterThan(0);
       const manyRuns = () => {
         for (let i = 0; i < runs; i++) prepared.run(x, gating, out);
+      };
+      expect(await fewestAllocations(manyRuns, runs)).toBeLessThan(runs / 2);
+      prepared.dispose();
+    });
+
+    it.each([
+      {
+        gatingDtype: 'float32' as const,
+        router: {
+          ...{ topK: 4, scoringFunc: 'sigmoid', normTopkProb: true, routedScalingFactor: 2.5 },
+          ...{ nGroup: 4, topkGroup: 2, groupScoreFunc: 'top2_sum' },
+        } satisfies Router,
+        tensors: ['eScoreCorrectionBias', 'perExpertScale', 'sharedLogits', 'tokenMask'] as const,
+      },
+      {
+        gatingDtype: 'bfloat16' as const,
+        router: { topK: 2, expertCapacity: 9, dropPolicy: 'probs' } satisfies Router,
+        tensors: [] as const,
+      },
+      {
+        gatingDtype: 'float32' as const,
+        router: { topK: 2, selection: 'sparsemixer' } satisfies Router,
+        tensors: [] as const,
+      },
+    ])('allocates nothing in a prepared run: $gatingDtype, $router', async (options) => {
+      const backend = await selectBackend([cpu(cpuOptions)]);
+      const [tokens, numExperts] = [64, 16];
+      const sharedExperts = options.tensors.length > 0 ? 1 : undefined;
+      const prepared = prepare(backend, 'routeTokens', { ...options, tokens, numExperts, sharedExperts });
+      const gating = backend.empty([tokens, numExperts], options.gatingDtype);
+      const given = {
+        eScoreCorrectionBias: backend.tensor(random(numExperts), [numExperts], 'float32'),
+        perExpertScale: backend.tensor(random(numExperts), [numExperts], 'float32'),
+        sharedLogits: backend.tensor(random(tokens), [tokens, 1], 'float32'),
+        tokenMask: backend.tensor(new Uint8Array(tokens).fill(1, 3), [tokens], 'uint8'),
+      };
+      const names: readonly (keyof typeof given)[] = options.tensors;
+      const tensors = Object.fromEntries(names.map((name) => [name, given[name]]));
+      const out = prepared.outputs();
+      const runs = 1000;
+      const manyRuns = () => {
+        for (let i = 0; i < runs; i++) prepared.run(gating, out, tensors);
       };
       expect(await fewestAllocations(manyRuns, runs)).toBeLessThan(runs / 2);
       prepared.dispose();

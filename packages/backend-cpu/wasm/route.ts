@@ -3,7 +3,7 @@
  * scripts/build-wasm.mjs and embedded in src/route-kernel.ts. The JavaScript in src/route.ts and src/choose.ts says the
  * same.
  */
-import { scoresOf, SOFTMAX, sumExp } from './scores';
+import { findScores, findTerms, NONE, SOFTMAX } from './scores';
 
 const LARGEST: f32 = f32.MAX_VALUE;
 
@@ -15,8 +15,8 @@ const BLOCK_BYTES: usize = 64;
  * @param gating the rows, with a block to spare after the last.
  * @param experts takes `tokens` × `topK` int32.
  * @param scores takes as many float32, and a block.
- * @param scratch takes, each rounded up to whole blocks, two rows, `topK` values, `nGroup` values, and a float32 for each
- *   block of a row.
+ * @param scratch takes, each rounded up to whole blocks, four rows, three times `topK` values, `nGroup` values, and a
+ *   float32 for each block of a row.
  * @param bias a cleaned row of biases in whole blocks, or 0.
  * @param nGroup 1 if all groups are kept.
  */
@@ -37,11 +37,12 @@ export function route(
   const rowBytes = wholeBlocks(numExperts);
   const values = scratch;
   const rowScores = values + rowBytes;
-  const tops = rowScores + rowBytes;
-  const groupScores = tops + wholeBlocks(topK);
+  const rowTerms = rowScores + rowBytes;
+  const tops = rowTerms + 2 * rowBytes;
+  const topTerms = tops + wholeBlocks(topK);
+  const groupScores = topTerms + 2 * wholeBlocks(topK);
   const blockMaxima = groupScores + wholeBlocks(nGroup);
   const blocks = <i32>(rowBytes / BLOCK_BYTES);
-  const pairs = ((<usize>numExperts + 1) & ~1) << 2;
   const end = (<usize>topK) << 2;
   /** Whether scores of all experts are needed, not only those of the choices. */
   const scoresRow = bias != 0 || top2Sum;
@@ -50,29 +51,23 @@ export function route(
     loadRow(gating, numExperts, blocks, values);
     findMaxima(blocks, values, blockMaxima);
     const max = largestOfBlocks(blocks, blockMaxima);
-    if (scoringFunc == SOFTMAX) sum = sumExp(values, values + pairs, max);
-    if (scoresRow) {
-      for (let at: usize = 0; at < pairs; at += 8) {
-        v128.store64_lane(rowScores + at, scoresOf(scoringFunc, v128.load64_zero(values + at), max, sum), 0);
-      }
-    }
+    if (scoringFunc == SOFTMAX || scoresRow) sum = findTerms(scoringFunc, values, numExperts, max, rowTerms);
+    if (scoresRow) findScores(scoringFunc, values, numExperts, rowTerms, sum, rowScores);
     if (bias != 0) addBias(rowScores, bias, numExperts, values);
     if (nGroup > 1) {
       scoreGroups(bias != 0 || !top2Sum ? values : rowScores, numExperts / nGroup, nGroup, top2Sum, groupScores);
       leaveOutGroups(groupScores, nGroup, topkGroup, numExperts / nGroup, values);
     }
     if (bias != 0 || nGroup > 1) findMaxima(blocks, values, blockMaxima);
-    // The last pair of the chosen logits may have a lane that no choice fills.
-    store<f32>(tops + end, f32x4.extract_lane(max, 0));
     for (let at: usize = 0; at < end; at += 4) {
       const expert = takeBest(blocks, values, blockMaxima, tops + at);
       store<i32>(experts + at, expert);
       if (scoresRow) store<f32>(scores + at, load<f32>(rowScores + ((<usize>expert) << 2)));
+      else if (scoringFunc == SOFTMAX) store<f64>(topTerms + 2 * at, load<f64>(rowTerms + ((<usize>expert) << 3)));
     }
     if (!scoresRow) {
-      for (let at: usize = 0; at < end; at += 8) {
-        v128.store64_lane(scores + at, scoresOf(scoringFunc, v128.load64_zero(tops + at), max, sum), 0);
-      }
+      if (scoringFunc != SOFTMAX && scoringFunc != NONE) findTerms(scoringFunc, tops, topK, max, topTerms);
+      findScores(scoringFunc, tops, topK, topTerms, sum, scores);
     }
     gating += (<usize>numExperts) << 2;
     experts += end;
@@ -182,12 +177,12 @@ function largestOfBlocks(blocks: i32, blockMaxima: usize): v128 {
  */
 function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i32 {
   const best = largestOfBlocks(blocks, blockMaxima);
-  let maximaPlace = blockMaxima;
-  let mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
-  while (mask == 0) {
+  let maximaPlace = blockMaxima - 16;
+  let mask: i32;
+  do {
     maximaPlace += 16;
     mask = i32x4.bitmask(f32x4.eq(v128.load(maximaPlace), best));
-  }
+  } while (mask == 0);
   const lane = ctz(mask);
   const block = (<i32>((maximaPlace - blockMaxima) >> 2)) + lane;
   const start = values + (<usize>block) * BLOCK_BYTES;
@@ -203,12 +198,9 @@ function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i
 
 /** Where in a block of 16 the first value equal to all of `best` stands. */
 function firstEqual(start: usize, best: v128): i32 {
-  return ctz(
-    i32x4.bitmask(f32x4.eq(v128.load(start), best)) |
-      (i32x4.bitmask(f32x4.eq(v128.load(start, 16), best)) << 4) |
-      (i32x4.bitmask(f32x4.eq(v128.load(start, 32), best)) << 8) |
-      (i32x4.bitmask(f32x4.eq(v128.load(start, 48), best)) << 12),
-  );
+  const low = i16x8.narrow_i32x4_s(f32x4.eq(v128.load(start), best), f32x4.eq(v128.load(start, 16), best));
+  const high = i16x8.narrow_i32x4_s(f32x4.eq(v128.load(start, 32), best), f32x4.eq(v128.load(start, 48), best));
+  return ctz(i8x16.bitmask(i8x16.narrow_i16x8_s(low, high)));
 }
 
 function nothing(): v128 {

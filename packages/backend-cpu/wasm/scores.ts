@@ -1,11 +1,12 @@
 /*
- * The routers' score functions to the last bit (docs/design/scores.md), two experts at a time. As in src/scores.ts,
- * which says the same, float64 does what it does exactly; the polynomial is in integers.
+ * The routers' score functions to the last bit (docs/design/scores.md). As in src/scores.ts, which says the same, float64
+ * does what it does exactly; the polynomials are in integers.
  */
 
-/** The score functions, by their places in core's SCORING_FUNCS, in which sigmoid is 1 and none 3. */
+/** The score functions, by their places in core's SCORING_FUNCS, in which sigmoid is 1. */
 export const SOFTMAX = 0;
 const SQRTSOFTPLUS = 2;
+export const NONE = 3;
 
 /** log2(e) in units of 2^-32, in two parts: products of the first with a float32 are exact. */
 const LOG2_E: f64 = 0xb8aa3b2 * 32.0;
@@ -15,67 +16,95 @@ const MAGIC: f64 = 4503599627370496.0;
 /** 1 in units of 2^-31. */
 const ONE: f64 = 2147483648.0;
 
-/** Σ ⌊exp(value − max)⌋ in units of 2^-31, in both lanes, over whole pairs from `start` to `end`. */
-export function sumExp(start: usize, end: usize, max: v128): v128 {
+/**
+ * Puts exp(−size) of `count` logits into `terms`, as float64 in units of 2^-31 and with 32 significant bits; sizes are
+ * what a score function makes of logits. From 256 on it is something that all take for 0. Both row and terms are taken
+ * in whole vectors.
+ * @returns Σ ⌊term⌋ in both lanes.
+ */
+export function findTerms(scoringFunc: i32, logits: usize, count: i32, max: v128, terms: usize): v128 {
   let sum = f64x2.splat(0);
-  for (let at = start; at < end; at += 8) {
-    const sizes = f64x2.promote_low_f32x4(f32x4.sub(max, v128.load64_zero(at)));
-    sum = f64x2.add(sum, f64x2.floor(expNeg(sizes)));
+  const end = logits + ((<usize>count) << 2);
+  for (; logits < end; logits += 16) {
+    const logit = v128.load(logits);
+    let sizes = scoringFunc == SOFTMAX ? f32x4.sub(max, logit) : f32x4.abs(logit);
+    if (scoringFunc == SQRTSOFTPLUS) sizes = evenSteps(sizes);
+    sizes = f32x4.pmin(f32x4.splat(256), sizes);
+    const low = split(f64x2.promote_low_f32x4(sizes));
+    const high = split(f64x2.promote_low_f32x4(swapHalves(sizes)));
+    const g = i8x16.shuffle(low, high, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
+    // (2^g - 1) / g on [0, 1) by powers of g, in units of 2^-32.
+    let h = i32x4.splat(89042);
+    h = i32x4.add(i32x4.splat(627478), mulhi(h, g));
+    h = i32x4.add(i32x4.splat(5750554), mulhi(h, g));
+    h = i32x4.add(i32x4.splat(41301092), mulhi(h, g));
+    h = i32x4.add(i32x4.splat(238389752), mulhi(h, g));
+    h = i32x4.add(i32x4.splat(1031764901), mulhi(h, g));
+    h = i32x4.add(i32x4.splat(<i32>2977044472), mulhi(h, g));
+    const lowTerms = join(i64x2.extmul_low_i32x4_u(h, g), low);
+    const highTerms = join(i64x2.extmul_high_i32x4_u(h, g), high);
+    v128.store(terms, lowTerms);
+    v128.store(terms, highTerms, 16);
+    sum = f64x2.add(sum, f64x2.add(f64x2.floor(lowTerms), f64x2.floor(highTerms)));
+    terms += 32;
   }
-  return f64x2.add(sum, i8x16.shuffle(sum, sum, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7));
+  return f64x2.add(sum, swapHalves(sum));
 }
 
-/** The scores of two logits; `max` and `sum` are for softmax. */
-export function scoresOf(scoringFunc: i32, logits: v128, max: v128, sum: v128): v128 {
-  if (scoringFunc > SQRTSOFTPLUS) return logits;
-  let sizes = f64x2.promote_low_f32x4(scoringFunc == SOFTMAX ? f32x4.sub(max, logits) : f32x4.abs(logits));
-  if (scoringFunc == SQRTSOFTPLUS) sizes = evenSteps(sizes);
-  const e = expNeg(sizes);
-  if (scoringFunc == SOFTMAX) return quotients(e, sum);
-  const negative = i64x2.extend_low_i32x4_s(f32x4.lt(logits, f32x4.splat(0)));
-  if (scoringFunc == SQRTSOFTPLUS) return roots(negative, sizes, e);
+/** The scores of `count` logits with their terms, in whole pairs; `sum` is for softmax. */
+export function findScores(scoringFunc: i32, logits: usize, count: i32, terms: usize, sum: v128, scores: usize): void {
   const one = f64x2.splat(ONE);
-  return quotients(v128.bitselect(e, one, negative), f64x2.add(one, f64x2.floor(e)));
+  const end = logits + ((<usize>count) << 2);
+  for (; logits < end; logits += 8) {
+    const logit = v128.load64_zero(logits);
+    let score = logit;
+    if (scoringFunc != NONE) {
+      const term = v128.load(terms);
+      const negative = i64x2.extend_low_i32x4_s(f32x4.lt(logit, f32x4.splat(0)));
+      if (scoringFunc == SOFTMAX) score = quotients(term, sum);
+      else if (scoringFunc == SQRTSOFTPLUS) score = roots(logit, negative, term);
+      else score = quotients(v128.bitselect(term, one, negative), f64x2.add(one, f64x2.floor(term)));
+    }
+    v128.store64_lane(scores, score, 0);
+    terms += 16;
+    scores += 8;
+  }
 }
 
-/** exp(−size) of two sizes in units of 2^-31, with 32 significant bits; from 256 on something that all take for 0. */
+/** With 2^-t = 2^(g - n): lower halves are g in units of 2^-32, upper ones the exponent of 2^(31 - n) as a float64. */
 // @ts-ignore: a decorator
 @inline
-function expNeg(sizes: v128): v128 {
-  sizes = f64x2.pmin(f64x2.splat(256), sizes);
+function split(sizes: v128): v128 {
+  // Where src/scores.ts rounds down, half a unit less is rounded to nearest: the same for every float32, and faster.
   const magic = f64x2.splat(MAGIC);
   const product = f64x2.mul(sizes, f64x2.splat(LOG2_E));
-  const whole = f64x2.floor(product);
-  const rest = f64x2.floor(f64x2.add(f64x2.sub(product, whole), f64x2.mul(sizes, f64x2.splat(LOG2_E_REST))));
-  const t = f64x2.add(f64x2.add(whole, rest), magic);
-  // 2^-t = 2^(g - n): the lower half is g, the upper one the exponent of 2^(31 - n) as a float64.
-  const split = i64x2.sub(i64x2.splat(0x4330041e_00000000), t);
-  const g = lowerHalves(split);
-  // (2^g - 1) / g on [0, 1) by powers of g, in units of 2^-32.
-  let h = i32x4.splat(89042);
-  h = i32x4.add(i32x4.splat(627478), mulhi(h, g));
-  h = i32x4.add(i32x4.splat(5750554), mulhi(h, g));
-  h = i32x4.add(i32x4.splat(41301092), mulhi(h, g));
-  h = i32x4.add(i32x4.splat(238389752), mulhi(h, g));
-  h = i32x4.add(i32x4.splat(1031764901), mulhi(h, g));
-  h = i32x4.add(i32x4.splat(<i32>2977044472), mulhi(h, g));
-  // 31 bits of the last product follow the leading one.
-  const bits = v128.and(i64x2.shr_u(i64x2.extmul_low_i32x4_u(h, g), 12), i64x2.splat(0xfffff_ffe00000));
+  const whole = f64x2.add(product, magic);
+  const rest = f64x2.sub(f64x2.mul(sizes, f64x2.splat(LOG2_E_REST)), f64x2.splat(0.5));
+  const t = f64x2.add(whole, f64x2.add(f64x2.sub(product, f64x2.sub(whole, magic)), rest));
+  return i64x2.sub(i64x2.splat(0x4330041e_00000000), t);
+}
+
+/** A float64 of that exponent, whose leading one is followed by 31 bits of a product. */
+// @ts-ignore: a decorator
+@inline
+function join(product: v128, split: v128): v128 {
+  const bits = v128.and(i64x2.shr_u(product, 12), i64x2.splat(0xfffff_ffe00000));
   return v128.or(bits, i64x2.shl(i64x2.shr_u(split, 32), 52));
 }
 
-/** The upper halves of the products of the first two lanes. */
+// @ts-ignore: a decorator
+@inline
+function swapHalves(value: v128): v128 {
+  return i8x16.shuffle(value, value, 8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/** The upper halves of the products of unsigned lanes. */
 // @ts-ignore: a decorator
 @inline
 function mulhi(a: v128, b: v128): v128 {
-  const product = i64x2.extmul_low_i32x4_u(a, b);
-  return i8x16.shuffle(product, product, 4, 5, 6, 7, 12, 13, 14, 15, 4, 5, 6, 7, 12, 13, 14, 15);
-}
-
-// @ts-ignore: a decorator
-@inline
-function lowerHalves(value: v128): v128 {
-  return i8x16.shuffle(value, value, 0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11);
+  const low = i64x2.extmul_low_i32x4_u(a, b);
+  const high = i64x2.extmul_high_i32x4_u(a, b);
+  return i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 
 /** Two quotients, each rounded to float32 once. */
@@ -108,13 +137,17 @@ function quotient32(units: f64, sum: f64): f32 {
 
 /** Sizes below 2^-4 to multiples of 2^-28, and to 0 below that. */
 function evenSteps(sizes: v128): v128 {
-  const steps = f64x2.floor(f64x2.add(f64x2.mul(sizes, f64x2.splat(268435456)), f64x2.splat(0.5)));
-  const even = v128.and(f64x2.mul(steps, f64x2.splat(1.0 / 268435456)), f64x2.ge(sizes, f64x2.splat(1.0 / 268435456)));
-  return v128.bitselect(even, sizes, f64x2.lt(sizes, f64x2.splat(0.0625)));
+  const steps = f32x4.mul(sizes, f32x4.splat(268435456));
+  const whole = f32x4.floor(steps);
+  const up = v128.and(f32x4.ge(f32x4.sub(steps, whole), f32x4.splat(0.5)), f32x4.splat(1));
+  const even = f32x4.mul(f32x4.add(whole, up), f32x4.splat(1.0 / 268435456));
+  const kept = v128.and(even, f32x4.ge(steps, f32x4.splat(1)));
+  return v128.bitselect(kept, sizes, f32x4.lt(sizes, f32x4.splat(0.0625)));
 }
 
-/** Two times sqrt(ln(1 + exp(x))) from |x| and exp(−|x|). */
-function roots(negative: v128, sizes: v128, e: v128): v128 {
+/** Two times sqrt(ln(1 + exp(x))); e is exp(−|x|). */
+function roots(x: v128, negative: v128, e: v128): v128 {
+  const sizes = f64x2.promote_low_f32x4(evenSteps(f32x4.abs(x)));
   const t = lowerHalves(
     f64x2.add(f64x2.splat(MAGIC), f64x2.pmin(f64x2.splat(4294967295), f64x2.floor(f64x2.add(e, e)))),
   );
@@ -146,6 +179,10 @@ function roots(negative: v128, sizes: v128, e: v128): v128 {
   const evenScale = i64x2.shr_s(i64x2.shl(scale, 11), 63);
   m = v128.bitselect(even, m, v128.and(evenScale, f64x2.ge(m, f64x2.splat(ONE))));
   return f32x4.demote_f64x2_zero(f64x2.sqrt(f64x2.mul(f64x2.mul(m, scale), f64x2.splat(1 / ONE))));
+}
+
+function lowerHalves(value: v128): v128 {
+  return i8x16.shuffle(value, value, 0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11);
 }
 
 /** The powers of two at or below two numbers. */

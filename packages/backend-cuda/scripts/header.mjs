@@ -22,14 +22,22 @@ function typeOf(field) {
       return ['float', 'number'];
     case 'address':
       return ['uint64_t', 'address'];
+    case 'presence':
+      return ['bool', 'present'];
   }
   throw new Error(`no type for ${field.kind}`);
 }
 
+/** Whether a tensor is given, which its address says. */
+function presenceOf({ name, index, named }) {
+  const has = `has${name.replace(/^./, (letter) => letter.toUpperCase())}`;
+  return { name: has, kind: 'presence', index, operations: named, argument: name };
+}
+
 function readingOf(field) {
-  const { index, name, values } = field;
+  const { index, name, values, argument = name } = field;
   const most = values === undefined ? '' : `, k${enumName(field)}s`;
-  return `block.${typeOf(field)[1]}(${index}, "${name}"${most})`;
+  return `block.${typeOf(field)[1]}(${index}, "${argument}"${most})`;
 }
 
 /**
@@ -40,6 +48,7 @@ export function header({ FIELDS: fields, CONTRACT, TENSORS, DTYPES }) {
   const operation = fields.find(({ name }) => name === 'operation');
   const operations = operation.values;
   const addresses = fields.filter(({ kind }) => kind === 'address');
+  const presences = addresses.filter(({ named }) => named.length > 0).map(presenceOf);
   const spec = fields.filter((field) => field.kind !== 'address' && field !== operation);
   const dtypes = Object.entries(DTYPES);
   return `// Generated from core's table of operations by scripts/contract.mjs: do not edit.
@@ -64,9 +73,12 @@ constexpr const char* kContract =
     "${CONTRACT.split('; ').join('; "\n    "')}";
 constexpr size_t kBlockLength = ${fields.length};
 
-/** What an operation can be prepared for: sizes, dtype and attributes. 0 if the operation has no such thing. */
+/**
+ * What an operation can be prepared for: sizes, dtypes, attributes and which tensors it is given by name. 0 if the operation
+ * has no such thing.
+ */
 struct Spec {
-${spec.map((field) => `  ${typeOf(field)[0]} ${field.name};`).join('\n')}
+${[...spec, ...presences].map((field) => `  ${typeOf(field)[0]} ${field.name};`).join('\n')}
 };
 
 /** Addresses on the device, by the names of the table. 0 if the operation or the call has no such tensor. */
@@ -81,7 +93,7 @@ inline Operation read_operation(const ArgumentBlock& block) {
 /** Throws ArgumentError, which names the field. */
 inline Spec read_spec(const ArgumentBlock& block, Operation operation) {
   Spec spec = {};
-${reading(spec, operations, 'spec')}
+${reading([...spec, ...presences], operations, 'spec')}
   return spec;
 }
 

@@ -10,12 +10,18 @@ import type {
   BackendContract,
   BackendLimits,
   Operations,
-  Sizes,
   Spec,
   TensorSpec,
 } from '@moe-dispatch/core/backend';
 import type { Addon, CudaDeviceInfo, NativeBackend } from './addon.js';
-import { IMPLEMENTED, type Implemented, newBlock, writeSpec, writeTensors } from './argument-block.js';
+import {
+  type AnySpec,
+  IMPLEMENTED,
+  type Implemented,
+  newBlock,
+  writeSpec,
+  writeTensors,
+} from './argument-block.js';
 import { DeviceMemory } from './device-memory.js';
 import { readFatBinary } from './fat-binary.js';
 import type { CudaMemory } from './native-arguments.js';
@@ -30,7 +36,7 @@ export class CudaContract implements BackendContract<CudaTensor, CudaMemory> {
   readonly dtypes = Object.keys(DTYPES) as DType[];
   readonly limits: BackendLimits;
   readonly operations: Operations<CudaTensor> = Object.fromEntries(
-    IMPLEMENTED.map((operation) => [operation, (call: Sizes) => this.issue(operation, call)]),
+    IMPLEMENTED.map((operation) => [operation, (call: AnySpec) => this.issue(operation, call)]),
   );
   private readonly addon: Addon;
   private readonly native: NativeBackend;
@@ -81,7 +87,7 @@ export class CudaContract implements BackendContract<CudaTensor, CudaMemory> {
     callNative(argument, () => this.native.useStream(handle));
   }
 
-  private issue(operation: Implemented, call: Sizes): void {
+  private issue(operation: Implemented, call: AnySpec): void {
     writeSpec(this.block, operation, call);
     writeTensors(this.block, operation, call);
     callNative(operation, () => this.native.run(this.block));

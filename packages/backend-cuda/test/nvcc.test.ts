@@ -21,20 +21,18 @@ it('the kernels compile anew, with the same nvcc to the same bytes', () => {
   }
 });
 
-it('moeReduce is compiled without a fused or an approximate operation', () => {
+it('nothing is compiled to a fused or an approximate operation', () => {
   const source = fileURLToPath(new URL('../native/kernels/kernels.cu', import.meta.url));
   const folder = mkdtempSync(join(tmpdir(), 'moe-ptx-'));
   try {
     const target = join(folder, 'kernels.ptx');
     execFileSync('nvcc', ['-ptx', '-std=c++17', '-O3', '-arch=compute_90', '-o', target, source]);
-    const entries = readFileSync(target, 'utf8').split('.entry ').slice(1);
-    const reduce = entries.filter((text) => text.startsWith('reduce_'));
-    expect(reduce).toHaveLength(12);
-    for (const text of reduce) {
-      const arithmetic = text.match(/\b(add|sub|mul|mad|fma|div|rcp|ex2)\.[\w.]*f(32|16|64)\b/g);
-      // With a rounding mode, they are not contracted later either.
-      expect([...new Set(arithmetic)].sort()).toEqual(['add.rn.f32', 'div.rn.f32', 'mul.rn.f32']);
-    }
+    const text = readFileSync(target, 'utf8');
+    expect(text.match(/\.entry /g)!.length).toBeGreaterThan(60);
+    const arithmetic = text.match(/\b(add|sub|mul|mad|fma|div|rcp|ex2)\.[\w.]*f(32|16|64)\b/g);
+    // With a rounding mode, they are not contracted later either.
+    const exact = ['add.rn.f32', 'div.rn.f32', 'mul.rn.f32', 'sub.rn.f32'];
+    expect([...new Set(arithmetic)].sort()).toEqual(exact);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -1,6 +1,6 @@
 // After tsc: makes the WGSL in dist/kernels small, which every user downloads. Takes out comments and the white space
 // that WGSL can do without, and shortens names. Line breaks are escaped, so that the JavaScript's lines stay where
-// they are, and source maps right.
+// they are, and source maps right. Then shortens the names of bindings and params, which the JavaScript knows as well.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import ts from 'typescript';
 
@@ -13,10 +13,14 @@ const TEMPLATE_PARTS = [
 ];
 const WORD = /(?<!\w)[A-Za-z_]\w*/g;
 const DECLARED = /\b(?:let|var|const|fn|struct|alias)(?:<\w+>)?\s+(\w+)|[({,]\s*(\w+):/g;
+const FILE_NAME = /\.[jt]s$/;
+/** Made from a buffer's name, and as long as that. */
+const MADE_OF = /_(at|first|count)$/;
 /** No names, or what a module declares around a kernel's body (wgslModule). */
 const RESERVED = ['as', 'do', 'fn', 'if', 'in', 'is', 'of', 'or', 'p', 'run', 'main', 'WORKGROUP'];
 
-const folder = new URL('../dist/kernels/', import.meta.url);
+const dist = new URL('../dist/', import.meta.url);
+const folder = new URL('kernels/', dist);
 const files = readdirSync(folder)
   .filter((name) => name.endsWith('.wgsl.js'))
   .map((name) => readParts(new URL(name, folder)));
@@ -31,6 +35,7 @@ for (const { file, text, parts } of files) {
   }
   writeFileSync(file, stripped + text.slice(end));
 }
+shortenSignatures(files.flatMap(({ words }) => words));
 
 /** A file, the text of all its templates between what they insert, and the words in its strings and property names. */
 function readParts(file) {
@@ -41,7 +46,7 @@ function readParts(file) {
     if (TEMPLATE_PARTS.includes(node.kind)) {
       const [, open, wgsl, close] = /^([`}])(.*?)(`|\$\{)$/s.exec(node.getText());
       parts.push({ start: node.getStart(), end: node.end, open, wgsl: wgsl.replace(/\/\/.*/g, ''), close });
-    } else if (ts.isStringLiteral(node)) words.push(...wordsOf(node.text));
+    } else if (ts.isStringLiteral(node) && !FILE_NAME.test(node.text)) words.push(...wordsOf(node.text));
     else if (ts.isPropertyAssignment(node)) words.push(node.name.getText());
     ts.forEachChild(node, visit);
   };
@@ -66,15 +71,32 @@ function shorten(files) {
   const declared = parts.flatMap(({ wgsl }) => [...wgsl.matchAll(DECLARED)].map(([, a, b]) => a ?? b));
   const long = [...new Set(declared)].filter((name) => name.length > 2 && !kept.has(name));
   long.sort((a, b) => counts.get(b) - counts.get(a));
-  const taken = new Set([...kept, ...uses]);
-  const free = candidates().filter((name) => !taken.has(name));
-  return new Map(long.map((name, i) => [name, free[i]]));
+  return withShort(long, [...kept, ...uses]);
 }
 
-/** Names of one letter, then of two. */
-function candidates() {
+/**
+ * Shortens WORKGROUP and the names with an underscore among `words`, in all of dist: but for it, bindings and params
+ * alone have such names. From a buffer's name others are made: `<name>_count`, `load_<name>`.
+ */
+function shortenSignatures(words) {
+  const files = readdirSync(dist, { recursive: true }).filter((name) => name.endsWith('.js'));
+  const texts = files.map((name) => readFileSync(new URL(name, dist), 'utf8'));
+  const names = new Set(['WORKGROUP', ...words.filter((word) => word.includes('_') && !MADE_OF.test(word))]);
+  const shortNames = withShort([...names], [...RESERVED, ...texts.flatMap(wordsOf)]);
+  const known = new RegExp(`\\b(load_)?(${[...names].join('|')})(_at|_first|_count)?\\b`, 'g');
+  const short = (_, load = '', name, what = '') => load + shortNames.get(name) + what;
+  for (const [i, name] of files.entries()) {
+    writeFileSync(new URL(name, dist), texts[i].replace(known, short));
+  }
+}
+
+/** A name of one letter or two, none of those taken, for each of these. */
+function withShort(names, taken) {
   const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-  return [...letters, ...letters.flatMap((first) => letters.map((second) => first + second))];
+  const candidates = [...letters, ...letters.flatMap((first) => letters.map((second) => first + second))];
+  const used = new Set(taken);
+  const free = candidates.filter((name) => !used.has(name));
+  return new Map(names.map((name, i) => [name, free[i]]));
 }
 
 function wordsOf(text) {

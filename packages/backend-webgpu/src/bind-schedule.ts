@@ -90,8 +90,11 @@ class Binder {
       kernel,
       shared.map(({ name }) => name),
     );
-    const shifts = bound.map(({ name, shift }) => shift / wordsPerElement(kernel.storage[name]));
-    this.#commands.push({ kind: 'launch', step, program, bound, uniforms: [...params, ...shifts] });
+    const ofBuffers = bound.flatMap(({ name, shift }) => {
+      const { first, count } = bindings[name]!;
+      return [shift, first, count].map((words) => words / wordsPerElement(kernel.storage[name]));
+    });
+    this.#commands.push({ kind: 'launch', step, program, bound, uniforms: [...params, ...ofBuffers] });
     for (const copyBack of copiesBack) copyBack();
   }
 

@@ -5,7 +5,7 @@ export type Storage = 'words' | 'vectors' | 'words out' | 'vectors out';
 export interface Signature<Binding extends string = string, Param extends string = string> {
   /** The storage buffers by name, in binding order. */
   readonly storage: Readonly<Record<Binding, Storage>>;
-  /** Names of the u32 uniforms `p.<name>`. Each storage buffer adds `p.<name>_at`, its index of element 0. */
+  /** Names of the u32 uniforms `p.<name>`, beside those that each storage buffer adds (`UNIFORMS_OF_BUFFER`). */
   readonly params: readonly Param[];
 }
 
@@ -24,6 +24,12 @@ export interface Kernel<Binding extends string = string, Param extends string = 
    */
   readonly body: () => string;
 }
+
+/**
+ * What follows a storage buffer's name in those of its uniforms: the index in the binding of the tensor's element 0, and
+ * which element the bound cut of the tensor starts with and how many it has.
+ */
+const UNIFORMS_OF_BUFFER = ['at', 'first', 'count'];
 
 /** A signature whose type knows the names. */
 export function signature<Binding extends string, const Param extends string>(
@@ -75,7 +81,10 @@ export function wordsPerElement(storage: Storage): number {
  */
 export function wgslModule(kernel: Kernel, workgroupSize: number, writable: readonly string[]): string {
   const names = Object.keys(kernel.storage);
-  const fields = [...kernel.params, ...names.map((name) => `${name}_at`)];
+  const fields = [
+    ...kernel.params,
+    ...names.flatMap((name) => UNIFORMS_OF_BUFFER.map((what) => `${name}_${what}`)),
+  ];
   const bindings = names.map((name, i) => {
     const storage = kernel.storage[name];
     const access = isOutput(storage) || writable.includes(name) ? 'read_write' : 'read';

@@ -72,7 +72,7 @@ export class Schedule {
     this.steps.push({ kind: 'copy', from, to });
   }
 
-  /** Runs `workgroups` workgroups of a kernel, folded over two dimensions; the kernel guards the overhang. */
+  /** Runs `workgroups`, rounded up, of a kernel, folded over two dimensions; the kernel guards the overhang. */
   launch<Binding extends string, Param extends string, Bindings, Params>(
     kernel: Kernel<Binding, Param>,
     bindings: Bindings & Exactly<NoInfer<Binding>, Segment | null, Bindings>,
@@ -82,7 +82,7 @@ export class Schedule {
     const values = kernel.params.map((name) => params[name]);
     this.steps.push({
       ...{ kind: 'launch', kernel, bindings, params: values },
-      ...foldGrid(workgroups, this.device.limits),
+      ...foldGrid(Math.ceil(workgroups), this.device.limits),
     });
   }
 }

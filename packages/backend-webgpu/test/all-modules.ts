@@ -1,5 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import { GROUP_SCORE_FUNCS, SCORING_FUNCS } from '@moe-dispatch/core/backend';
+import { SCORING_FUNCS } from '@moe-dispatch/core/backend';
 import { isOutput, type Kernel, wgslModule } from '../src/kernel.js';
 import { dropChoices, orderTokens, queueChoices } from '../src/kernels/capacity.wgsl.js';
 import { countExperts } from '../src/kernels/count-experts.wgsl.js';
@@ -34,7 +34,7 @@ export interface Module {
 
 const FLAGS = [false, true];
 const FLOATS: FloatDType[] = ['float32', 'float16', 'bfloat16'];
-const GROUPS = ['all', ...GROUP_SCORE_FUNCS] as const;
+const GROUPS = ['all', 'best', 'bestTwo'] as const;
 const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
 const UNITS = ['words', 'vectors'] as const;
 

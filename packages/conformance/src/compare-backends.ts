@@ -134,20 +134,15 @@ async function compareSeed(
 
 async function compareCall([a, b]: Pair, call: RandomCall, errors: UlpHistograms): Promise<Difference[]> {
   const dtypes = a.info.dtypes.filter((dtype) => b.info.dtypes.includes(dtype));
-  const inputs = randomInputs(call, dtypes);
+  const exact = a.info.exact && b.info.exact;
+  const inputs = randomInputs(call, { dtypes, exact });
   const compute = (backend: Backend, name: 'A' | 'B') => {
     const session = new Session({ backend, factory: undefined, native: undefined });
     return computeResults(session, inputs).catch((error) => {
       throw error instanceof NotClaimed ? error : new BackendThrew(name, error);
     });
   };
-  return compareResults(
-    inputs,
-    await compute(a, 'A'),
-    await compute(b, 'B'),
-    a.info.exact && b.info.exact,
-    errors,
-  );
+  return compareResults(inputs, await compute(a, 'A'), await compute(b, 'B'), exact, errors);
 }
 
 class Disagreement extends Error {

@@ -1,7 +1,6 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { STAGES, type TensorName } from '@moe-dispatch/core/backend';
 import type { RandomInputs } from './cases/random-call.js';
-import { dispatchCall, reduceCall } from './checks.js';
 import {
   classOf,
   compareExact,
@@ -16,7 +15,7 @@ import { decode } from './float-formats.js';
 import { type HostTensor, readHost } from './host-tensor.js';
 import { type HostCall, type HostTensors, issue } from './operations/host-call.js';
 import { outputsOf, rowsOfMap } from './operations/judge.js';
-import { expectReduce } from './oracle-reduce.js';
+import { expectReduce, type ReduceInput } from './oracle-reduce.js';
 import type { Session } from './session.js';
 import type { UlpHistograms } from './ulp-histogram.js';
 
@@ -26,8 +25,7 @@ export async function computeResults(
   { dispatch, reduce }: RandomInputs,
 ): Promise<HostTensors> {
   try {
-    const results = await compute(session, dispatchCall(dispatch));
-    return { ...results, ...(await compute(session, reduceCall(reduce))) };
+    return { ...(await compute(session, dispatch)), ...(await compute(session, reduce)) };
   } finally {
     session.dispose();
   }
@@ -75,13 +73,13 @@ function compareTensors(
   if (kind !== undefined) return kind;
   if (place.tensor === 'permuteInput') {
     const isDefined = rowsOfMap(results.permuteIndicesPerToken as HostTensor<'int32'>, a);
-    return dispatch.router?.applyRouterWeightOnInput === true
+    return dispatch.options.router?.applyRouterWeightOnInput === true
       ? compareFloats(place, (b as HostTensor<FloatDType>).data, a as HostTensor<FloatDType>, isDefined)
       : compareExact(place, b.data, a, isDefined);
   }
   if (place.tensor !== 'expertScalesFloat') return compareExact(place, b.data, a);
   const [scales, found] = [a as HostTensor<'float32'>, b.data as Float32Array<ArrayBuffer>];
-  if (dispatch.topkOnlyMode === true) return compareFloats(place, found, scales);
+  if (dispatch.options.topkOnlyMode === true) return compareFloats(place, found, scales);
   scales.data.forEach((value, i) => {
     errors.add(place.tensor, 'float32', value, found[i]);
   });
@@ -103,7 +101,13 @@ function compareOutputs(
   decode(right.dtype, right.data).forEach((value, i) => {
     errors.add(`output ${right.dtype}`, right.dtype, value, found[i]);
   });
-  return compareReducePair(place, other.data, right, expectReduce(reduce), exact);
+  return compareReducePair(
+    place,
+    other.data,
+    right,
+    expectReduce({ ...reduce.inputs, ...reduce.options } as ReduceInput),
+    exact,
+  );
 }
 
 function differentKind(place: Place, a: HostTensor, b: HostTensor): Difference[] | undefined {

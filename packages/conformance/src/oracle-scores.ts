@@ -1,52 +1,53 @@
 /*
- * The score functions of the contract (docs/design/scores.md) with integers of any size: only the cuts that the contract
- * asks for are made, and each result is rounded once. Nothing here is shared with a backend.
+ * The score functions of the contract (docs/design/scores.md) with integers that float64 holds, and larger ones where it
+ * does not. Only the cuts that the contract asks for are made, and each result is rounded once. Nothing here is shared with
+ * a backend.
  */
 
 /** m · 2^(−31 − n) with 2^31 ≤ m < 2^32, or m = 0. */
 interface Power {
-  readonly m: bigint;
+  readonly m: number;
   readonly n: number;
 }
 
 /** (2^g − 1) / g on [0, 1) by powers of g, in units of 2^−32. */
-const EXP = [2977044472n, 1031764901n, 238389752n, 41301092n, 5750554n, 627478n, 89042n];
+const EXP = [2977044472, 1031764901, 238389752, 41301092, 5750554, 627478, 89042];
 /** log2(e) in units of 2^−63, in two words. */
-const LOG2_E = [0xb8aa3b29n, 0x5c17f0bcn];
+const LOG2_E = [0xb8aa3b29, 0x5c17f0bc];
 /** ln(1 + t) / t on [0, 1] by powers of −t, in units of 2^−32. */
 const LOG = [
-  4294967293n,
-  2147482949n,
-  1431625776n,
-  1073236581n,
-  854570521n,
-  692739555n,
-  535651859n,
-  357296383n,
-  180876845n,
-  58868918n,
-  8976566n,
+  4294967293, 2147482949, 1431625776, 1073236581, 854570521, 692739555, 535651859, 357296383, 180876845,
+  58868918, 8976566,
 ];
-const ONE = 1n << 31n;
-const WORD = 1n << 32n;
+const ONE = 2 ** 31;
+const WORD = 2 ** 32;
 
-/** exp(−size), cached: a test meets the same values often, and these integers are slow. */
-const expNeg = cached((size: number): Power => {
+/** exp(−size) */
+function expNeg(size: number): Power {
   const { mantissa, exponent } = parts(size);
   if (exponent < -34) return { m: ONE, n: 0 };
-  if (exponent > 7) return { m: 0n, n: 0 };
-  const product = mantissa * LOG2_E[0] + high(mantissa, LOG2_E[1]);
-  /** size · log2(e) in units of 2^−32; 2^−t = 2^(g − n) with g in [0, 1). */
-  const t = product >> BigInt(30 - exponent);
-  const g = BigInt.asUintN(32, -t);
+  if (exponent > 7) return { m: 0, n: 0 };
+  // mantissa · log2(e), in two words
+  const low = (Math.imul(mantissa, LOG2_E[0]) >>> 0) + high(mantissa, LOG2_E[1]);
+  const upper = high(mantissa, LOG2_E[0]) + Math.floor(low / WORD);
+  const lower = low % WORD;
+  // size · log2(e) in units of 2^−32: those words, `places` to the right
+  const places = 30 - exponent;
+  const t =
+    places <= 32
+      ? upper * 2 ** (32 - places) + Math.floor(lower / 2 ** places)
+      : Math.floor(upper / 2 ** (places - 32));
+  // 2^−t = 2^(g − n) with g in [0, 1)
+  const n = Math.ceil(t / WORD);
+  const g = n * WORD - t;
   const h = EXP.reduceRight((sum, c) => c + high(sum, g));
-  return { m: ONE + (high(h, g) >> 1n), n: Number(t >> 32n) + (g === 0n ? 0 : 1) };
-});
+  return { m: ONE + Math.floor(high(h, g) / 2), n };
+}
 
 /** 1 / (1 + exp(−x)) */
 export const sigmoid = cached((x: number): number => {
   const { m, n } = expNeg(Math.abs(x));
-  const onePlus = ONE + (m >> BigInt(n));
+  const onePlus = ONE + shifted(m, n);
   return x < 0 ? roundRatio(m, onePlus, -n) : roundRatio(ONE, onePlus, 0);
 });
 
@@ -55,7 +56,7 @@ export const sqrtsoftplus = cached((x: number): number => {
   const size = toEvenSteps(Math.abs(x));
   const power = expNeg(size);
   // exp(−size) in units of 2^−32; 1 has no place there.
-  const t = power.n === 0 ? WORD - 1n : power.m >> BigInt(power.n - 1);
+  const t = power.n === 0 ? WORD - 1 : shifted(power.m, power.n - 1);
   const h = LOG.reduceRight((sum, c) => c - high(sum, t));
   // ln(1 + exp(−size)) = m · 2^(scale − 31)
   let m = high(power.m, h);
@@ -63,14 +64,14 @@ export const sqrtsoftplus = cached((x: number): number => {
   if (x > 0 || Object.is(x, 0)) {
     const { mantissa, exponent } = parts(size);
     scale = exponent < 0 ? 0 : exponent + 1;
-    m = (m >> BigInt(power.n + scale)) + (mantissa >> BigInt(scale - exponent));
+    m = shifted(m, power.n + scale) + shifted(mantissa, scale - exponent);
   }
-  if (m === 0n) return 0;
-  const rise = 32 - bitLength(m);
-  m <<= BigInt(rise);
+  if (m === 0) return 0;
+  const rise = Math.clz32(m);
+  m *= 2 ** rise;
   scale -= rise;
   // The root of an even power of two; its last bit has no place if the power is even already.
-  return scale % 2 === 0 ? roundRoot(m >> 1n, scale - 30) : roundRoot(m, scale - 31);
+  return scale % 2 === 0 ? roundRoot(Math.floor(m / 2), scale - 30) : roundRoot(m, scale - 31);
 });
 
 /**
@@ -80,7 +81,7 @@ export const sqrtsoftplus = cached((x: number): number => {
 export function softmaxOf(logits: readonly number[]): (expert: number) => number {
   const max = logits.reduce((a, b) => Math.max(a, b));
   const powers = logits.map((logit) => expNeg(-Math.fround(logit - max)));
-  const sum = powers.reduce((total, { m, n }) => total + (m >> BigInt(n)), 0n);
+  const sum = powers.reduce((total, { m, n }) => total + shifted(m, n), 0);
   return (expert) => roundRatio(powers[expert].m, sum, -powers[expert].n);
 }
 
@@ -89,25 +90,34 @@ function toEvenSteps(size: number): number {
   return size < 2 ** -4 ? Math.floor(size * 2 ** 28 + 0.5) * 2 ** -28 : size;
 }
 
-/** numerator / denominator · 2^exponent to the nearest float32. The first has 32 bits or is 0, the second up to 46. */
-function roundRatio(numerator: bigint, denominator: bigint, exponent: number): number {
-  const dividend = numerator << 50n;
-  return round(dividend / denominator, dividend % denominator !== 0n, exponent - 50);
+/**
+ * numerator / denominator · 2^exponent to the nearest float32: a long division, six bits at a time, so that float64 holds
+ * every number of it. The first has 32 bits or is 0, the second up to 46.
+ */
+function roundRatio(numerator: number, denominator: number, exponent: number): number {
+  let quotient = Math.floor(numerator / denominator);
+  let rest = numerator - quotient * denominator;
+  for (let digit = 0; digit < 8; digit++) {
+    const next = Math.floor((64 * rest) / denominator);
+    rest = 64 * rest - next * denominator;
+    quotient = 64 * quotient + next;
+  }
+  return round(quotient, rest > 0, exponent - 48);
 }
 
 /** The root of value · 2^exponent (an even one) to the nearest float32. */
-function roundRoot(value: bigint, exponent: number): number {
-  const scaled = value << 50n;
+function roundRoot(value: number, exponent: number): number {
+  const scaled = BigInt(value) << 50n;
   const root = floorRoot(scaled);
-  return round(root, root * root < scaled, (exponent - 50) / 2);
+  return round(Number(root), root * root < scaled, (exponent - 50) / 2);
 }
 
 /**
  * value · 2^exponent to the nearest float32, ties to even; value has 26 to 53 bits, so that float64 holds it.
  * @param more the value is a little above that: its last bit, which float32 has no room for, tells it from a tie
  */
-function round(value: bigint, more: boolean, exponent: number): number {
-  return Math.fround(Number(more ? value | 1n : value) * 2 ** exponent);
+function round(value: number, more: boolean, exponent: number): number {
+  return Math.fround((more && value % 2 === 0 ? value + 1 : value) * 2 ** exponent);
 }
 
 /** The largest integer whose square is at most `value`. */
@@ -118,18 +128,23 @@ function floorRoot(value: bigint): bigint {
   return root;
 }
 
-function high(a: bigint, b: bigint): bigint {
-  return (a * b) >> 32n;
+/** The upper word of the product of two words. */
+function high(a: number, b: number): number {
+  const [upper, lower] = [a >>> 16, a & 0xffff];
+  const [otherUpper, otherLower] = [b >>> 16, b & 0xffff];
+  const middle = upper * otherLower + lower * otherUpper + Math.floor((lower * otherLower) / 2 ** 16);
+  return upper * otherUpper + Math.floor(middle / 2 ** 16);
 }
 
-function bitLength(value: bigint): number {
-  return value.toString(2).length;
+/** A word, `places` to the right. */
+function shifted(word: number, places: number): number {
+  return Math.floor(word / 2 ** places);
 }
 
 /** A float32 of at least 0 as mantissa · 2^(exponent − 31), if it is a normal number. */
-function parts(size: number): { mantissa: bigint; exponent: number } {
+function parts(size: number): { mantissa: number; exponent: number } {
   const bits = bitsOf(size);
-  return { mantissa: BigInt((bits & 0x7fffff) | 0x800000) << 8n, exponent: (bits >> 23) - 127 };
+  return { mantissa: ((bits & 0x7fffff) + 0x800000) * 2 ** 8, exponent: (bits >> 23) - 127 };
 }
 
 const scratch = new DataView(new ArrayBuffer(4));

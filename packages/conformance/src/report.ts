@@ -33,7 +33,7 @@ export interface ReportedBackend {
   readonly name: string;
   readonly device: string;
   readonly dtypes: readonly DType[];
-  readonly limits: { readonly [name: string]: number };
+  readonly limits: { readonly [name: string]: number | undefined };
   /** The operations that it implements. */
   readonly operations?: BackendInfo['operations'];
   readonly wrap?: boolean;

@@ -8,7 +8,11 @@ import { STEPS, type Steps } from './reference-steps.js';
 
 const FAULTS: readonly [operation: string, fault: string, steps: Partial<Steps>][] = [
   ['routeTokens', 'the worst come first', { choose: (row, count) => STEPS.choose(row, count).reverse() }],
-  ['routeTokens', 'scales off by 1e-5', { softmax: (row) => STEPS.softmax(row).map((p) => p * (1 + 1e-5)) }],
+  [
+    'routeTokens',
+    'scales off by 1e-5',
+    { softmax: (row, chosen) => STEPS.softmax(row, chosen).map((p) => p * (1 + 1e-5)) },
+  ],
   ['planDispatch', 'unstable order', { order: (pairs) => STEPS.order([...pairs].reverse()) }],
   ['planDispatch', 'prefix sums as counts', { prefixSumAsCounts: true }],
   ['planDispatch', 'a row for two pairs', { rowOf: (position) => (position === 1 ? 0 : position) }],
@@ -79,8 +83,7 @@ describe('a stage whose input is not well-formed', () => {
   it('is not judged: choices that are no experts', async () => {
     const choose: Steps['choose'] = (row, count) =>
       STEPS.choose(row, count).map((expert, k) => (k === 1 ? 99 : expert));
-    const order: Steps['order'] = () => [];
-    const steps = { choose, order, unchecked: true };
+    const steps = { choose, rowOf: () => 0, unchecked: true };
     const { cases } = await runConformance(reference(steps), { filter: 'generated/tokens/t=33' });
     expect(cases[0].notJudged?.map(({ operation }) => operation)).toEqual(['planDispatch', 'permuteRows']);
     expect(cases[0].notJudged?.[0].reason).toBe('moeDispatch: topKIndices has 99, of 8 experts');

@@ -50,7 +50,9 @@ describe('the report', () => {
     const names = ['expertScalesFloat', 'output float32'];
     expect(right.errors.map(({ tensor }) => tensor)).toEqual(names);
     expect(right.errors[0].largest).toBeLessThanOrEqual(1);
-    const wrong = reference({ softmax: (row) => STEPS.softmax(row).map((p) => p * (1 + 1e-5)) });
+    const wrong = reference({
+      softmax: (row, chosen) => STEPS.softmax(row, chosen).map((p) => p * (1 + 1e-5)),
+    });
     const { errors } = await runConformance(wrong, options);
     // 1e-5 is 84 to 168 units of 2^-23.
     expect(errors[0].largest).toBeGreaterThan(80);

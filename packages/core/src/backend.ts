@@ -5,7 +5,7 @@ import { checkSize } from './checks/values.js';
 import type { BackendContract, BackendLimits } from './contract.js';
 import { checkDType, DTYPES, type DType } from './dtypes.js';
 import { disposedError, hasBrand, invalidArgument, unsupported } from './errors.js';
-import { Ledger, LedgerEntry } from './ledger.js';
+import { type Ledger, LedgerEntry } from './ledger.js';
 import { OPERATIONS, type OperationName, STAGES } from './operations/table.js';
 import type { Prepared } from './prepared.js';
 import type { SkippedBackend } from './select-backend.js';
@@ -19,7 +19,7 @@ import {
 } from './tensor-data.js';
 
 // A registered symbol, so that backends built on another copy of core are recognised too.
-const INTERNALS: unique symbol = Symbol.for('@moe-dispatch/core.backend') as never;
+const STATE: unique symbol = Symbol.for('@moe-dispatch/core.backend') as never;
 
 /** What a backend is and can do: all that it claims. */
 export interface BackendInfo {
@@ -56,10 +56,11 @@ export interface WrapOptions {
 }
 
 /** What core and backends use of a backend, and users do not. */
-interface Internals {
+interface State {
+  /** Typed without `T` and `N`, so that a backend of one tensor class is one of Tensor. */
   readonly contract: BackendContract<Tensor, unknown>;
-  checkUsable(): void;
-  newTensor(argument: string, shape: readonly number[], dtype: DType): Tensor;
+  readonly ledger: Ledger;
+  disposed: boolean;
 }
 
 /**
@@ -74,11 +75,7 @@ export class Backend<T extends Tensor = Tensor, N = never> {
   readonly skipped: readonly SkippedBackend[] = [];
   /** For types alone: the class of each prepared operation. */
   declare readonly preparedTypes?: { readonly [Op in OperationName]: Prepared<Op, T> };
-  /** Typed without `T` and `N`, so that a backend of one tensor class is one of Tensor. */
-  readonly #contract: BackendContract<Tensor, unknown>;
-  readonly #ledger = new Ledger();
-  readonly #internals: Internals;
-  #disposed = false;
+  readonly #state: State;
 
   /** @param contract what the backend's author wrote */
   constructor(contract: BackendContract<T, N>) {
@@ -86,16 +83,12 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     const operations = implementedOperations(contract as never);
     const wrap = contract.adopt !== undefined;
     this.info = Object.freeze({ name, device, dtypes, limits, operations, wrap, exact });
-    this.#contract = contract as never;
-    this.#internals = {
-      contract: this.#contract,
-      checkUsable: () => this.#checkUsable(),
-      newTensor: (argument, shape, dtype) => this.#create(argument, shape, dtype),
-    };
+    this.#state = { contract: contract as never, ledger: { liveTensors: 0, liveBytes: 0 }, disposed: false };
   }
 
-  get [INTERNALS](): Internals {
-    return this.#internals;
+  /** Throws for an object that only inherits from a backend. */
+  get [STATE](): State {
+    return this.#state;
   }
 
   /**
@@ -116,18 +109,18 @@ export class Backend<T extends Tensor = Tensor, N = never> {
    */
   tensor<D extends DType>(data: DataOf<D>, shape: readonly number[], dtype: D): WithDType<T, D>;
   tensor(data: unknown, shape?: unknown, dtype?: unknown): Tensor {
-    this.#checkUsable();
+    checkUsable(this);
     const read = readTensorData(data, shape, dtype, this.info.dtypes);
-    const tensor = this.#create('shape', read.shape, read.dtype);
-    this.#contract.upload(tensor, read.elements);
+    const tensor = newTensor(this, 'shape', read.shape, read.dtype);
+    this.#state.contract.upload(tensor, read.elements);
     return tensor;
   }
 
   /** A new tensor of undefined content, for an operation's `out`. Throws as `tensor` does. */
   empty<D extends DType>(shape: readonly number[], dtype: D): WithDType<T, D> {
-    this.#checkUsable();
+    checkUsable(this);
     checkDType('dtype', dtype, this.info.dtypes);
-    return this.#create('shape', checkShape('shape', shape), dtype) as never;
+    return newTensor(this, 'shape', checkShape('shape', shape), dtype) as never;
   }
 
   /**
@@ -142,62 +135,39 @@ export class Backend<T extends Tensor = Tensor, N = never> {
     options: WrapOptions = {},
   ): WithDType<T, D> {
     const { byteOffset = 0 } = readOptions<WrapOptions>(options, ['byteOffset']);
-    this.#checkUsable();
-    const contract = this.#contract;
+    checkUsable(this);
+    const { contract } = this.#state;
     if (contract.adopt === undefined) throw unsupported(this.info, 'wrap');
     checkDType('dtype', dtype, this.info.dtypes);
     const { bytes } = DTYPES[dtype];
     checkSize('byteOffset', byteOffset, 0);
     if (byteOffset % bytes !== 0) throw invalidArgument('byteOffset', byteOffset, `a multiple of ${bytes}`);
     const adopt = (spec: TensorSpec) => contract.adopt!(native, spec, byteOffset);
-    return this.#create('shape', checkShape('shape', shape), dtype, adopt) as never;
+    return newTensor(this, 'shape', checkShape('shape', shape), dtype, adopt) as never;
   }
 
   /** Counts the tensors and bytes that are in use, and those kept for reuse. */
   memory(): MemoryUsage {
-    const { liveTensors, liveBytes } = this.#ledger;
-    return { liveTensors, liveBytes, pooledBytes: this.#contract.pooledBytes?.() ?? 0 };
+    const { contract, ledger } = this.#state;
+    return { ...ledger, pooledBytes: contract.pooledBytes?.() ?? 0 };
   }
 
   /** Frees the memory that the backend keeps. Its tensors can no longer be used. Doing it twice is harmless. */
   dispose(): void {
-    if (this.#disposed) return;
-    this.#disposed = true;
-    this.#contract.shutdown?.();
+    const { contract, disposed } = this.#state;
+    this.#state.disposed = true;
+    if (!disposed) contract.shutdown?.();
   }
 
   /** `dispose()`, at the end of a `using` block. */
   [disposeSymbol](): void {
     this.dispose();
   }
-
-  #checkUsable(): void {
-    if (this.#disposed) throw disposedError('BACKEND_DISPOSED', 'backend', `backend '${this.info.name}'`);
-    this.#contract.checkUsable?.();
-  }
-
-  /** @param adopt makes a tensor in the caller's memory */
-  #create(
-    argument: string,
-    shape: readonly number[],
-    dtype: DType,
-    adopt?: (spec: TensorSpec) => Tensor,
-  ): Tensor {
-    const byteLength = byteLengthOf(shape, dtype);
-    checkLimit(argument, 'maxTensorBytes', byteLength, this.info.limits);
-    const borrowed = adopt !== undefined;
-    const entry = new LedgerEntry(this.#ledger, borrowed ? 0 : byteLength);
-    const spec = { backend: this as never, shape, dtype, byteLength, borrowed, entry };
-    const tensor = adopt ? adopt(spec) : this.#contract.allocate(spec);
-    // Only now: if it threw, there is no tensor to count.
-    entry.open();
-    return tensor;
-  }
 }
 
 /** Whether `value` is a backend, of this copy of core or any other in the process. */
 export function isBackend(value: unknown): value is Backend {
-  return hasBrand(value, INTERNALS);
+  return hasBrand(value, STATE);
 }
 
 /** Throws INVALID_ARGUMENT unless `value` is a backend, and otherwise whatever keeps it from being used. */
@@ -209,27 +179,43 @@ export function checkBackend(value: unknown): asserts value is Backend {
 }
 
 /** Throws BACKEND_DISPOSED after `dispose()`, and the backend's own errors, e.g. DEVICE_LOST. */
-export function checkUsable(backend: Backend): void {
-  internalsOf(backend).checkUsable();
+export function checkUsable<N>(backend: Backend<Tensor, N>): void {
+  const { contract, disposed } = stateOf(backend);
+  if (disposed) throw disposedError('BACKEND_DISPOSED', 'backend', `backend '${backend.info.name}'`);
+  contract.checkUsable?.();
 }
 
 /** What the backend's author wrote. */
 export function contractOf(backend: Backend): BackendContract {
-  return internalsOf(backend).contract as BackendContract;
+  return stateOf(backend).contract as BackendContract;
 }
 
-/** A tensor for a result, of undefined content. @throws ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY */
-export function newTensor(
-  backend: Backend,
+/**
+ * A tensor of undefined content.
+ * @param adopt makes it in the caller's memory.
+ * @throws ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY
+ */
+export function newTensor<N>(
+  backend: Backend<Tensor, N>,
   argument: string,
   shape: readonly number[],
   dtype: DType,
+  adopt?: (spec: TensorSpec) => Tensor,
 ): Tensor {
-  return internalsOf(backend).newTensor(argument, shape, dtype);
+  const { contract, ledger } = stateOf(backend);
+  const byteLength = byteLengthOf(shape, dtype);
+  checkLimit(argument, 'maxTensorBytes', byteLength, backend.info.limits);
+  const borrowed = adopt !== undefined;
+  const entry = new LedgerEntry(ledger, borrowed ? 0 : byteLength);
+  const spec = { backend: backend as never, shape, dtype, byteLength, borrowed, entry };
+  const tensor = adopt ? adopt(spec) : contract.allocate(spec);
+  // Only now: if it threw, there is no tensor to count.
+  entry.open();
+  return tensor;
 }
 
-function internalsOf(backend: Backend): Internals {
-  return (backend as unknown as { [INTERNALS]: Internals })[INTERNALS];
+function stateOf<N>(backend: Backend<Tensor, N>): State {
+  return backend[STATE];
 }
 
 function implementedOperations({ operations }: BackendContract): OperationName[] {

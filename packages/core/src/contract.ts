@@ -14,7 +14,7 @@ export interface BackendLimits {
   /** Largest number of choices per token. Default: the number of experts. */
   readonly maxTopK?: number;
   /** Further limits of the device, by its own names. */
-  readonly [name: string]: number;
+  readonly [name: string]: number | undefined;
 }
 
 /** The operations that a backend implements, by name. Core calls them with checked arguments only. */

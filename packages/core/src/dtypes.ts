@@ -49,16 +49,20 @@ export interface DTypeInfo<D extends DType = DType> {
 
 /** Size in bytes and typed array of every dtype. */
 export const DTYPES: { readonly [D in DType]: DTypeInfo<D> } = {
-  float32: { bytes: 4, ArrayType: Float32Array },
-  float16: { bytes: 2, ArrayType: Uint16Array },
-  bfloat16: { bytes: 2, ArrayType: Uint16Array },
-  int32: { bytes: 4, ArrayType: Int32Array },
-  int64: { bytes: 8, ArrayType: BigInt64Array },
-  int8: { bytes: 1, ArrayType: Int8Array },
-  uint8: { bytes: 1, ArrayType: Uint8Array },
-  float8_e4m3fn: { bytes: 1, ArrayType: Uint8Array },
-  float8_e5m2: { bytes: 1, ArrayType: Uint8Array },
+  float32: heldBy(Float32Array),
+  float16: heldBy(Uint16Array),
+  bfloat16: heldBy(Uint16Array),
+  int32: heldBy(Int32Array),
+  int64: heldBy(BigInt64Array),
+  int8: heldBy(Int8Array),
+  uint8: heldBy(Uint8Array),
+  float8_e4m3fn: heldBy(Uint8Array),
+  float8_e5m2: heldBy(Uint8Array),
 };
+
+function heldBy<A extends { readonly BYTES_PER_ELEMENT: number }>(ArrayType: A) {
+  return { bytes: ArrayType.BYTES_PER_ELEMENT as DTypeInfo['bytes'], ArrayType };
+}
 
 /** The dtypes of {@link FloatDType}. */
 export const FLOAT_DTYPES: readonly FloatDType[] = ['float32', 'float16', 'bfloat16'];

@@ -44,22 +44,19 @@ export class MoeDispatchError extends Error {
     return 'MoeDispatchError';
   }
   /** The reason. Stable: switch on it. */
-  readonly code: ErrorCode;
+  readonly code!: ErrorCode;
   /** The name of the argument at fault, e.g. `gating` or `out.permuteInput`. */
-  readonly argument: string;
+  readonly argument!: string;
   /** What it was, in words. */
-  readonly found: string;
+  readonly found!: string;
   /** What it should have been, in words. */
-  readonly expected: string;
+  readonly expected!: string;
 
   constructor(code: ErrorCode, details: ErrorDetails) {
     const { argument, found, expected } = details;
     // Of the details it takes the cause.
     super(`${argument}: expected ${expected}, found ${found}`, details);
-    this.code = code;
-    this.argument = argument;
-    this.found = found;
-    this.expected = expected;
+    Object.assign(this, { code, argument, found, expected });
   }
 
   get [ERROR_BRAND](): true {

@@ -1,4 +1,4 @@
-import { checkArrayType } from './dtypes.js';
+import { type ArrayOf, checkArrayType, DTYPES } from './dtypes.js';
 import { invalid } from './errors.js';
 
 /*
@@ -20,17 +20,11 @@ export function float16FromBits(bits: number): number {
   if (magnitude > 0x7f800000) return sign | 0x7e00 | ((magnitude >>> 13) & 0x3ff);
   // 65520 and above lies nearer to 2^16, which is infinity, or ties with it to even.
   if (magnitude >= 0x477ff000) return sign | 0x7c00;
-  // Normal numbers: from 2^-14 on.
-  if (magnitude >= 0x38800000)
-    return sign | ((magnitude - 0x38000000 + 0xfff + ((magnitude >>> 13) & 1)) >>> 13);
-  // Below half of the smallest subnormal, 2^-25, ties included.
-  if (magnitude <= 0x33000000) return sign;
-  const shift = 126 - (magnitude >>> 23);
-  const mantissa = (magnitude & 0x7fffff) | 0x800000;
-  const kept = mantissa >>> shift;
-  const rest = mantissa & ((1 << shift) - 1);
-  const half = 1 << (shift - 1);
-  return sign | (kept + (rest > half || (rest === half && (kept & 1) === 1) ? 1 : 0));
+  // From 2^-14 on a number is normal. From shifts of 25 on, nothing is left of a smaller one.
+  const normal = magnitude >= 0x38800000;
+  const shift = normal ? 13 : Math.min(126 - (magnitude >>> 23), 25);
+  const value = normal ? magnitude - 0x38000000 : (magnitude & 0x7fffff) | 0x800000;
+  return sign | ((value + (1 << (shift - 1)) - 1 + ((value >>> shift) & 1)) >>> shift);
 }
 
 /** float16 bits → float32 bits, exact. */
@@ -47,51 +41,50 @@ export function bitsFromFloat16(half: number): number {
 
 /** Rounds float32 values to bfloat16 words. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
 export function float32ToBfloat16(values: Float32Array, target?: Uint16Array): Uint16Array {
-  return round(values, target, bfloat16FromBits);
+  return convert('values', values, 'float32', target, 'bfloat16', bfloat16FromBits);
 }
 
 /** Rounds float32 values to float16 words. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
 export function float32ToFloat16(values: Float32Array, target?: Uint16Array): Uint16Array {
-  return round(values, target, float16FromBits);
+  return convert('values', values, 'float32', target, 'bfloat16', float16FromBits);
 }
 
 /** Widens bfloat16 words, exactly. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
 export function bfloat16ToFloat32(words: Uint16Array, target?: Float32Array): Float32Array {
-  return widen(words, target, (word) => word << 16);
+  return convert('words', words, 'bfloat16', target, 'float32', (word) => word << 16);
 }
 
 /** Widens float16 words, exactly. @throws InvalidArgumentError INVALID_ARGUMENT, BUFFER_TOO_SMALL. */
 export function float16ToFloat32(words: Uint16Array, target?: Float32Array): Float32Array {
-  return widen(words, target, bitsFromFloat16);
+  return convert('words', words, 'bfloat16', target, 'float32', bitsFromFloat16);
 }
 
-function round(values: Float32Array, target: Uint16Array | undefined, convert: Conversion): Uint16Array {
-  checkArrayType('values', values, 'float32');
-  const words = target ?? new Uint16Array(values.length);
-  checkArrayType('target', words, 'bfloat16');
-  checkLength(words, values.length);
-  const bits = bitsOf(values, values.length);
-  for (let i = 0; i < bits.length; i++) words[i] = convert(bits[i]);
-  return words;
+/** Words are of no particular 16-bit type here: the array is the same. */
+type Kind = 'float32' | 'bfloat16';
+
+function convert<To extends Kind>(
+  argument: string,
+  source: Float32Array | Uint16Array,
+  from: Kind,
+  target: Float32Array | Uint16Array | undefined,
+  to: To,
+  each: (bits: number) => number,
+): ArrayOf<To> {
+  checkArrayType(argument, source, from);
+  const { length } = source;
+  const result = target ?? new DTYPES[to].ArrayType(length);
+  checkArrayType('target', result, to);
+  if (result.length < length) {
+    throw invalid('BUFFER_TOO_SMALL', 'target', `${result.length} elements`, `at least ${length} elements`);
+  }
+  const read = bitsOf(source, length);
+  const write = bitsOf(result, length);
+  for (let i = 0; i < length; i++) write[i] = each(read[i]);
+  return result as ArrayOf<To>;
 }
 
-function widen(words: Uint16Array, target: Float32Array | undefined, convert: Conversion): Float32Array {
-  checkArrayType('words', words, 'bfloat16');
-  const values = target ?? new Float32Array(words.length);
-  checkArrayType('target', values, 'float32');
-  checkLength(values, words.length);
-  const bits = bitsOf(values, words.length);
-  for (let i = 0; i < bits.length; i++) bits[i] = convert(words[i]);
-  return values;
-}
-
-type Conversion = (bits: number) => number;
-
-function bitsOf(values: Float32Array, length: number): Uint32Array {
-  return length === 0 ? new Uint32Array(0) : new Uint32Array(values.buffer, values.byteOffset, length);
-}
-
-function checkLength(target: Float32Array | Uint16Array, length: number): void {
-  if (target.length >= length) return;
-  throw invalid('BUFFER_TOO_SMALL', 'target', `${target.length} elements`, `at least ${length} elements`);
+/** The words, or the float32 values' bits. An empty array can have lost its memory. */
+function bitsOf(array: Float32Array | Uint16Array, length: number): Float32Array | Uint16Array | Uint32Array {
+  if (length === 0 || array.BYTES_PER_ELEMENT === 2) return array;
+  return new Uint32Array(array.buffer, array.byteOffset, length);
 }

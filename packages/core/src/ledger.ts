@@ -1,7 +1,7 @@
 /** Counts the tensors of one backend. */
-export class Ledger {
-  liveTensors = 0;
-  liveBytes = 0;
+export interface Ledger {
+  liveTensors: number;
+  liveBytes: number;
 }
 
 /** One tensor in the ledger. Closing it twice counts once. */

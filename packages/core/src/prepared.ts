@@ -8,10 +8,11 @@ import type { AnyCall, Call, Outputs, RunArguments, Spec } from './operations/ca
 import { CHECK_INPUTS, type Request } from './operations/inputs.js';
 import {
   argumentNames,
+  checkImplemented,
   checkTensorOf,
-  implementationOf,
   type Results,
   resultsOf,
+  runOn,
   tensorDType,
   tensorNames,
   tensorShape,
@@ -46,8 +47,6 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly #arguments: unknown[] = [];
   /** Of outputs and tensors given by name, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
-  /** Typed without `T`, so that a prepared operation of one tensor class is one of Tensor. */
-  readonly #implementation: (call: never) => void;
   #running = false;
   #disposed = false;
 
@@ -60,7 +59,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     this.#names = tensorNames(operation);
     this.#named = OPERATIONS[operation].named;
     this.#inputs = this.#names.slice(this.#outputs.length, this.#names.length - this.#named.length);
-    this.#implementation = implementationOf(operation, this.#request.backend) as never;
+    checkImplemented(operation, this.#request.backend);
     for (const name of this.#named) this.#request.call[name] = null;
     this.run = this.#run.bind(this) as never;
   }
@@ -86,7 +85,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
    * @throws InvalidArgumentError, DisposedError, ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY.
    */
   outputs(tokens: number = this.#spec.tokens): PreparedOutputs<Op, T> {
-    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
+    this.#checkUsable();
     if (!Number.isInteger(tokens) || tokens < 0 || tokens > this.#spec.tokens) {
       const expected = `an integer from 0 to ${this.#spec.tokens}, as prepared`;
       throw invalid('INVALID_ARGUMENT', 'tokens', String(tokens), expected);
@@ -108,7 +107,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   /** Issues the work of a checked call. The next run reuses the object: keep no reference to it. */
   protected execute(call: Call<Op, T>): void {
-    this.#implementation(call as never);
+    runOn(this.#request.backend, this.operation, call as never);
   }
 
   /** Frees the workspace; called once. */
@@ -116,7 +115,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
 
   // Arguments are named one by one, because a rest parameter would be garbage.
   #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown): void {
-    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
+    this.#checkUsable();
     if (this.#running) {
       throw invalid('INVALID_ARGUMENT', 'this', 'a run started by a getter of this run', 'one run at a time');
     }
@@ -139,6 +138,10 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       this.#forget();
       this.#running = false;
     }
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed) throw disposedError('PREPARED_DISPOSED', 'this', 'prepared operation');
   }
 
   /** All of the caller's getters run here, before any check. */

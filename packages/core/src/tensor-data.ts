@@ -109,13 +109,12 @@ function fromNumbers(numbers: readonly number[], dtype: DType): ArrayOf<DType> {
   if (dtype === 'float16' || dtype === 'bfloat16') return fromTypedArray(Float32Array.from(numbers), dtype);
   const { ArrayType, bytes } = DTYPES[dtype];
   if (dtype.startsWith('float8')) checkArrayType('data', numbers, dtype);
-  const unsigned = dtype === 'uint8';
-  const limit = bytes === 8 ? Number.MAX_SAFE_INTEGER + 1 : 2 ** (8 * bytes - (unsigned ? 0 : 1));
-  const wrong = numbers.find((n) => !Number.isInteger(n) || n >= limit || n < (unsigned ? 0 : -limit));
-  if (wrong !== undefined) throw invalidData(describe(wrong), `integers of ${dtype}`);
   const elements = new ArrayType(numbers.length) as Int32Array<ArrayBuffer>;
-  numbers.forEach((value, i) => {
-    elements[i] = (bytes === 8 ? BigInt(value) : value) as number;
+  const wrong = numbers.find((value, i) => {
+    // Beyond the safe integers a number may stand for its neighbours.
+    elements[i] = (bytes === 8 ? BigInt(Number.isSafeInteger(value) ? value : 0) : value) as number;
+    return Number(elements[i]) !== value;
   });
-  return elements;
+  if (wrong === undefined) return elements;
+  throw invalidData(describe(wrong), `integers of ${dtype}`);
 }

@@ -153,13 +153,8 @@ export function checkTensor(argument: string, value: unknown, backend?: Backend)
   if (!isTensor(value)) throw notATensor(argument, value);
   if (value.disposed) throw disposedError('TENSOR_DISPOSED', argument, 'tensor');
   if (backend !== undefined && value.backend !== backend) {
-    const expected = `a tensor of ${nameOf(backend)}, like the first of the call`;
-    throw invalid(
-      'WRONG_BACKEND',
-      argument,
-      `a tensor of another backend or device: ${nameOf(value.backend)}`,
-      expected,
-    );
+    const expected = `a tensor of the first one's backend, ${nameOf(backend)}`;
+    throw invalid('WRONG_BACKEND', argument, `one of another, ${nameOf(value.backend)}`, expected);
   }
   checkUsable(value.backend);
   if (value.capacity < value.byteLength) {

@@ -125,7 +125,8 @@ describe('a tensor is refused', () => {
     expertIds: [[T, K], 'int32'],
     tokenMask: [[T], 'uint8'],
   } as const;
-  const tensor = (backend: StubBackend, name: keyof typeof shapes) => backend.empty([...shapes[name][0]], shapes[name][1]);
+  const tensor = (backend: StubBackend, name: keyof typeof shapes) =>
+    backend.empty([...shapes[name][0]], shapes[name][1]);
 
   it.each([
     ['eScoreCorrectionBias', { selection: 'sparsemixer' }],

@@ -21,6 +21,7 @@ class ArgumentBlock {
   uint32_t count(size_t index, const char* name) const { return static_cast<uint32_t>(integer(index, name, kMaxCount)); }
   uint64_t length(size_t index, const char* name) const { return integer(index, name, kMaxLength); }
   uint64_t address(size_t index, const char* name) const { return integer(index, name, kMaxAddress); }
+  bool present(size_t index, const char* name) const { return address(index, name) != 0; }
   bool flag(size_t index, const char* name) const { return integer(index, name, 1) != 0; }
   /** Rounded to float32. */
   float number(size_t index, const char*) const { return static_cast<float>(values_[index]); }

@@ -10,16 +10,76 @@ constexpr uint32_t kNoExpert = 0xFFFFu;
 /** Places in a tile have 16 bits. */
 constexpr uint32_t kMaxTilePairs = 0xFFFFu;
 
-/** Choosing experts: gatingOutput [rows, width] to topKIndices and expertScalesFloat [rows, picks]. */
+/** What makes scores of gating values. */
+enum class Score : uint32_t { kSoftmax, kSigmoid, kSqrtsoftplus, kNone };
+/** A dtype of numbers that are computed with. */
+enum class Float : uint32_t { kFloat32, kFloat16, kBfloat16 };
+
+/** From the scores of choices to their weights. */
+struct WeightArgs {
+  const float* perExpertScale;  // [all experts], or null
+  const float* globalScale;     // [1], or null
+  const float* sharedLogits;    // [tokens, sharedExperts]
+  uint32_t sharedExperts;
+  Score score;  // of the shared experts
+  float normEps;
+  float factor;
+  uint32_t normalise;
+  uint32_t experts;  // those that get rows; the others come after them
+  uint32_t skips;    // whether choices of those others go nowhere
+};
+
+/**
+ * Choosing experts: gatingOutput [rows, width] to topKIndices and expertScalesFloat [rows, picks]. Kernels for plain routing
+ * read what stands above `weights`.
+ */
 struct RouteArgs {
-  const float* gatingOutput;
+  const void* gatingOutput;
   int32_t* topKIndices;
   float* expertScalesFloat;
-  uint32_t rows;    // tokens; tokens · groups with expert groups
-  uint32_t width;   // experts; experts / groups with expert groups
+  uint32_t rows;    // tokens; tokens · groups with one choice per group
+  uint32_t width;   // experts; experts / groups with one choice per group
   uint32_t picks;   // choices per row
   uint32_t groups;  // rows per token
-  uint32_t scalesAreGating;
+  Float dtype;      // of gatingOutput
+  Score score;
+  WeightArgs weights;
+  const float* bias;         // [width], or null
+  const uint8_t* tokenMask;  // [tokens], or null
+  const int32_t* expertIds;  // [tokens, picks], if the choice is made
+  uint32_t* tokenScores;     // [tokens] keys of the tokens' largest scores, or null
+  float jitterEps;           // of sparsemixer
+  uint32_t choiceGroups;     // of which some are kept, else 1
+  uint32_t keptGroups;
+  uint32_t groupsByTwo;  // rank groups by the sum of their two best scores, not by their best value
+  uint32_t finishes;     // store weights; else scores
+};
+
+/** The order of tokens by their largest scores. */
+struct OrderArgs {
+  const uint32_t* tokenScores;
+  uint32_t* order;
+  uint32_t tokens;
+};
+
+/** Dropping choices beyond the capacity of their experts: topKIndices [tokens, picks] becomes dropped(expert). */
+struct DropArgs {
+  int32_t* topKIndices;
+  const uint32_t* order;  // null: that of tokens
+  uint32_t tokens;
+  uint32_t picks;
+  uint32_t experts;
+  uint32_t capacity;
+};
+
+/** Scores [tokens, picks] become weights, and whatever goes nowhere becomes -1. */
+struct WeighArgs {
+  int32_t* topKIndices;
+  float* expertScalesFloat;
+  WeightArgs weights;
+  uint32_t tokens;
+  uint32_t picks;
+  uint32_t normBeforeDrop;
 };
 
 /** Histograms of a tile have an even number of columns, so that two counts can be read and added as one word. */
@@ -77,6 +137,7 @@ constexpr uint32_t kCopyDepth = 4;
 struct MoveArgs {
   CopyArgs copy;
   const int32_t* permuteIndicesPerToken;  // [topK, tokens]
+  const float* expertScalesFloat;         // [tokens, topK], what rows are multiplied by, if the kernel does that
   uint32_t tokens;
   uint32_t topK;
 };
@@ -107,16 +168,21 @@ struct DecodeArgs {
 constexpr uint32_t kMaxDecodePairs = 32;
 constexpr uint32_t kDecodeWarps = 4;
 
+/** Steps of a row that a warp has in flight if a token has few choices. */
+constexpr uint32_t kFewSteps = 4;
+
 struct ReduceArgs {
   const void* ffnOut;                     // [topK · tokens, hidden]
   const float* expertScalesFloat;         // [tokens, topK]
   const int32_t* permuteIndicesPerToken;  // [topK, tokens]
-  const int32_t* topKIndices;             // [tokens, topK]; read only with a bias
+  const int32_t* topKIndices;             // [tokens, topK]; read only with a bias or x
   const void* ffn2Bias;                   // [experts, hidden], or null
+  const void* x;                          // [tokens, hidden], what identity experts return; read only by kernels that add it
   void* output;                           // [tokens, hidden]
   uint64_t hidden;
   float factor;
   uint32_t normalise;
+  uint32_t weighed;  // the rows are, so scales count as 1
   uint32_t tokens;
   uint32_t topK;
   uint32_t experts;

@@ -1,11 +1,8 @@
 // Copying rows: each is read once and written to its K rows of permuteInput.
 #pragma once
-#include "device.cuh"
+#include "elements.cuh"
 
 namespace moe {
-
-/** The pair has no row: its index is out of range. */
-constexpr uint32_t kNoRow = 0xFFFFFFFFu;
 
 /** Tokens' rows are cut into units; consecutive units are consecutive memory. */
 struct Unit {
@@ -32,16 +29,37 @@ __device__ __forceinline__ void store_once(char* address, Vector value) {
   __stcs(reinterpret_cast<Vector*>(address), value);
 }
 
+/** Rows that are moved as they are. */
+struct AsTheyAre {
+  static constexpr bool kWeighs = false;
+};
+
+/** Rows that are multiplied by the weights of their choices, COUNT elements a vector. */
+template <class Float, int COUNT>
+struct Weighed {
+  static constexpr bool kWeighs = true;
+  using Pack = Elements<Float, COUNT>;
+  const float* weights;  // [tokens, topK]
+
+  __device__ __forceinline__ typename Pack::Raw operator()(typename Pack::Raw raw, float weight) const {
+    Pack pack;
+    pack.raw = raw;
+#pragma unroll
+    for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(__fmul_rn(weight, widen(pack.values[i])));
+    return pack.raw;
+  }
+};
+
 /**
  * Copies the units first, first + stride, … below `units`, one at a time for each warp, in registers. Loads can begin
  * before the target rows are known: `load_first`, then `run`.
  */
-template <class Vector>
+template <class Vector, class Weighing = AsTheyAre>
 class RowCopy {
  public:
   __device__ RowCopy(const CopyArgs& args, uint32_t firstToken, uint32_t topK, uint32_t first, uint32_t units,
-                     uint32_t stride)
-      : a(args), firstToken(firstToken), topK(topK), index(first), units(units), stride(stride),
+                     uint32_t stride, const Weighing& weighing = {})
+      : a(args), firstToken(firstToken), topK(topK), weighing(weighing), index(first), units(units), stride(stride),
         unit(args, firstToken, first < units ? first : 0) {}
 
   __device__ __forceinline__ void load_first() {
@@ -60,7 +78,11 @@ class RowCopy {
       for (uint32_t firstK = 0; firstK < topK; firstK += 32) {
         const uint32_t k = firstK + lane_id();
         if (firstK != 0 && k < topK) fetched = fetch(unit.token, k);
-        store(min(topK - firstK, 32u), k < topK ? locate(fetched, unit.token, k, unit.part) : kNoRow);
+        float weight = 0.0f;
+        if constexpr (Weighing::kWeighs) {
+          if (k < topK) weight = weighing.weights[static_cast<uint64_t>(unit.token) * topK + k];
+        }
+        store(min(topK - firstK, 32u), k < topK ? locate(fetched, unit.token, k, unit.part) : kNoRow, weight);
       }
       index += stride;
       if (index >= units) break;
@@ -73,6 +95,7 @@ class RowCopy {
  private:
   const CopyArgs& a;
   const uint32_t firstToken, topK;
+  const Weighing weighing;
   uint32_t index;
   const uint32_t units, stride;
   Unit unit;
@@ -89,15 +112,20 @@ class RowCopy {
     }
   }
 
-  /** To `count` rows, of which each lane has one. */
-  __device__ __forceinline__ void store(uint32_t count, uint32_t mine) const {
+  /** To `count` rows, of which each lane has one, and its weight. */
+  __device__ __forceinline__ void store(uint32_t count, uint32_t mine, float mineWeight) const {
     for (uint32_t k = 0; k < count; k++) {
       const uint32_t row = __shfl_sync(kFullMask, mine, k);
+      float weight = 0.0f;
+      if constexpr (Weighing::kWeighs) weight = __shfl_sync(kFullMask, mineWeight, k);
       if (row == kNoRow) continue;
       char* target = a.permuteInput + row * a.rowBytes + unit.offset;
 #pragma unroll
       for (int i = 0; i < kCopyDepth; i++) {
-        if (offset_of(i) < unit.bytes) store_once<Vector>(target + offset_of(i), values[i]);
+        if (offset_of(i) >= unit.bytes) continue;
+        Vector value = values[i];
+        if constexpr (Weighing::kWeighs) value = weighing(value, weight);
+        store_once<Vector>(target + offset_of(i), value);
       }
     }
   }

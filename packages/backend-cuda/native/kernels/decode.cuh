@@ -21,7 +21,7 @@ __device__ __forceinline__ void store_counts(const DecodeArgs& a, uint32_t exper
   }
 }
 
-template <int LANES, int VALUES>
+template <int LANES, int VALUES, bool ROUTER>
 __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
   __shared__ uint32_t memory[kDecodeWarps][kMaxDecodePairs];
   uint32_t* const mine = memory[warp_id()];  // by pair: the expert, then the row
@@ -33,7 +33,7 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
     const auto emit = [=](uint32_t pair, uint32_t expert) { mine[pair] = expert; };
     for (uint32_t first = 0; first < route.rows; first += 32 / LANES) {
       const uint32_t at = first + lane_id() / LANES;
-      route_row<LANES, VALUES>(route, at, at < route.rows, emit);
+      route_row<LANES, VALUES, ROUTER>(route, at, at < route.rows, emit);
     }
     __syncwarp();
     const uint32_t expert = lane_id() < pairs ? mine[lane_id()] : kNoExpert;
@@ -43,12 +43,12 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
       row += other < expert || (other == expert && i < lane_id());
     }
     __syncwarp();
-    mine[lane_id()] = row;
+    mine[lane_id()] = expert == kNoExpert ? kNoRow : row;
     __syncwarp();
     if (warp != 0) return;
     store_counts(a, expert, pairs);
     const uint32_t token = lane_id() / a.topK, k = lane_id() % a.topK;
-    if (lane_id() < pairs) a.permuteIndicesPerToken[k * a.tokens + token] = static_cast<int32_t>(row);
+    if (lane_id() < pairs) a.permuteIndicesPerToken[k * a.tokens + token] = static_cast<int32_t>(mine[lane_id()]);
   };
   const auto fetch = [&](uint32_t token, uint32_t k) { return mine[token * a.topK + k]; };
   const auto locate = [](uint32_t row, uint32_t, uint32_t, uint32_t) { return row; };

@@ -7,6 +7,8 @@
 namespace moe {
 
 constexpr uint32_t kFullMask = 0xFFFFFFFFu;
+/** The pair has no row: its choice goes nowhere, or its index is out of range. */
+constexpr uint32_t kNoRow = 0xFFFFFFFFu;
 #if __CUDA_ARCH__ >= 800
 constexpr bool kHasWarpReduce = true;
 #else
@@ -40,12 +42,16 @@ __device__ __forceinline__ uint32_t clean_bits(uint32_t bits) {
   return bits == 0x7F800000u ? 0x7F7FFFFFu : 0xFF7FFFFFu;
 }
 
-/** Integers in the order of the cleaned values, -0 equal to +0; never 0, which stands for "none". */
+/** Integers in the order of values that are neither NaN nor -0; never 0, which stands for "none". */
+__device__ __forceinline__ uint32_t ordered(float value) {
+  const uint32_t bits = __float_as_uint(value);
+  return bits ^ (static_cast<uint32_t>(static_cast<int32_t>(bits) >> 31) | 0x80000000u);
+}
+
+/** The same of cleaned values, -0 equal to +0. */
 __device__ __forceinline__ uint32_t key_of(uint32_t bits) {
   // Adding +0 makes -0 positive, and the larger of a NaN and a number is the number: less work than on bits.
-  const float value = fminf(fmaxf(__uint_as_float(bits) + 0.0f, -FLT_MAX), FLT_MAX);
-  bits = __float_as_uint(value);
-  return bits ^ (static_cast<uint32_t>(static_cast<int32_t>(bits) >> 31) | 0x80000000u);
+  return ordered(fminf(fmaxf(__fadd_rn(__uint_as_float(bits), 0.0f), -FLT_MAX), FLT_MAX));
 }
 
 __device__ __forceinline__ float value_of(uint32_t key) {
@@ -65,12 +71,20 @@ __device__ __forceinline__ uint32_t team_max(uint32_t value) {
   }
 }
 
-/** Sum over teams of LANES neighbouring lanes, the same bits in each. */
+/** Sum over teams of LANES neighbouring lanes, of values below 2^37, in every lane. */
 template <int LANES>
-__device__ __forceinline__ float team_sum(float value) {
+__device__ __forceinline__ uint64_t team_sum(uint64_t value) {
+  constexpr bool kReduces = LANES == 32 && kHasWarpReduce;
+  if constexpr (kReduces) {
+    // In two halves, whose sums have 32 bits.
+    const uint32_t low = __reduce_add_sync(kFullMask, static_cast<uint32_t>(value) & 0x7FFFFFFu);
+    const uint32_t high = __reduce_add_sync(kFullMask, static_cast<uint32_t>(value >> 27));
+    return low + (static_cast<uint64_t>(high) << 27);
+  } else {
 #pragma unroll
-  for (int step = LANES / 2; step > 0; step /= 2) value += __shfl_xor_sync(kFullMask, value, step);
-  return value;
+    for (int step = LANES / 2; step > 0; step /= 2) value += __shfl_xor_sync(kFullMask, value, step);
+    return value;
+  }
 }
 
 __device__ __forceinline__ uint32_t warp_inclusive_scan(uint32_t value) {

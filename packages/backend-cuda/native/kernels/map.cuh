@@ -142,15 +142,15 @@ __device__ __forceinline__ void map_and_move_rows(const MapAndMoveArgs& args, ui
 }
 
 /** Rows by a map in memory, which may hold anything. */
-template <class Vector>
-__device__ __forceinline__ void move_rows(const MoveArgs& a) {
+template <class Vector, class Weighing = AsTheyAre>
+__device__ __forceinline__ void move_rows(const MoveArgs& a, const Weighing& weighing = {}) {
   const uint32_t rows = a.tokens * a.topK;
   const auto fetch = [&](uint32_t token, uint32_t k) {
     return static_cast<uint32_t>(a.permuteIndicesPerToken[static_cast<uint64_t>(k) * a.tokens + token]);
   };
   const auto locate = [&](uint32_t row, uint32_t, uint32_t, uint32_t) { return row < rows ? row : kNoRow; };
-  RowCopy<Vector> copy(a.copy, 0, a.topK, blockIdx.x * warps_in_block() + warp_id(), a.tokens * a.copy.parts,
-                              gridDim.x * warps_in_block());
+  RowCopy<Vector, Weighing> copy(a.copy, 0, a.topK, blockIdx.x * warps_in_block() + warp_id(),
+                                 a.tokens * a.copy.parts, gridDim.x * warps_in_block(), weighing);
   copy.load_first();
   grid_wait();
   grid_trigger();

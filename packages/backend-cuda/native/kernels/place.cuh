@@ -102,7 +102,7 @@ __device__ __forceinline__ void place_tile(const TileMemory& m, const TileArgs& 
 }
 
 /** Experts of routed rows: the warp routes them. */
-template <int LANES, int VALUES>
+template <int LANES, int VALUES, bool ROUTER>
 struct RouteFill {
   const RouteArgs& route;
 
@@ -111,7 +111,7 @@ struct RouteFill {
     const auto emit = [=](uint32_t pair, uint32_t expert) { pairs[pair - firstPair] = expert; };
     for (uint32_t first = firstRow; first < endRow; first += 32 / LANES) {
       const uint32_t row = first + lane_id() / LANES;
-      route_row<LANES, VALUES>(route, row, row < endRow, emit);
+      route_row<LANES, VALUES, ROUTER>(route, row, row < endRow, emit);
     }
   }
 };
@@ -148,10 +148,10 @@ struct StorePairs {
 };
 
 /** A tile for each block: routes its rows and places their choices. */
-template <int LANES, int VALUES>
+template <int LANES, int VALUES, bool ROUTER>
 __device__ __forceinline__ void route_tile(const RouteTileArgs& a, char* memory) {
   const TileMemory m(memory, a.tile);
-  place_tile(m, a.tile, blockIdx.x, WaitForGrid(), RouteFill<LANES, VALUES>{a.route}, StorePairs{a.tile.pairs});
+  place_tile(m, a.tile, blockIdx.x, WaitForGrid(), RouteFill<LANES, VALUES, ROUTER>{a.route}, StorePairs{a.tile.pairs});
   store_histogram(m, a.tile, blockIdx.x);
 }
 

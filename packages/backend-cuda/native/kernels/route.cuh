@@ -1,6 +1,8 @@
 // Choosing the experts of a row with a team of lanes, the row's gating values in registers.
 #pragma once
-#include "device.cuh"
+#include "choose.cuh"
+#include "gating.cuh"
+#include "weights.cuh"
 
 namespace moe {
 
@@ -9,160 +11,144 @@ struct NoPairs {
   __device__ void operator()(uint32_t, uint32_t) const {}
 };
 
-/** Lane `lane` of the team holds values lane · VALUES … of the row; beyond the row, the key 0. */
-template <int VALUES>
-__device__ __forceinline__ void load_keys(const float* row, uint32_t width, uint32_t lane, uint32_t (&keys)[VALUES]) {
-  const uint32_t first = lane * VALUES;
-  const bool aligned = (reinterpret_cast<uintptr_t>(row) & 15) == 0;
-  if (aligned && first + VALUES <= width) {
-#pragma unroll
-    for (int j = 0; j < VALUES; j += 4) {
-      const uint4 four = *reinterpret_cast<const uint4*>(row + first + j);
-      keys[j] = key_of(four.x);
-      keys[j + 1] = key_of(four.y);
-      keys[j + 2] = key_of(four.z);
-      keys[j + 3] = key_of(four.w);
-    }
-    return;
-  }
-#pragma unroll
-  for (int j = 0; j < VALUES; j++) {
-    keys[j] = first + j < width ? key_of(__float_as_uint(row[first + j])) : 0;
-  }
-}
-
-/**
- * A lane's values in runs of up to 8. Each is sorted, largest first, equal ones in their order, so that taking the next
- * choice of a row touches the runs' heads alone.
- */
-template <int VALUES>
-struct SortedRuns {
-  static constexpr int kRun = VALUES < 8 ? VALUES : 8;
-  static constexpr int kRuns = VALUES / kRun;
-  uint32_t keys[VALUES];
-  uint32_t positions[kRuns];  // in the run: four bits each, the head's lowest
-
-  __device__ __forceinline__ explicit SortedRuns(const uint32_t (&unsorted)[VALUES]) {
-#pragma unroll
-    for (int j = 0; j < VALUES; j++) keys[j] = unsorted[j];
-#pragma unroll
-    for (int run = 0; run < kRuns; run++) sort(keys + run * kRun, positions[run]);
-  }
-
-  /** By exchanges of neighbours, which keep the order of equals. */
-  static __device__ __forceinline__ void sort(uint32_t* run, uint32_t& packed) {
-    uint32_t at[kRun];
-#pragma unroll
-    for (int j = 0; j < kRun; j++) at[j] = j;
-#pragma unroll
-    for (int phase = 0; phase < kRun; phase++) {
-#pragma unroll
-      for (int j = phase & 1; j + 1 < kRun; j += 2) {
-        const uint32_t a = run[j], b = run[j + 1], atA = at[j], atB = at[j + 1];
-        const bool exchange = b > a;
-        run[j] = exchange ? b : a;
-        run[j + 1] = exchange ? a : b;
-        at[j] = exchange ? atB : atA;
-        at[j + 1] = exchange ? atA : atB;
-      }
-    }
-    packed = 0;
-#pragma unroll
-    for (int j = 0; j < kRun; j++) packed |= at[j] << 4 * j;
-  }
-
-  __device__ __forceinline__ uint32_t largest() const {
-    uint32_t best = keys[0];
-#pragma unroll
-    for (int run = 1; run < kRuns; run++) best = max(best, keys[run * kRun]);
-    return best;
-  }
-
-  /** Position of the first of the lane's values that has this key, its largest; taken out if `owns`. */
-  __device__ __forceinline__ uint32_t take(uint32_t key, bool owns) {
-    uint32_t position = 0;
-    bool found = false;
-#pragma unroll
-    for (int run = 0; run < kRuns; run++) {
-      uint32_t* const values = keys + run * kRun;
-      const bool here = !found && values[0] == key;
-      found = found || here;
-      if (here) position = run * kRun + (positions[run] & 15);
-      // Selections, no branch: the warp's other lanes wait for this.
-      const bool pops = here && owns;
-      positions[run] = pops ? positions[run] >> 4 : positions[run];
-#pragma unroll
-      for (int j = 0; j < kRun; j++) {
-        const uint32_t next = j + 1 < kRun ? values[j + 1] : 0;
-        values[j] = pops ? next : values[j];
-      }
-    }
-    return position;
-  }
-};
-
-/** Σ exp(value - maximum) over the lane's values; four partial sums keep the rounding small. */
-template <int VALUES>
-__device__ __forceinline__ float sum_exp(const uint32_t (&keys)[VALUES], float maximum) {
-  float sums[4] = {0, 0, 0, 0};
-#pragma unroll
-  for (int j = 0; j < VALUES; j++) {
-    sums[j & 3] += expf(keys[j] == 0 ? -INFINITY : value_of(keys[j]) - maximum);
-  }
-  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
-}
-
 /**
  * Routes one row with LANES lanes, LANES · VALUES ≥ width. All lanes of the warp take part; those of a team whose row
  * is not `active` store nothing, nor does any if `topKIndices` is null. `emit(pair, expert)` is called for each choice.
+ * Weights are softmaxes or gating values, and nothing else is asked for.
  */
 template <int LANES, int VALUES, class Emit>
-__device__ __forceinline__ void route_row(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
-  const uint32_t lane = lane_id() & (LANES - 1);
-  const uint32_t teamMask = LANES == 32 ? kFullMask : ((1u << (LANES & 31)) - 1) << (lane_id() - lane);
-  const uint32_t lowerLanes = teamMask & ((1u << lane_id()) - 1);
-  const float* values = a.gatingOutput + static_cast<uint64_t>(row) * a.width;
+__device__ __forceinline__ void route_plain(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
+  const Team<LANES> team;
+  const uint32_t firstColumn = team.lane * VALUES;
   uint32_t keys[VALUES];
-  load_keys(values, active ? a.width : 0, lane, keys);
-
+  load_keys(a, row, firstColumn, active && firstColumn < a.width ? a.width - firstColumn : 0, keys);
   SortedRuns<VALUES> runs(keys);
-  uint32_t mine = runs.largest();
-  uint32_t top = team_max<LANES>(mine);
-  const float maximum = value_of(top);
+  Choosing<LANES, VALUES> choosing(team, runs, firstColumn);
   // Before the choices take values away.
-  const float sum = a.scalesAreGating ? 1.0f : team_sum<LANES>(sum_exp(runs.keys, maximum));
+  Scorer score = {a.score, value_of(choosing.top), 0};
+  if (a.score == Score::kSoftmax) score.sum = team_sum<LANES>(sum_exp(runs.keys, score.largest));
   const uint32_t firstExpert = a.groups == 1 ? 0 : row % a.groups * a.width;
   for (uint32_t first = 0; first < a.picks; first += LANES) {
     const uint32_t count = min(a.picks - first, static_cast<uint32_t>(LANES));
-    uint32_t keptKey = 0, keptColumn = 0;
-#pragma unroll 1
-    for (uint32_t slot = 0; slot < count; slot++) {
-      // Equal values: the lowest lane, and in it the lowest position, is the lowest expert.
-      const uint32_t candidates = __ballot_sync(kFullMask, mine == top);
-      const bool owns = mine == top && (candidates & lowerLanes) == 0;
-      const uint32_t position = lane * VALUES + runs.take(top, owns);
-      // The next maximum is under way while the choice goes to the lane that keeps it.
-      mine = runs.largest();
-      const uint32_t next = team_max<LANES>(mine);
-      const uint32_t column = __shfl_sync(kFullMask, position, __ffs(candidates & teamMask) - 1);
-      keptKey = lane == slot ? top : keptKey;
-      keptColumn = lane == slot ? column : keptColumn;
-      top = next;
-    }
-    if (!active || lane >= count) continue;
-    const uint32_t pair = row * a.picks + first + lane;
-    const uint32_t expert = firstExpert + keptColumn;
+    const Chosen chosen = choosing.take(count);
+    if (!active || team.lane >= count) continue;
+    const uint32_t pair = row * a.picks + first + team.lane;
+    const uint32_t expert = firstExpert + chosen.column;
     emit(pair, expert);
     if (a.topKIndices == nullptr) continue;
     a.topKIndices[pair] = static_cast<int32_t>(expert);
-    // The key has lost the sign of -0, so a gating value that is itself the scale is read again.
-    a.expertScalesFloat[pair] = a.scalesAreGating ? __uint_as_float(clean_bits(__float_as_uint(values[keptColumn])))
-                                       : __fdividef(expf(value_of(keptKey) - maximum), sum);
+    if (a.score == Score::kSoftmax) {
+      const Power term = exp_below(score.largest, value_of(chosen.key));
+      a.expertScalesFloat[pair] = __uint_as_float(quotient32(term.m, score.sum, term.n));
+    } else {
+      a.expertScalesFloat[pair] = __uint_as_float(logit_bits(a, row, chosen.column));
+    }
   }
 }
 
-/** A team for each row, grid-stride. */
+/** Keys of gating values become those of scores with their bias. */
+template <int VALUES, class Function>
+__device__ __forceinline__ void add_bias(const uint32_t (&bias)[VALUES], uint32_t (&keys)[VALUES],
+                                         const Function& score) {
+#pragma unroll
+  for (int j = 0; j < VALUES; j++) {
+    const uint32_t biased = biased_key(score(value_of(keys[j])), __uint_as_float(bias[j]));
+    keys[j] = keys[j] == 0 ? 0 : biased;
+  }
+}
+
+template <int VALUES>
+__device__ __forceinline__ void add_bias(const RouteArgs& a, const Scorer& score, uint32_t first, uint32_t count,
+                                         uint32_t (&keys)[VALUES]) {
+  uint32_t bias[VALUES];
+  load_bits(a.bias + first, count, bias);
+  // What most models use stands in a loop of its own, in which nothing branches.
+  if (a.score == Score::kSigmoid) {
+    add_bias(bias, keys, [](float value) { return __uint_as_float(sigmoid(__float_as_uint(value))); });
+  } else {
+    add_bias(bias, keys, [&](float value) { return called_score(score, value); });
+  }
+}
+
+/** Lanes of the groups that are not kept let go of their values. A group is held by `groupLanes` lanes. */
 template <int LANES, int VALUES>
+__device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES>& team, const Scorer& score,
+                                            uint32_t groupLanes, SortedRuns<VALUES>& runs) {
+  Top2 best = runs.top2();
+  for (uint32_t step = groupLanes / 2; step > 0; step /= 2) {
+    best = larger_two(best, {__shfl_xor_sync(kFullMask, best.first, step), __shfl_xor_sync(kFullMask, best.second, step)});
+  }
+  const uint32_t key = group_key(a, score, best);
+  const uint32_t group = team.lane / groupLanes;
+  uint32_t better = 0;
+  for (uint32_t i = 0; i < a.choiceGroups; i++) {
+    const uint32_t other = __shfl_sync(kFullMask, key, team.first() + i * groupLanes);
+    better += other > key || (other == key && i < group);
+  }
+  if (better >= a.keptGroups) runs.clear();
+}
+
+/** The same with all that a router can ask for. picks ≤ LANES; a group of which some are kept is held by lanes of its own. */
+template <int LANES, int VALUES, class Emit>
+__device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
+  const Team<LANES> team;
+  const uint32_t groupLanes = LANES / a.choiceGroups;
+  const uint32_t groupWidth = a.width / a.choiceGroups;
+  const uint32_t inGroup = team.lane % groupLanes * VALUES;
+  const uint32_t firstColumn = team.lane / groupLanes * groupWidth + inGroup;
+  const uint32_t count = active && inGroup < groupWidth ? groupWidth - inGroup : 0;
+  uint32_t keys[VALUES];
+  load_keys(a, row, firstColumn, count, keys);
+  Scorer score = {a.score, 0.0f, 0};
+  if (a.score == Score::kSoftmax || a.tokenScores != nullptr) {
+    uint32_t largest = keys[0];
+#pragma unroll
+    for (int j = 1; j < VALUES; j++) largest = max(largest, keys[j]);
+    score.largest = value_of(team_max<LANES>(largest));
+    if (a.score == Score::kSoftmax) score.sum = team_sum<LANES>(sum_exp(keys, score.largest));
+  }
+  if (a.bias != nullptr) add_bias(a, score, firstColumn, count, keys);
+  SortedRuns<VALUES> runs(keys);
+  if (a.keptGroups < a.choiceGroups) keep_groups(a, team, score, groupLanes, runs);
+  Choosing<LANES, VALUES> choosing(team, runs, firstColumn);
+  const Chosen chosen = choosing.take(a.picks);
+  const bool holds = active && team.lane < a.picks;
+  const uint32_t token = !active ? 0 : a.groups == 1 ? row : row / a.groups;
+  const bool masked = is_masked(a, token);
+  const uint32_t expert = a.groups == 1 ? chosen.column : row % a.groups * a.width + chosen.column;
+  const uint32_t pair = row * a.picks + team.lane;
+  if (holds) emit(pair, masked || expert >= a.weights.experts ? kNoExpert : expert);
+  if (a.topKIndices == nullptr) return;
+  float weight = holds ? score(__uint_as_float(logit_bits(a, row, chosen.column))) : 0.0f;
+  bool goes = !masked;
+  if (a.finishes) {
+    float norm = 0.0f;
+    if (a.weights.normalise) {
+      for (uint32_t k = 0; k < a.picks; k++) {
+        norm = __fadd_rn(norm, __shfl_sync(kFullMask, weight, team.first() + k));
+      }
+      norm = complete_norm(a.weights, token, norm);
+    }
+    if (!holds) return;
+    weight = weight_of(a.weights, weight, norm, expert);
+    goes = goes && !is_skipped(a.weights, expert);
+  }
+  if (!holds) return;
+  a.topKIndices[pair] = goes ? static_cast<int32_t>(expert) : -1;
+  a.expertScalesFloat[pair] = goes ? weight : 0.0f;
+  if (a.tokenScores != nullptr && team.lane == 0) {
+    a.tokenScores[token] = key_of(__float_as_uint(called_score(score, score.largest)));
+  }
+}
+
+template <int LANES, int VALUES, bool ROUTER, class Emit>
+__device__ __forceinline__ void route_row(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
+  if constexpr (ROUTER) route_routed<LANES, VALUES>(a, row, active, emit);
+  else route_plain<LANES, VALUES>(a, row, active, emit);
+}
+
+/** A team for each row, grid-stride. */
+template <int LANES, int VALUES, bool ROUTER>
 __device__ __forceinline__ void route_all(const RouteArgs& a) {
   constexpr uint32_t kTeams = 32 / LANES;
   grid_wait();
@@ -171,7 +157,7 @@ __device__ __forceinline__ void route_all(const RouteArgs& a) {
   const uint32_t stride = gridDim.x * warps_in_block() * kTeams;
   for (uint32_t first = warp * kTeams; first < a.rows; first += stride) {
     const uint32_t row = first + lane_id() / LANES;
-    route_row<LANES, VALUES>(a, row, row < a.rows, NoPairs());
+    route_row<LANES, VALUES, ROUTER>(a, row, row < a.rows, NoPairs());
   }
 }
 

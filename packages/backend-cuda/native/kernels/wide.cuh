@@ -1,19 +1,23 @@
-// Choosing the experts of a row with a whole block: many experts, or many choices. Radix selection of the K-th largest
-// key, then a bitonic sort of the K chosen.
+// Choosing the experts of a row with a whole block: many experts, many choices, or groups that no lanes fit. Radix selection
+// of the K-th largest key, then a bitonic sort of the K chosen. Stores scores, not weights.
 #pragma once
-#include "device.cuh"
+#include "choose.cuh"
+#include "gating.cuh"
+#include "weights.cuh"
 
 namespace moe {
 
 struct WideMemory {
-  uint32_t* keys;    // [width]
   uint32_t* bins;    // [256]
+  uint32_t* keys;    // [width]
+  uint32_t* groups;  // [choiceGroups]
   uint16_t* chosen;  // [padded picks]
 
-  __device__ WideMemory(char* memory, uint32_t width) {
+  __device__ WideMemory(char* memory, const RouteArgs& a) {
     bins = reinterpret_cast<uint32_t*>(memory);
     keys = bins + 256;
-    chosen = reinterpret_cast<uint16_t*>(keys + width);
+    groups = keys + a.width;
+    chosen = reinterpret_cast<uint16_t*>(groups + a.choiceGroups);
   }
 };
 
@@ -28,13 +32,14 @@ __device__ inline uint32_t block_max(uint32_t value) {
   return value;
 }
 
-/** Sum over the block in a fixed order. All threads. */
-__device__ inline float block_sum(float value) {
-  __shared__ float warpSums[32];
+/** Sum over the block. All threads. */
+__device__ inline uint64_t block_sum(uint64_t value) {
+  __shared__ uint64_t warpSums[32];
   value = team_sum<32>(value);
   if (lane_id() == 0) warpSums[warp_id()] = value;
   __syncthreads();
-  value = team_sum<32>(lane_id() < warps_in_block() ? warpSums[lane_id()] : 0.0f);
+  value = 0;
+  for (uint32_t i = 0; i < warps_in_block(); i++) value += warpSums[i];
   __syncthreads();
   return value;
 }
@@ -124,38 +129,85 @@ __device__ inline void sort_chosen(const WideMemory& m, uint32_t picks, uint32_t
   }
 }
 
+/** Keys of the row's choice values, and what makes its scores. */
+__device__ inline Scorer load_row(const RouteArgs& a, const WideMemory& m, uint32_t row) {
+  uint32_t best = 0;
+  for (uint32_t i = threadIdx.x; i < a.width; i += blockDim.x) {
+    m.keys[i] = key_of(logit_bits(a, row, i));
+    best = max(best, m.keys[i]);
+  }
+  Scorer score = {a.score, value_of(block_max(best)), 0};
+  if (a.score == Score::kSoftmax) {
+    uint64_t sum = 0;
+    for (uint32_t i = threadIdx.x; i < a.width; i += blockDim.x) {
+      const Power term = exp_below(score.largest, value_of(m.keys[i]));
+      sum += shifted_right(term.m, term.n);
+    }
+    score.sum = block_sum(sum);
+  }
+  if (a.bias == nullptr) return score;
+  for (uint32_t i = threadIdx.x; i < a.width; i += blockDim.x) {
+    m.keys[i] = biased_key(score(value_of(m.keys[i])), a.bias[i]);
+  }
+  __syncthreads();
+  return score;
+}
+
+/** Clears the keys of the groups that are not kept. A warp ranks a group. */
+__device__ inline void keep_groups(const RouteArgs& a, const WideMemory& m, const Scorer& score) {
+  const uint32_t width = a.width / a.choiceGroups;
+  for (uint32_t group = warp_id(); group < a.choiceGroups; group += warps_in_block()) {
+    Top2 best = {0, 0};
+    for (uint32_t i = lane_id(); i < width; i += 32) best = larger_two(best, {m.keys[group * width + i], 0});
+#pragma unroll
+    for (int step = 16; step > 0; step /= 2) {
+      const uint32_t first = __shfl_xor_sync(kFullMask, best.first, step);
+      best = larger_two(best, {first, __shfl_xor_sync(kFullMask, best.second, step)});
+    }
+    if (lane_id() == 0) m.groups[group] = group_key(a, score, best);
+  }
+  __syncthreads();
+  for (uint32_t group = warp_id(); group < a.choiceGroups; group += warps_in_block()) {
+    const uint32_t key = m.groups[group];
+    uint32_t better = 0;
+    for (uint32_t i = lane_id(); i < a.choiceGroups; i += 32) {
+      better += m.groups[i] > key || (m.groups[i] == key && i < group);
+    }
+    if (warp_sum(better) < a.keptGroups) continue;
+    for (uint32_t i = lane_id(); i < width; i += 32) m.keys[group * width + i] = 0;
+  }
+  __syncthreads();
+}
+
+__device__ inline void store_chosen(const RouteArgs& a, const WideMemory& m, const Scorer& score, uint32_t row) {
+  const uint32_t token = row / a.groups;
+  const bool goes = !is_masked(a, token);
+  const uint32_t firstExpert = row % a.groups * a.width;
+  for (uint32_t k = threadIdx.x; k < a.picks; k += blockDim.x) {
+    const uint64_t pair = static_cast<uint64_t>(row) * a.picks + k;
+    const uint32_t column = m.chosen[k];
+    a.topKIndices[pair] = goes ? static_cast<int32_t>(firstExpert + column) : -1;
+    a.expertScalesFloat[pair] = goes ? score(__uint_as_float(logit_bits(a, row, column))) : 0.0f;
+  }
+  if (a.tokenScores != nullptr && threadIdx.x == 0) {
+    a.tokenScores[token] = key_of(__float_as_uint(called_score(score, score.largest)));
+  }
+}
+
 __device__ inline void route_wide(const RouteArgs& a, char* memory) {
-  const WideMemory m(memory, a.width);
+  const WideMemory m(memory, a);
   grid_wait();
   grid_trigger();
   uint32_t padded = 1;
   while (padded < a.picks) padded *= 2;
-  for (uint64_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
-    const float* values = a.gatingOutput + row * a.width;
-    uint32_t best = 0;
-    for (uint32_t i = threadIdx.x; i < a.width; i += blockDim.x) {
-      const uint32_t key = key_of(__float_as_uint(values[i]));
-      m.keys[i] = key;
-      best = max(best, key);
-    }
-    const float maximum = value_of(block_max(best));
-    float sum = 0;
-    if (!a.scalesAreGating) {
-      for (uint32_t i = threadIdx.x; i < a.width; i += blockDim.x) sum += expf(value_of(m.keys[i]) - maximum);
-    }
-    sum = block_sum(sum);
+  for (uint32_t row = blockIdx.x; row < a.rows; row += gridDim.x) {
+    const Scorer score = load_row(a, m, row);
+    if (a.keptGroups < a.choiceGroups) keep_groups(a, m, score);
     uint32_t equal;
     const uint32_t threshold = select_threshold(m, a.width, a.picks, equal);
     collect(m, a.width, a.picks, threshold, equal);
     sort_chosen(m, a.picks, padded);
-    const uint32_t firstExpert = static_cast<uint32_t>(row % a.groups) * a.width;
-    for (uint32_t k = threadIdx.x; k < a.picks; k += blockDim.x) {
-      const uint32_t column = m.chosen[k];
-      a.topKIndices[row * a.picks + k] = static_cast<int32_t>(firstExpert + column);
-      a.expertScalesFloat[row * a.picks + k] = a.scalesAreGating
-                                        ? __uint_as_float(clean_bits(__float_as_uint(values[column])))
-                                        : expf(value_of(m.keys[column]) - maximum) / sum;
-    }
+    store_chosen(a, m, score, row);
     __syncthreads();
   }
 }

@@ -12,12 +12,13 @@ constexpr uint64_t kLargeOutput = 64ull << 20;
 uint64_t output_bytes(const Spec& s) { return static_cast<uint64_t>(s.tokens) * s.topK * row_bytes(s); }
 
 bool fits_decode(const Spec& s, const RouteSchedule& route, uint32_t alignment) {
-  return vector_bytes(s, alignment) == 16 && in_registers(route) &&
-         static_cast<uint64_t>(s.tokens) * s.topK <= kMaxDecodePairs &&
-         route.rows <= 2 * lane_shape(route.width).rowsPerWarp();
+  return vector_bytes(s, alignment) == 16 && route.fuses() &&
+         static_cast<uint64_t>(s.tokens) * s.topK <= kMaxDecodePairs && route.rows <= 2 * route.shape.rowsPerWarp();
 }
 
 Path path_of(const Spec& s, uint32_t alignment) {
+  // Rows that are weighed on their way have kernels of their own.
+  if (s.applyRouterWeightOnInput) return Path::kStages;
   if (fits_decode(s, describe_route(s), alignment)) return Path::kDecode;
   return output_bytes(s) >= kLargeOutput ? Path::kStages : Path::kFused;
 }
@@ -29,7 +30,7 @@ void schedule_decode(const Device& device, const Spec& s, DispatchSchedule& sche
   how.grid = static_cast<uint32_t>(std::min<uint64_t>(
       device.multiprocessors, ceil_div(static_cast<uint64_t>(s.tokens) * schedule.move.parts, kDecodeWarps)));
   how.overlaps = true;
-  how.function = find_kernel(device, shape_name("decode_", lane_shape(schedule.route.width)));
+  how.function = find_kernel(device, lane_kernel(schedule.route, "decode_"));
 }
 
 void schedule_fused(const Device& device, const Spec& s, DispatchSchedule& schedule, uint32_t alignment) {
@@ -57,9 +58,10 @@ DispatchSchedule schedule_path(const Device& device, const Spec& s, uint32_t ali
     schedule_decode(device, s, schedule);
     return schedule;
   }
-  const bool placesWhileRouting = in_registers(schedule.route);
+  const bool placesWhileRouting = schedule.route.fuses();
   if (!placesWhileRouting) schedule.route = schedule_route(device, s);
   schedule.tile = schedule_tiles(device, s, placesWhileRouting ? &schedule.route : nullptr);
+  schedule.workspaceBytes = std::max(schedule.tile.workspaceBytes, schedule.route.workspaceBytes);
   if (path == Path::kFused) {
     schedule_fused(device, s, schedule, alignment);
     return schedule;
@@ -73,12 +75,12 @@ DispatchSchedule schedule_path(const Device& device, const Spec& s, uint32_t ali
 
 void run_decode(const Device& device, const DispatchSchedule& schedule, const Spec& s, const Tensors& at,
                 cuda::Stream stream) {
-  const DecodeArgs args = {route_args(schedule.route, at),
+  const DecodeArgs args = {route_args(schedule.route, s, at, 0),
                            copy_args(schedule.move, s, at),
                            reinterpret_cast<int64_t*>(at.tokenNumsPerExpert),
                            reinterpret_cast<int32_t*>(at.expertOffsets),
                            reinterpret_cast<int32_t*>(at.permuteIndicesPerToken),
-                           s.numExperts, s.tokens, s.topK};
+                           real_experts(s), s.tokens, s.topK};
   launch(device, schedule.move.launch, stream, &args);
 }
 
@@ -100,19 +102,19 @@ void load_dispatch(const Device& device, const Spec& spec, uint32_t alignment) {
 
 uint64_t most_dispatch_bytes(const Device& device, const Spec& spec) {
   const RouteSchedule route = describe_route(spec);
-  return most_workspace_bytes(device, spec, in_registers(route) ? &route : nullptr);
+  return std::max(most_workspace_bytes(device, spec, route.fuses() ? &route : nullptr), route.workspaceBytes);
 }
 
 void run_dispatch(const Device& device, const DispatchSchedule& schedule, const Spec& s, const Tensors& at,
                   cuda::DevicePtr workspace, cuda::Stream stream) {
   if (schedule.path == Path::kDecode) return run_decode(device, schedule, s, at, stream);
-  const RouteArgs route = route_args(schedule.route, at);
   const TileArgs tile = tile_args(schedule.tile, s, at, workspace);
-  if (schedule.route.launch.present()) {
-    launch(device, schedule.route.launch, stream, &route);
+  if (schedule.route.choose.present()) {
+    // It is done with the workspace before places are written there.
+    run_route(device, schedule.route, s, at, workspace, stream);
     launch(device, schedule.tile.place, stream, &tile);
   } else {
-    const RouteTileArgs args = {route, tile};
+    const RouteTileArgs args = {route_args(schedule.route, s, at, workspace), tile};
     launch(device, schedule.tile.place, stream, &args);
   }
   const MapArgs map = map_args(schedule.tile, s, at, workspace);

@@ -7,7 +7,7 @@ namespace moe {
 
 /**
  * kDecode: one kernel. kFused: placing, then moving that maps by itself. kStages: placing, mapping, moving. In the last
- * two, the first kernel routes as well if a row fits into the registers of a warp. In the order of growing sizes.
+ * two, the first kernel routes as well if it can (route.h, fuses). In the order of growing sizes.
  */
 enum class Path { kDecode, kFused, kStages };
 
@@ -17,6 +17,7 @@ struct DispatchSchedule {
   RouteSchedule route;
   TileSchedule tile;
   MoveSchedule move;
+  uint64_t workspaceBytes;
 };
 
 /** @param alignment of x and permuteInput: 16, or the largest power of two below that divides both addresses. */

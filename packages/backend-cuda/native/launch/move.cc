@@ -24,23 +24,35 @@ CopyArgs copy_args(const MoveSchedule& schedule, const Spec& s, const Tensors& a
           schedule.partBytes};
 }
 
+namespace {
+
+std::string move_kernel(const Spec& s, uint32_t vector) {
+  if (!s.applyRouterWeightOnInput) return "move_rows_" + std::to_string(vector);
+  const uint32_t dtype = static_cast<uint32_t>(s.dtype);
+  return std::string("weigh_rows_") + kDTypeNames[dtype] + "_" + std::to_string(vector / kDTypeBytes[dtype]);
+}
+
+}  // namespace
+
 MoveSchedule schedule_move(const Device& device, const Spec& s, uint32_t alignment) {
   MoveSchedule schedule = {};
-  const uint32_t vector = vector_bytes(s, alignment);
+  uint32_t vector = vector_bytes(s, alignment);
+  // Rows that are weighed move by 16 bytes or by elements.
+  if (s.applyRouterWeightOnInput && vector < 16) vector = kDTypeBytes[static_cast<uint32_t>(s.dtype)];
   cut_rows(schedule, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
   const uint64_t units = static_cast<uint64_t>(s.tokens) * schedule.parts;
   // Blocks of 32 warps write the longest runs of neighbouring memory, but few of them leave multiprocessors idle.
   const uint32_t warps = units >= static_cast<uint64_t>(device.multiprocessors) * 64 ? 32 : 8;
   schedule.launch.block = warps * 32;
   schedule.launch.grid = static_cast<uint32_t>(std::min<uint64_t>(ceil_div(units, warps), 1u << 30));
-  schedule.launch.function = find_kernel(device, "move_rows_" + std::to_string(vector));
+  schedule.launch.function = find_kernel(device, move_kernel(s, vector));
   return schedule;
 }
 
 void run_move(const Device& device, const MoveSchedule& schedule, const Spec& s, const Tensors& at,
               cuda::Stream stream) {
   const MoveArgs args = {copy_args(schedule, s, at), reinterpret_cast<const int32_t*>(at.permuteIndicesPerToken),
-                         s.tokens, s.topK};
+                         reinterpret_cast<const float*>(at.expertScalesFloat), s.tokens, s.topK};
   launch(device, schedule.launch, stream, &args);
 }
 

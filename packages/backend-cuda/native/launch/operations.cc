@@ -18,10 +18,23 @@ void check_experts(const Device& device, const Spec& s) {
   require(1 <= s.numExperts && s.numExperts <= most,
           "numExperts: expected 1 to " + std::to_string(most) + ", found " + std::to_string(s.numExperts));
   require(s.topK <= s.numExperts, "topK: expected at most numExperts");
+  require(s.zeroExperts < s.numExperts, "zeroExperts: expected fewer than numExperts");
 }
 
-void check_router(const Spec& s) {
-  require(s.numExperts % expert_groups(s) == 0, "numExperts: expected a multiple of the number of expert groups");
+void check_router(const Device& device, const Spec& s) {
+  require(s.nGroup >= 1 && s.numExperts % s.nGroup == 0, "nGroup: expected a divisor of numExperts");
+  require(1 <= s.topkGroup && s.topkGroup <= s.nGroup, "topkGroup: expected 1 to nGroup");
+  require(s.topK <= s.numExperts / s.nGroup * s.topkGroup, "topK: expected at most the experts of the kept groups");
+  require(s.selection != Selection::kOnePerGroup || s.nGroup == s.topK, "nGroup: expected topK");
+  require(s.selection != Selection::kSparsemixer || s.topK == 2, "topK: expected 2");
+  require(s.hasExpertIds == (s.selection == Selection::kGiven), "expertIds: expected with the selection 'given'");
+  require(s.hasSharedLogits || s.sharedExperts == 0, "sharedLogits: expected with shared experts");
+  require(route_shared_bytes(describe_route(s), s) + 1024 <= device.maxSharedBytes,
+          "nGroup: more groups than the device has room for");
+}
+
+void check_weighed(const Spec& s) {
+  require(!s.applyRouterWeightOnInput || can_reduce(s.dtype), "dtype: expected a float that is weighed");
 }
 
 /** Zero counts and offsets: the dispatch plan of no tokens. */
@@ -29,8 +42,8 @@ void clear_counts(const Device& device, const Spec& spec, const Tensors& at, cud
   const auto clear = [&](cuda::DevicePtr address, uint64_t bytes) {
     device.check(device.api->memsetD8Async(address, 0, bytes, stream), "cuMemsetD8Async");
   };
-  clear(at.tokenNumsPerExpert, uint64_t{spec.numExperts} * 8);
-  clear(at.expertOffsets, (uint64_t{spec.numExperts} + 1) * 4);
+  clear(at.tokenNumsPerExpert, uint64_t{real_experts(spec)} * 8);
+  clear(at.expertOffsets, (uint64_t{real_experts(spec)} + 1) * 4);
 }
 
 /** Runs what a schedule holds. */
@@ -47,7 +60,7 @@ struct Runner {
   void operator()(const DispatchSchedule& dispatch) const {
     run_dispatch(device, dispatch, spec, at, workspace, stream);
   }
-  void operator()(const RouteSchedule& route) const { run_route(device, route, at, stream); }
+  void operator()(const RouteSchedule& route) const { run_route(device, route, spec, at, workspace, stream); }
   void operator()(const TileSchedule& plan) const { run_plan(device, plan, spec, at, workspace, stream); }
   void operator()(const MoveSchedule& move) const { run_move(device, move, spec, at, stream); }
   void operator()(const ReduceSchedule& reduce) const { run_reduce(device, reduce, spec, at, stream); }
@@ -56,7 +69,8 @@ struct Runner {
 }  // namespace
 
 uint64_t Schedule::workspace_bytes() const {
-  if (const auto* dispatch = std::get_if<DispatchSchedule>(&kernels)) return dispatch->tile.workspaceBytes;
+  if (const auto* dispatch = std::get_if<DispatchSchedule>(&kernels)) return dispatch->workspaceBytes;
+  if (const auto* route = std::get_if<RouteSchedule>(&kernels)) return route->workspaceBytes;
   if (const auto* plan = std::get_if<TileSchedule>(&kernels)) return plan->workspaceBytes;
   return 0;
 }
@@ -73,12 +87,15 @@ void check(const Device& device, Operation operation, const Spec& s) {
     case Operation::kMoeDispatch:
     case Operation::kRouteTokens:
       check_experts(device, s);
-      check_router(s);
+      check_router(device, s);
+      if (operation == Operation::kMoeDispatch) check_weighed(s);
       break;
     case Operation::kPlanDispatch:
       check_experts(device, s);
       break;
     case Operation::kPermuteRows:
+      require(s.hasExpertScalesFloat == s.applyRouterWeightOnInput, "expertScalesFloat: expected to weigh rows");
+      check_weighed(s);
       break;
     case Operation::kMoeReduce:
       require(can_reduce(s.dtype), "dtype: expected a float that is summed");
@@ -133,6 +150,7 @@ uint64_t most_workspace_bytes(const Device& device, Operation operation, const S
     case Operation::kPlanDispatch:
       return most_workspace_bytes(device, spec, nullptr);
     case Operation::kRouteTokens:
+      return describe_route(spec).workspaceBytes;
     case Operation::kPermuteRows:
     case Operation::kMoeReduce:
       return 0;

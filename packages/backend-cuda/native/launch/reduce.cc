@@ -8,20 +8,24 @@ namespace {
 
 constexpr DType kFloats[] = {DType::kFloat32, DType::kFloat16, DType::kBfloat16};
 
+/** With so few choices, the rows of one step are too few loads. */
+constexpr uint32_t kFewChoices = 2;
+
 uint32_t element_bytes(DType dtype) { return kDTypeBytes[static_cast<uint32_t>(dtype)]; }
 
 /** `count`: elements that a lane takes at once. */
-cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, bool bias) {
+cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, const char* extra) {
   return find_kernel(device, std::string("reduce_") + kDTypeNames[static_cast<uint32_t>(dtype)] + "_" +
-                                 std::to_string(count) + (bias ? "_bias" : ""));
+                                 std::to_string(count) + extra);
 }
 
 }  // namespace
 
 void load_reduce(const Device& device) {
   for (const DType dtype : kFloats) {
+    reduce_kernel(device, dtype, 16 / element_bytes(dtype), "_few");
     for (const uint32_t count : {1u, 16 / element_bytes(dtype)}) {
-      for (const bool bias : {false, true}) reduce_kernel(device, dtype, count, bias);
+      for (const char* extra : {"", "_bias", "_any"}) reduce_kernel(device, dtype, count, extra);
     }
   }
 }
@@ -34,7 +38,7 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   const uint64_t steps = ceil_div(s.hidden, count * 32);
   // A warp takes four steps of a row if there are warps enough, because the scales are read once; else one.
   const bool many = s.tokens * steps >= static_cast<uint64_t>(device.multiprocessors) * 128;
-  const uint64_t stepsOfPart = many ? 4 : 1;
+  const uint64_t stepsOfPart = many ? kFewSteps : 1;
   const uint32_t warps = many ? 1 : 8;
   ReduceSchedule schedule = {};
   schedule.parts = static_cast<uint32_t>(ceil_div(steps, stepsOfPart));
@@ -44,8 +48,9 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   how.grid = static_cast<uint32_t>(
       std::min<uint64_t>(ceil_div(static_cast<uint64_t>(s.tokens) * schedule.parts, warps), 1u << 30));
   how.overlaps = true;
-  how.function = reduce_kernel(device, s.dtype, count, false);
-  schedule.withBias = reduce_kernel(device, s.dtype, count, true);
+  how.function = reduce_kernel(device, s.dtype, count, many && count > 1 && s.topK <= kFewChoices ? "_few" : "");
+  schedule.withBias = reduce_kernel(device, s.dtype, count, "_bias");
+  schedule.withAny = reduce_kernel(device, s.dtype, count, "_any");
   return schedule;
 }
 
@@ -56,17 +61,20 @@ void run_reduce(const Device& device, const ReduceSchedule& schedule, const Spec
                            reinterpret_cast<const int32_t*>(at.permuteIndicesPerToken),
                            reinterpret_cast<const int32_t*>(at.topKIndices),
                            reinterpret_cast<const void*>(at.ffn2Bias),
+                           reinterpret_cast<const void*>(at.x),
                            reinterpret_cast<void*>(at.output),
                            s.hidden,
                            s.routedScalingFactor,
                            s.normTopkProb ? 1u : 0u,
+                           s.applyRouterWeightOnInput ? 1u : 0u,
                            s.tokens,
                            s.topK,
                            s.numExperts,
                            schedule.parts,
                            schedule.partVectors};
   Launch how = schedule.launch;
-  if (at.ffn2Bias != 0) how.function = schedule.withBias;
+  if (at.x != 0) how.function = schedule.withAny;
+  else if (at.ffn2Bias != 0) how.function = schedule.withBias;
   launch(device, how, stream, &args);
 }
 

@@ -8,7 +8,7 @@ namespace moe {
 
 struct ReduceSchedule {
   Launch launch;  // without a bias
-  cuda::Function withBias;
+  cuda::Function withBias, withAny;  // a bias; x, and perhaps a bias
   uint32_t parts, partVectors;  // args.h, ReduceArgs
 };
 

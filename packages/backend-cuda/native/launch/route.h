@@ -1,4 +1,4 @@
-// Choosing how rows are routed: by teams of lanes that hold a row in registers, or by whole blocks.
+// Choosing how rows are routed: by teams of lanes that hold a row in registers, by whole blocks, or not by rank at all.
 #pragma once
 #include "../contract/table.h"
 #include "../kernels/args.h"
@@ -12,24 +12,35 @@ struct LaneShape {
   uint32_t rowsPerWarp() const { return 32 / lanes; }
 };
 
-/** Choosing experts. */
+/** The kernel that chooses. kPlain and kRouter: teams of lanes, the former for softmax or gating values and nothing else. */
+enum class Chooser { kPlain, kRouter, kWide, kGiven, kSparse };
+
+/** Choosing experts and weighing the choices. */
 struct RouteSchedule {
-  Launch launch;
-  uint32_t rows, width, picks, groups, scalesAreGating;  // args.h, RouteArgs
+  Chooser chooser;
+  LaneShape shape;                        // of kPlain and kRouter
+  uint32_t rows, width, picks, groups;    // args.h, RouteArgs
+  bool finishes;                          // the kernel that chooses makes the weights
+  Launch choose, order, drop, weigh;      // those that are there
+  uint64_t workspaceBytes;                // the tokens' scores, then their order
+
+  /** Whether kernels that place or move choices can choose by themselves. */
+  bool fuses() const { return finishes && (chooser == Chooser::kPlain || chooser == Chooser::kRouter); }
 };
 
-/** Expert groups of a token, each of which is routed as a row of its own. */
-uint32_t expert_groups(const Spec& spec);
-/** All but `launch`. */
+/** Experts that get rows. */
+inline uint32_t real_experts(const Spec& spec) { return spec.numExperts - spec.zeroExperts; }
+/** All but the launches. */
 RouteSchedule describe_route(const Spec& spec);
-bool in_registers(const RouteSchedule& route);
-LaneShape lane_shape(uint32_t width);
-/** `prefix` + lanes + x + values: the name of a kernel. */
-std::string shape_name(const char* prefix, const LaneShape& shape);
-RouteArgs route_args(const RouteSchedule& schedule, const Tensors& at);
+/** Shared memory that the kernel which chooses takes. */
+uint64_t route_shared_bytes(const RouteSchedule& route, const Spec& spec);
+/** The kernel for teams of lanes that also does `stage`: "", "tile_" or "decode_". */
+std::string lane_kernel(const RouteSchedule& route, const char* stage);
+RouteArgs route_args(const RouteSchedule& route, const Spec& spec, const Tensors& at, cuda::DevicePtr workspace);
 
 /** At least one token. */
 RouteSchedule schedule_route(const Device& device, const Spec& spec);
-void run_route(const Device& device, const RouteSchedule& schedule, const Tensors& at, cuda::Stream stream);
+void run_route(const Device& device, const RouteSchedule& schedule, const Spec& spec, const Tensors& at,
+               cuda::DevicePtr workspace, cuda::Stream stream);
 
 }  // namespace moe

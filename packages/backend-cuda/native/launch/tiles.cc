@@ -15,7 +15,7 @@ uint32_t place_shared_bytes(uint32_t passPairs, uint32_t warps, uint32_t experts
 }
 
 LaneShape shape_of(const RouteSchedule* route) {
-  return route != nullptr ? lane_shape(route->width) : LaneShape{1, 1};
+  return route != nullptr ? route->shape : LaneShape{1, 1};
 }
 
 /** The fewest tokens that keep a block busy. */
@@ -29,14 +29,14 @@ uint32_t most_tile_tokens(const Spec& s) { return std::max(1u, kMaxTilePairs / s
 uint32_t tile_tokens(const Device& device, const Spec& s, const RouteSchedule* route) {
   // Every block that maps adds up all histograms: many experts get fewer tiles.
   constexpr uint32_t kMaxCounts = 1 << 18;
-  const uint64_t fewTiles = ceil_div(static_cast<uint64_t>(s.tokens) * s.numExperts, kMaxCounts);
+  const uint64_t fewTiles = ceil_div(static_cast<uint64_t>(s.tokens) * real_experts(s), kMaxCounts);
   const uint64_t tokens =
       std::max<uint64_t>({least_tile_tokens(route), ceil_div(s.tokens, device.multiprocessors), fewTiles});
   return static_cast<uint32_t>(std::min<uint64_t>(most_tile_tokens(s), tokens));
 }
 
 uint64_t histogram_bytes(const Spec& s, uint64_t tiles) {
-  return round_up(tiles * histogram_width(s.numExperts) * 2, 256);
+  return round_up(tiles * histogram_width(real_experts(s)) * 2, 256);
 }
 
 uint64_t pair_bytes(const Spec& s) { return static_cast<uint64_t>(s.tokens) * s.topK * 4; }
@@ -53,16 +53,16 @@ TileSchedule schedule_tiles(const Device& device, const Spec& s, const RouteSche
   const uint64_t rows = static_cast<uint64_t>(schedule.tileTokens) * schedule.rowsPerToken;
   uint32_t warps = static_cast<uint32_t>(std::min<uint64_t>(32, ceil_div(rows, shape.rowsPerWarp())));
   const uint32_t budget = std::min(device.maxSharedBytes - 2048, 96u * 1024);
-  while (warps > 1 && place_shared_bytes(0, warps, s.numExperts) > budget / 2) warps /= 2;
-  const uint64_t room = (budget - place_shared_bytes(0, warps, s.numExperts)) / 4 / schedule.rowPairs;
+  while (warps > 1 && place_shared_bytes(0, warps, real_experts(s)) > budget / 2) warps /= 2;
+  const uint64_t room = (budget - place_shared_bytes(0, warps, real_experts(s))) / 4 / schedule.rowPairs;
   schedule.passRows = static_cast<uint32_t>(std::min(rows, room));
   schedule.warpRows = static_cast<uint32_t>(round_up(ceil_div(schedule.passRows, warps), shape.rowsPerWarp()));
   Launch& how = schedule.place;
   how.block = warps * 32;
   how.grid = schedule.tiles;
-  how.sharedBytes = place_shared_bytes(schedule.passRows * schedule.rowPairs, warps, s.numExperts);
+  how.sharedBytes = place_shared_bytes(schedule.passRows * schedule.rowPairs, warps, real_experts(s));
   how.overlaps = true;
-  how.function = find_kernel(device, route != nullptr ? shape_name("route_tile_", shape) : "place_tiles");
+  how.function = find_kernel(device, route != nullptr ? lane_kernel(*route, "tile_") : "place_tiles");
   schedule.histogramBytes = histogram_bytes(s, schedule.tiles);
   schedule.workspaceBytes = schedule.histogramBytes + pair_bytes(s);
   return schedule;
@@ -79,7 +79,7 @@ TileArgs tile_args(const TileSchedule& schedule, const Spec& s, const Tensors& a
   return {reinterpret_cast<uint16_t*>(workspace),
           reinterpret_cast<uint32_t*>(workspace + schedule.histogramBytes),
           reinterpret_cast<const int32_t*>(at.topKIndices),
-          s.numExperts,
+          real_experts(s),
           schedule.rowPairs,
           s.tokens * schedule.rowsPerToken,
           schedule.tileTokens * schedule.rowsPerToken,
@@ -93,10 +93,10 @@ MapArgs map_args(const TileSchedule& schedule, const Spec& s, const Tensors& at,
           reinterpret_cast<int64_t*>(at.tokenNumsPerExpert),
           reinterpret_cast<int32_t*>(at.expertOffsets),
           reinterpret_cast<int32_t*>(at.permuteIndicesPerToken),
-          schedule.tiles, s.numExperts, s.tokens, s.topK, schedule.tileTokens, schedule.blocksPerTile};
+          schedule.tiles, real_experts(s), s.tokens, s.topK, schedule.tileTokens, schedule.blocksPerTile};
 }
 
-uint32_t map_shared_bytes(const Spec& s) { return histogram_width(s.numExperts) * 8; }
+uint32_t map_shared_bytes(const Spec& s) { return histogram_width(real_experts(s)) * 8; }
 
 void schedule_map(const Device& device, const Spec& s, TileSchedule& schedule) {
   Launch& how = schedule.map;

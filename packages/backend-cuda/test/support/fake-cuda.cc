@@ -1,5 +1,5 @@
 // A libcuda.so.1 for tests without a GPU. FAKE_CUDA chooses how it is broken; otherwise memory is the host's, and kernels
-// do nothing.
+// do nothing, or what they do with EMULATES (test/emulation).
 #include <cstdlib>
 #include <cstring>
 
@@ -11,6 +11,18 @@ static bool mode(const char* name) {
   const char* const chosen = getenv("FAKE_CUDA");
   return chosen != nullptr && strcmp(chosen, name) == 0;
 }
+
+#ifdef EMULATES
+namespace emulated {
+void* find(const char* name);
+void run(void* function, uint32_t grid, uint32_t threads, const void* arguments);
+}  // namespace emulated
+#else
+namespace emulated {
+void* find(const char*) { return reinterpret_cast<void*>(64); }
+void run(void*, uint32_t, uint32_t, const void*) {}
+}  // namespace emulated
+#endif
 
 extern "C" {
 Result cuInit(unsigned) {
@@ -43,11 +55,14 @@ Result cuCtxPushCurrent_v2(Context) { return 0; }
 Result cuCtxPopCurrent_v2(Context*) { return 0; }
 Result cuModuleLoadData(Module* module, const void*) { return *module = reinterpret_cast<Module>(64), 0; }
 Result cuModuleUnload(Module) { return 0; }
-Result cuModuleGetFunction(Function* function, Module, const char*) { return *function = reinterpret_cast<Function>(64), 0; }
+Result cuModuleGetFunction(Function* function, Module, const char* name) {
+  return *function = static_cast<Function>(emulated::find(name)), *function == nullptr ? 500 : 0;
+}
 Result cuFuncSetAttribute(Function, FunctionAttribute, int) { return 0; }
-Result cuLaunchKernelEx(const LaunchConfig* config, Function, void**, void**) {
+Result cuLaunchKernelEx(const LaunchConfig* config, Function function, void** arguments, void**) {
   const bool valid = config->gridX > 0 && config->gridX <= 0x7FFFFFFFu && config->blockX % 32 == 0 && config->blockX > 0 &&
                      config->blockX <= 1024 && config->sharedMemoryBytes < 232448;
+  if (valid) emulated::run(function, config->gridX, config->blockX, arguments[0]);
   return valid ? 0 : 1;
 }
 Result cuStreamCreate(Stream* stream, unsigned) { return *stream = reinterpret_cast<Stream>(64), 0; }

@@ -5,6 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const SOURCE = fileURLToPath(new URL('./fake-cuda.cc', import.meta.url));
+const EMULATION = fileURLToPath(new URL('../emulation/', import.meta.url));
+
+/** One that runs the kernels. */
+export function buildEmulatedDriver(): ReturnType<typeof buildFakeDriver> {
+  const flags = ['-O2', '-w', '-ffp-contract=off', '-DEMULATES', `-I${EMULATION}`];
+  return buildFakeDriver(...flags, `${EMULATION}emulated.cc`);
+}
 
 /** Builds a fake libcuda.so.1; returns the folder for LD_LIBRARY_PATH. */
 export function buildFakeDriver(...flags: string[]): { folder: string; remove(): void } {

@@ -59,13 +59,26 @@ const replaced = (list, index, value) => list.map((each, i) => (i === index ? va
 /** The arguments of an operation, all good; `changes` by the fields' names. */
 function blockOf(operation, changes = {}) {
   const block = newBlock();
-  const sizes = { tokens: 4, hidden: 16, numExperts: 8, topK: 2 };
+  const sizes = { tokens: 4, hidden: 16, numExperts: 8, topK: 2, zeroExperts: 1, sharedExperts: 1 };
   const spec = {
     ...sizes,
     dtype: 'float32',
-    router: 'softmax',
+    gatingDtype: 'float32',
+    tensors: [],
+    scoringFunc: 'sigmoid',
+    selection: 'given',
+    nGroup: 1,
+    topkGroup: 1,
+    groupScoreFunc: 'max',
     normTopkProb: true,
+    normEps: 0,
     routedScalingFactor: 1.5,
+    zeroExpertKind: 'skip',
+    applyRouterWeightOnInput: true,
+    jitterEps: 0,
+    expertCapacity: 1,
+    dropPolicy: 'probs',
+    normBeforeDrop: true,
   };
   writeSpec(block, operation, spec);
   for (const { name, kind, index, operations } of FIELDS) {

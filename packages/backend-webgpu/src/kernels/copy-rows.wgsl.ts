@@ -4,10 +4,10 @@ import { signature } from '../kernel.js';
 export type RowUnit = 'words' | 'vectors';
 
 /**
- * Copies the rows of `p.workgroup_tokens` tokens from `token0` on: reads each once and writes it to `picks` rows, which
- * stand in `rows[token · picks + k]`; NOWHERE is not written. `head` is the thread's first unit, loaded before the
- * rows are known; each next one is loaded ahead of the writes. x and permute_input may be cuts of their tensors. The
- * kernel has `tokens` and `workgroup_tokens` beside `copySignature`.
+ * Copies the rows of `p.workgroup_tokens` tokens, starting at `token0`: reads each row once and writes it to the
+ * `picks` rows `rows[token · picks + k]`, except to NOWHERE. `head` is the thread's first unit, loaded before the rows
+ * are known; each later unit is loaded before the previous one is written. x and permute_input may be cuts of their
+ * tensors. The kernel has the params `tokens` and `workgroup_tokens` in addition to those of `copySignature`.
  */
 export function copyRows(unit: RowUnit): string {
   return /* wgsl */ `
@@ -48,11 +48,5 @@ fn write_unit(value: CopyUnit, first: u32, picks: u32, column: u32) {
 }
 
 export function copySignature(unit: RowUnit) {
-  return signature({ x: unit, permute_input: `${unit} out` }, [
-    'row_units',
-    'x_first',
-    'x_count',
-    'permute_input_first',
-    'permute_input_count',
-  ]);
+  return signature({ x: unit, permute_input: `${unit} out` }, ['row_units']);
 }

@@ -1,9 +1,9 @@
 import { signature } from '../kernel.js';
 
 /**
- * For each tile of tokens, what scan-tiles and place-pairs work on: how many of its pairs go to experts up to each
- * one, `tile_entries[expert · tiles + tile]`, and each pair's place among its expert's pairs in the tile, `places[pair]`.
- * One workgroup per tile, whose threads each look at all of its pairs.
+ * Computes for each tile of tokens what scan-tiles and place-pairs need: `tile_entries[expert · tiles + tile]`, the
+ * number of the tile's pairs whose expert is at most `expert`, and `places[pair]`, a pair's place within the tile.
+ * One workgroup per tile; each of its threads reads all of the tile's pairs.
  */
 export const countExperts = {
   id: 'count-experts.wgsl.ts',

@@ -1,6 +1,6 @@
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
-/** WGSL `write_expert`: an expert's entries of expert_offsets and of the counts, which are int64, low word first. */
+/** WGSL `write_expert`: writes an expert's offset, and its count as an int64, low word first. */
 export const WRITE_EXPERT = /* wgsl */ `
 fn write_expert(expert: u32, before: u32, count: u32) {
   expert_offsets[p.expert_offsets_at + expert] = before;
@@ -10,8 +10,8 @@ fn write_expert(expert: u32, before: u32, count: u32) {
 `;
 
 /**
- * WGSL `write_offsets`: all of expert_offsets and the counts, from a function `count_slice`, which adds the counts of
- * SLICE experts to `slice`. One workgroup; SLICE is a multiple of WORKGROUP.
+ * WGSL `write_offsets`: writes all offsets and counts. It calls the kernel's own `count_slice`, which adds the counts
+ * of SLICE experts to `slice`. For one workgroup; SLICE is a multiple of WORKGROUP.
  */
 export const WRITE_OFFSETS = /* wgsl */ `
 ${WORKGROUP_SCAN}

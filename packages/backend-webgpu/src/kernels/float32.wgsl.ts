@@ -1,6 +1,6 @@
 /**
- * binary32 arithmetic on the values' bits, in integers: rounded to nearest even once, with subnormals, infinities and
- * NaN, whatever the device's own floating point does (docs/design/exact-reduce.md).
+ * binary32 arithmetic in integers, on the bits of the values: rounds once, to nearest even, and keeps subnormals,
+ * infinities and NaN, whatever the device's own floating point does (docs/design/exact-reduce.md).
  */
 export const FLOAT32 = /* wgsl */ `
 const SIZE = 0x7fffffffu;
@@ -11,7 +11,7 @@ fn add(a: u32, b: u32) -> u32 {
   let swap = (a & SIZE) < (b & SIZE);
   let large = select(a, b, swap);
   let small = select(b, a, swap);
-  // Of zeros only two negative ones give a negative one.
+  // A sum of two zeros is -0 only if both are.
   if ((small & SIZE) == 0u) { return select(large, a & b, (large & SIZE) == 0u); }
   let opposite = (a ^ b) >> 31u == 1u;
   if ((large & SIZE) >= INFINITY) {
@@ -23,7 +23,7 @@ fn add(a: u32, b: u32) -> u32 {
   let second = shifted(significand(small) << 3u, shift);
   var sum = select(first + second, first - second, opposite);
   if (sum == 0u) { return 0u; }
-  // The leading bit of a normal sum is bit 26; the three below the last of a float decide the rounding.
+  // The leading bit of a normal sum is bit 26; the three bits below a float's last one decide the rounding.
   if (sum >> 27u == 1u) { return rounded(large, i32(exponent) + 1, shifted(sum, 1u)); }
   let rise = min(countLeadingZeros(sum) - 5u, exponent - 1u);
   return rounded(large, i32(exponent - rise), sum << rise);
@@ -38,7 +38,7 @@ fn multiply(a: u32, b: u32) -> u32 {
   if (least == 0u) { return sign; }
   let x = normal(sizes.x);
   let y = normal(sizes.y);
-  // 24 by 24 bits in halves of 12; the product is high · 2^24 + low.
+  // 24 bits times 24 bits, in halves of 12; the product is high · 2^24 + low.
   let high_x = x.significand >> 12u;
   let high_y = y.significand >> 12u;
   let low_x = x.significand & 0xfffu;
@@ -46,7 +46,7 @@ fn multiply(a: u32, b: u32) -> u32 {
   let middle = high_x * low_y + low_x * high_y;
   let low = low_x * low_y + ((middle & 0xfffu) << 12u);
   let high = high_x * high_y + (middle >> 12u) + (low >> 24u);
-  // 28 bits, and whether there are more.
+  // The upper 28 bits; the last of them is set if any bit below is.
   let product = (high << 4u) | ((low >> 20u) & 0xfu) | u32((low & 0xfffffu) != 0u);
   let exponent = x.exponent + y.exponent - 127;
   if (product >> 27u == 1u) { return rounded(sign, exponent + 1, shifted(product, 1u)); }
@@ -55,7 +55,7 @@ fn multiply(a: u32, b: u32) -> u32 {
 
 struct Normal { significand: u32, exponent: i32 }
 
-// A size that is neither 0 nor infinite, with bit 23 as the leading one.
+// A size that is neither 0 nor infinite, shifted so that its leading bit is bit 23.
 fn normal(size: u32) -> Normal {
   if (size >> 23u != 0u) { return Normal(significand(size), i32(size >> 23u)); }
   let rise = countLeadingZeros(size) - 8u;
@@ -66,13 +66,13 @@ fn significand(bits: u32) -> u32 {
   return (bits & 0x7fffffu) | (u32((bits & INFINITY) != 0u) << 23u);
 }
 
-// value >> shift, with the last bit set where bits are lost.
+// value >> shift, with the last bit set if bits are lost.
 fn shifted(value: u32, shift: u32) -> u32 {
   let by = min(shift, 31u);
   return (value >> by) | u32((value & ((1u << by) - 1u)) != 0u);
 }
 
-// value · 2^(exponent - 153), whose leading bit is bit 26 or, with exponent 1, a lower one, as a float of that sign.
+// value · 2^(exponent - 153) as a float of that sign. The leading bit is bit 26 or, if the exponent is 1, a lower one.
 fn rounded(sign: u32, exponent: i32, value: u32) -> u32 {
   let kept = shifted(value, u32(max(1 - exponent, 0)));
   let size = (u32(max(exponent, 1) - 1) << 23u) + ((kept + 3u + ((kept >> 3u) & 1u)) >> 3u);
@@ -80,7 +80,7 @@ fn rounded(sign: u32, exponent: i32, value: u32) -> u32 {
 }
 `;
 
-/** Division as well, for divisors that are not 0, and `normalised`, where one may be. */
+/** Adds division to FLOAT32: `divide`, for divisors other than 0, and `normalised`. */
 export const FLOAT32_DIVIDE = /* wgsl */ `
 fn divide(a: u32, b: u32) -> u32 {
   let sizes = vec2(a, b) & vec2(SIZE);

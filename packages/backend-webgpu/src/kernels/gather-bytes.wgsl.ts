@@ -1,9 +1,9 @@
 import { signature } from '../kernel.js';
 
 /**
- * Moves rows that are not whole words: each word of the output is put together by one thread from the one to four
- * rows it spans, so neighbours never race. Bytes whose source is outside the bound cuts keep their old value, and so
- * do those behind the tensor's end.
+ * Moves rows that are not whole words: one thread puts each word of the output together from the one to four rows
+ * that it spans, so threads never race. Bytes whose source lies outside the bound cuts keep their old values, and so
+ * do those past the tensor's end.
  */
 export const gatherBytes = {
   id: 'gather-bytes.wgsl.ts',
@@ -11,12 +11,6 @@ export const gatherBytes = {
     'row_bytes',
     'total_bytes',
     'tokens',
-    'row_first',
-    'row_count',
-    'x_first',
-    'x_count',
-    'permute_input_first',
-    'permute_input_count',
   ]),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {
@@ -28,7 +22,7 @@ fn run(group: u32, thread: u32) {
   var value = 0u;
   var mask = 0u;
   for (var byte = 0u; byte < 4u && word * 4u + byte < p.total_bytes; byte++) {
-    if (row - p.row_first < p.row_count) {
+    if (row - p.row_tokens_first < p.row_tokens_count) {
       let token = row_tokens[row + p.row_tokens_at];
       let source = token * p.row_bytes + column;
       if (token < p.tokens && source / 4u - p.x_first < p.x_count) {

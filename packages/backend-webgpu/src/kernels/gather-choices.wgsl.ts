@@ -1,8 +1,9 @@
 import { signature } from '../kernel.js';
 
 /**
- * For tensors larger than a binding: copies, for each choice k, the words that a cut of the reduced output needs
- * from the rows of one cut of `source` that `chosen` names. Launched for every cut of the source; each writes only what lies in it.
+ * For tensors larger than a binding: for each choice k, copies the words that a cut of the reduced output needs from
+ * the rows of `source` that `chosen` names. Launched once for each cut of the source; a launch copies only what lies in
+ * its cut.
  */
 export const gatherChoices = {
   id: 'gather-choices.wgsl.ts',
@@ -17,8 +18,6 @@ export const gatherChoices = {
     'choice_stride',
     'token_stride',
     'first_token',
-    'source_first',
-    'source_count',
   ]),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {
@@ -32,7 +31,7 @@ fn run(group: u32, thread: u32) {
   gathered[i + p.gathered_at] = word;
 }
 
-// The word with that element of the output, if choice k's row has it in the bound cut of the source.
+// Puts that element of the output into the word, if it lies in choice k's row and in the bound cut of the source.
 fn with_element(word: u32, element: u32, half: u32, k: u32) -> u32 {
   if (element >= p.total_elements) { return word; }
   let token = element / p.row_elements;

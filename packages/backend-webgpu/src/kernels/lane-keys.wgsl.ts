@@ -1,5 +1,7 @@
-import type { GroupScoreFunc } from '@moe-dispatch/core/backend';
 import type { RouteSelectOptions } from './route-select.wgsl.js';
+
+/** What groups are ranked by, if some of them are not kept: the best expert's choice value, or the sum of two scores. */
+export type Groups = 'all' | 'best' | 'bestTwo';
 
 /** Keys that a lane holds in registers. */
 const MAX_SLOTS = 8;
@@ -200,9 +202,9 @@ fn sum_terms(keys: u32, start: u32, lane: u32, maximum: u32) -> vec2<u32> {
 `;
 
 /** WGSL `groups_to_keep`: a bit for each group that is kept. Lane g ranks group g. */
-export function groupsOfTeam(groups: GroupScoreFunc, biased: boolean): string {
+export function groupsOfTeam(groups: Groups, biased: boolean): string {
   return `
-${groups === 'max' ? `fn group_key(two: vec2<u32>, sums: Row) -> u32 { return two.x; }` : topTwo(biased)}
+${groups === 'best' ? `fn group_key(two: vec2<u32>, sums: Row) -> u32 { return two.x; }` : topTwo(biased)}
 
 fn groups_to_keep(keys: Keys, lane: u32, thread: u32, sums: Row) -> u32 {
   var mine = vec2(0u);
@@ -211,7 +213,7 @@ fn groups_to_keep(keys: Keys, lane: u32, thread: u32, sums: Row) -> u32 {
     var two = best_two(keys, lane, group);
     for (var step = 1u; step <= STEPS; step++) {
       let x = partner(two.x, thread, LANES >> step);
-      two = with_key(${groups === 'max' ? 'two' : `with_key(two, partner(two.y, thread, LANES >> step))`}, x);
+      two = with_key(${groups === 'best' ? 'two' : `with_key(two, partner(two.y, thread, LANES >> step))`}, x);
     }
     if (lane == group) { mine = two; }
   }

@@ -7,12 +7,10 @@ const SIGNATURE = signature({ permute_indices_per_token: 'words' }, [
   'tokens',
   'workgroup_tokens',
   'token_start',
-  'map_first',
-  'map_count',
 ]);
 
 /**
- * Copies each token's row to the rows that the inverse map [K, T] gives, for rows of whole words. One workgroup per
+ * Copies each token's row to the rows that the inverse map [K, T] names; rows are whole words. One workgroup per
  * `workgroup_tokens` tokens. x, permute_input and the map may be cuts of their tensors.
  */
 export function moveRows(unit: RowUnit) {
@@ -26,7 +24,7 @@ fn run(group: u32, thread: u32) {
   let token0 = p.token_start + group * p.workgroup_tokens;
   if (token0 >= p.tokens) { return; }
   let pairs = min(p.workgroup_tokens, p.tokens - token0) * p.top_k;
-  // Several rounds only if one token has more choices than threads: workgroup_tokens is 1 then.
+  // More than one round only if a token has more choices than there are threads; workgroup_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP) {
     let head = load_unit(token0, thread);
     rows[thread] = row_of(token0, first + thread, pairs);
@@ -39,7 +37,7 @@ fn run(group: u32, thread: u32) {
 fn row_of(token0: u32, pair: u32, pairs: u32) -> u32 {
   let token = pair / p.top_k;
   let word = (pair - token * p.top_k) * p.tokens + token0 + token;
-  if (pair >= pairs || word - p.map_first >= p.map_count) { return NOWHERE; }
+  if (pair >= pairs || word - p.permute_indices_per_token_first >= p.permute_indices_per_token_count) { return NOWHERE; }
   let row = permute_indices_per_token[word + p.permute_indices_per_token_at];
   return select(NOWHERE, row, row < p.total_rows);
 }

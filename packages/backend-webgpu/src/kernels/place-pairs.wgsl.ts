@@ -3,9 +3,9 @@ import { copyRows, copySignature, type RowUnit } from './copy-rows.wgsl.js';
 import { WRITE_OFFSETS } from './expert-offsets.wgsl.js';
 
 export interface FewPairs {
-  /** Lanes that count for one pair: a power of two, at most the workgroup's size. */
+  /** The number of lanes that count for one pair: a power of two, at most the workgroup's size. */
   readonly lanes: number;
-  /** Experts whose offsets are scanned at a time: a multiple of the workgroup's size. */
+  /** The number of experts whose offsets are scanned at a time: a multiple of the workgroup's size. */
   readonly slice: number;
 }
 
@@ -16,8 +16,6 @@ const PLACE = signature({ top_k_indices: 'words', permute_indices_per_token: 'wo
   'workgroup_tokens',
   'token_start',
   'token_end',
-  'map_first',
-  'map_count',
 ]);
 const FEW = joined(
   PLACE,
@@ -29,25 +27,25 @@ const COUNTED = joined(
 );
 
 /**
- * Finds the row of each pair, of few, which are all counted here. A pair's row is the number of pairs that sort before
- * it: those of lower experts, and those of its own expert that come earlier. One workgroup per `workgroup_tokens`
- * tokens, after a first one that writes offsets and counts (if `lead` is 1).
+ * Finds the row of each pair if there are few, by counting them all. A pair's row is the number of pairs that sort
+ * before it: those of lower experts, and those of its own expert that come earlier. One workgroup per
+ * `workgroup_tokens` tokens; if `lead` is 1, another one comes first, which writes offsets and counts.
  */
 export function placeFew(few: FewPairs) {
   return variant(FEW, few, undefined);
 }
 
-/** `placeFew`, which moves the tokens' rows there as well. */
+/** As `placeFew`, and copies each token's row there. */
 export function placeFewAndCopy(few: FewPairs, unit: RowUnit) {
   return variant(joined(FEW, copySignature(unit)), few, unit);
 }
 
-/** Finds the row of each pair from the work of count-experts and scan-tiles. */
+/** Finds the row of each pair from what count-experts and scan-tiles have written. */
 export function placeCounted() {
   return variant(COUNTED, undefined, undefined);
 }
 
-/** `placeCounted`, which moves the tokens' rows there as well. */
+/** As `placeCounted`, and copies each token's row there. */
 export function placeCountedAndCopy(unit: RowUnit) {
   return variant(joined(COUNTED, copySignature(unit)), undefined, unit);
 }
@@ -72,7 +70,7 @@ fn run(group: u32, thread: u32) {
   if (token0 >= p.token_end) { return; }
   let pair0 = token0 * p.top_k;
   let pairs = min(p.workgroup_tokens, p.token_end - token0) * p.top_k;
-  // Several rounds only if one token has more choices than fit: workgroup_tokens is 1 then.
+  // More than one round only if a token has more choices than fit; workgroup_tokens is 1 then.
   for (var first = 0u; first < pairs; first += WORKGROUP / LANES) {
     let slot = thread / LANES;
     ${copy ? `let head = load_unit(token0, thread);` : ''}
@@ -90,17 +88,19 @@ fn run(group: u32, thread: u32) {
 fn write_index(pair: u32, row: u32) {
   let token = pair / p.top_k;
   let word = (pair - token * p.top_k) * p.tokens + token;
-  if (word - p.map_first < p.map_count) { permute_indices_per_token[word + p.permute_indices_per_token_at] = row; }
+  if (word - p.permute_indices_per_token_first < p.permute_indices_per_token_count) {
+    permute_indices_per_token[word + p.permute_indices_per_token_at] = row;
+  }
 }
 `,
   };
 }
 
-/** The first row of the pair's expert and tile, and the pair's place behind it. */
+/** A pair's row is the first row of its expert and tile, plus its place. */
 const COUNTED_BEFORE = /* wgsl */ `
 fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
   if (!live) { return NONE; }
-  // Loaded before the expert is known to be one.
+  // Loaded before the expert is known to be in range.
   let place = places[p.places_at + pair];
   let expert = top_k_indices[p.top_k_indices_at + pair];
   if (expert >= p.experts) { return NONE; }
@@ -109,7 +109,7 @@ fn row_of(pair: u32, live: bool, thread: u32) -> u32 {
 }
 `;
 
-/** Every lane looks at its part of all pairs. */
+/** Each lane counts a part of all pairs. */
 function countHere(slice: number): string {
   return /* wgsl */ `
 const SLICE = ${slice}u;
@@ -140,7 +140,7 @@ fn pairs_before(pair: u32, expert: u32, lane: u32) -> u32 {
   let end = p.tokens * p.top_k;
   var count = 0u;
   for (var i = lane; i < end; i += LANES) {
-    // Equal experts count if they come earlier.
+    // A pair of the same expert counts if it comes earlier.
     count += u32(top_k_indices[p.top_k_indices_at + i] < expert + u32(i < pair));
   }
   return count;

@@ -6,8 +6,8 @@ import { floatChecks, rowFloats } from './row-floats.wgsl.js';
 import { type RowLayout, rowUnits } from './row-units.wgsl.js';
 
 /**
- * How far the device's float32 is trusted: with all values; where nothing comes near the subnormals, which it may
- * flush to zero, with integers for the rest; or not at all.
+ * How far the device's float32 is trusted: for all values; for all but those near the subnormals, which it may flush to
+ * zero and which are computed in integers instead; or not at all.
  */
 export type Arithmetic = 'floats' | 'normal floats' | 'integers';
 
@@ -15,7 +15,7 @@ export interface ReduceRowsOptions {
   arithmetic: Arithmetic;
   dtype: FloatDType;
   layout: RowLayout;
-  /** Choices loaded together; divides K. */
+  /** The number of choices loaded together; divides K. */
   unroll: number;
   /** Whether ffn_out was gathered before: for each choice, a cut as large as the output's. */
   gathered: boolean;
@@ -25,7 +25,7 @@ export interface ReduceRowsOptions {
   identity: boolean;
 }
 
-/** Sums each token's rows by their weights, in order of k: one thread per unit of the output. */
+/** Sums each token's rows times their weights, in order of k. One thread per unit of the output. */
 export function reduceRows(options: ReduceRowsOptions) {
   const { arithmetic, dtype, layout, bias, identity } = options;
   const loads = ['ffn_out', ...(bias ? ['ffn2_bias'] : []), ...(identity ? ['x'] : [])];
@@ -36,7 +36,7 @@ export function reduceRows(options: ReduceRowsOptions) {
 ${rowUnits(dtype, layout, loads)}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i < p.units) { store_unit(p.first_unit + i, i); }
+  if (i < p.output_count) { store_unit(p.output_first + i, i); }
 }
 
 fn row_of(token: u32, k: u32) -> u32 {
@@ -66,8 +66,6 @@ function reduceSignature(options: ReduceRowsOptions) {
       'top_k',
       'total_rows',
       'minus_zero',
-      'first_unit',
-      'units',
       'map_stride',
       'map_token',
       'experts',
@@ -77,7 +75,7 @@ function reduceSignature(options: ReduceRowsOptions) {
   return joined(always, joined(optional(bias !== null || identity, { top_k_indices: 'words' }), more));
 }
 
-/** `exact(i, number)`: a unit of the output, value by value. */
+/** WGSL `exact(i, number)`: a unit of the output, computed value by value. */
 function inIntegers({ gathered, bias, identity }: ReduceRowsOptions): string {
   return /* wgsl */ `
 ${FLOAT32}
@@ -107,7 +105,7 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
 
 const ALL_IN_INTEGERS = `fn result(i: u32, number: u32) -> Unit { return exact(i, number); }`;
 
-/** `result(i, number)`: a unit of the output, number i in this cut, with all its values at once. */
+/** WGSL `result(i, number)`: a unit of the output, the i-th of this cut, with all its values computed at once. */
 function inFloats(options: ReduceRowsOptions): string {
   const { arithmetic, dtype, layout, unroll, gathered, bias, identity } = options;
   const checked = arithmetic === 'normal floats';
@@ -120,7 +118,7 @@ ${rowFloats(dtype, layout)}
 ${checked ? floatChecks(dtype, layout, bias ? 'sums' : 'rows') : ''}
 struct Term { weight: f32, value: Floats, unit: Unit }
 
-// What choice k adds. 0 · 0 if its row or expert is out of range, which changes no sum: they begin with 0, so none is -0.
+// What choice k adds: 0 · 0 if its row or expert is out of range. That changes no sum: sums begin with 0, none is -0.
 fn term(i: u32, token: u32, column: u32, k: u32${identity ? `, own: Unit` : ''}) -> Term {
   let row = row_of(token, k);
   ${bias || identity ? `let expert = expert_of(token, k);` : ''}
@@ -148,8 +146,8 @@ fn result(i: u32, number: u32) -> Unit {
 `;
 }
 
-/** The number of the unit to load: in the gathered cut of choice k, or in the row of the whole tensor. */
+/** The number of the unit to load: in the gathered cuts, or in the whole tensor. */
 function source(row: string, rows: string, gathered: boolean): string {
-  if (gathered) return 'k * p.units * PER_UNIT + i';
+  if (gathered) return 'k * p.output_count * PER_UNIT + i';
   return `min(${row}, p.${rows} - 1u) * p.row_elements + column`;
 }

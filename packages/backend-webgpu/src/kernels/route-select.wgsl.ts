@@ -1,8 +1,15 @@
-import type { GroupScoreFunc, ScoringFunc } from '@moe-dispatch/core/backend';
+import type { ScoringFunc } from '@moe-dispatch/core/backend';
 import { kernelId } from '../kernel.js';
 import { FLOAT32_DIVIDE } from './float32.wgsl.js';
 import { type Gating, gatingValues } from './gating-values.wgsl.js';
-import { groupsOfTeam, laneKeys, SUBGROUP_LANES, TEAM, WORKGROUP_LANES } from './lane-keys.wgsl.js';
+import {
+  type Groups,
+  groupsOfTeam,
+  laneKeys,
+  SUBGROUP_LANES,
+  TEAM,
+  WORKGROUP_LANES,
+} from './lane-keys.wgsl.js';
 import { routeSignature } from './route-signature.wgsl.js';
 import { scoreFunction } from './score-functions.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
@@ -22,7 +29,7 @@ export interface RouteSelectOptions {
   /** Whether the choice is by score and bias. Only with slots. */
   biased: boolean;
   /** What groups are ranked by, up to 32 and no more than there are lanes, if some are not kept. Only with slots. */
-  groups: GroupScoreFunc | 'all';
+  groups: Groups;
   weights: Weights;
   /**
    * Whether it does the work of count-experts as well: a workgroup's rows are a tile. Only if every expert has a thread, and

@@ -3,8 +3,8 @@ import type { RowLayout } from './row-units.wgsl.js';
 
 /**
  * WGSL to compute with a whole Unit (`rowUnits`) in the device's floats: the type `Floats`; `unpack(unit)` and
- * `pack(floats)`; and `product(weight, floats)`, which adds a −0 that compilers cannot see: with it the product is rounded,
- * and cannot be fused with the sum it goes into.
+ * `pack(floats)`; and `product(weight, floats)`, which adds a −0 that compilers cannot see: it rounds the product, and
+ * keeps it from being fused with the sum that it goes into.
  */
 export function rowFloats(dtype: FloatDType, layout: RowLayout): string {
   if (layout === 'vectors') return dtype === 'float32' ? single('vec4<f32>') : HALF_VECTORS;
@@ -13,11 +13,11 @@ export function rowFloats(dtype: FloatDType, layout: RowLayout): string {
 }
 
 /**
- * WGSL to find sums that the integers must make, because something may have been flushed to zero: a value below 2^-63, or
- * a weight below 2^-37. All other products are 2^-100 at least, or float32 products of that size: their sums are multiples
- * of 2^-123, so no subnormals. `met(seen, values)` notes the values of a choice, from UNSEEN on; `doubtful(seen)` tells of a
- * small one. A NaN, `is_nan(sum)`, may be infinity times a subnormal. It needs FLOAT32.
- * @param values what is noted: `rows` as they are loaded, or Floats, the `sums` of a row and a bias.
+ * WGSL to find the sums that integers must compute, because something may have been flushed to zero: a value below
+ * 2^-63, or a weight below 2^-37. All other products are 2^-100 at least, or float32 products of that size: their sums
+ * are multiples of 2^-123, and so no subnormals. `met(seen, values)` notes the values of a choice, starting from UNSEEN;
+ * `doubtful(seen)` says whether one was small. A NaN, `is_nan(sum)`, may be infinity times a subnormal. Needs FLOAT32.
+ * @param values what is noted: the `rows` as they are loaded, or the `sums` of a row and a bias, as Floats.
  */
 export function floatChecks(dtype: FloatDType, layout: RowLayout, values: 'rows' | 'sums'): string {
   const [bits, inTwo] = bitsOf(dtype, layout);
@@ -49,7 +49,7 @@ function bitsOf(dtype: FloatDType, layout: RowLayout): [string, boolean] {
   return [half && layout === 'words' ? 'vec2<u32>' : 'u32', false];
 }
 
-/** Of a value of 2^-63 or more, one of the two highest bits of the exponent is set. Two instructions check two halves. */
+/** A value of 2^-63 or more has one of the two highest bits of its exponent set. Two instructions check two halves. */
 function rowChecks(dtype: FloatDType, layout: RowLayout): string {
   const masks = {
     float32: '0x40000000u',
@@ -57,7 +57,7 @@ function rowChecks(dtype: FloatDType, layout: RowLayout): string {
     float16: '0u',
   };
   return /* wgsl */ `
-// Those of float16 are no float32 subnormals.
+// No value of float16 is a float32 subnormal.
 const UNSEEN = ~Unit();
 const NORMAL = Unit(${masks[dtype]});
 fn met(seen: Unit, unit: Unit) -> Unit { return seen & (unit | (unit << Unit(1u))); }
@@ -109,7 +109,7 @@ fn pack(value: Floats) -> u32 {
 }
 `;
 
-/** The low halves of the four words, and the high ones. */
+/** The low halves of the four words, then the high ones. */
 const HALF_VECTORS = /* wgsl */ `
 alias Floats = mat2x4<f32>;
 fn widen4(bits: vec4<u32>) -> vec4<f32> {

@@ -8,10 +8,10 @@ import { halfFloats } from './half-floats.wgsl.js';
 export type RowLayout = 'vectors' | 'words' | 'split';
 
 /**
- * WGSL to take rows apart: `Unit`, the bits that are treated alike; PER_UNIT units in what is loaded at once;
- * `load_<name>(number)` of a Unit for each buffer of `names`; the LANES values of a unit one by one, as float32 bits,
- * by `lane_bits(unit, lane)`, and back, among zeros, by `lane_unit(bits, lane)`; and `store_unit(unit, i)`, which calls
- * `result(i, number)` for a Unit.
+ * WGSL to take rows apart: `Unit`, the bits that are treated alike, of which one load has PER_UNIT;
+ * `load_<name>(number)`, which loads a Unit, for each buffer of `names`; `lane_bits(unit, lane)`, one of the LANES
+ * values of a unit as float32 bits; `lane_unit(bits, lane)`, which puts a value back among zeros; and
+ * `store_unit(unit, i)`, which stores what `result(i, number)` gives for a Unit.
  */
 export function rowUnits(dtype: FloatDType, layout: RowLayout, names: readonly string[]): string {
   const half = dtype !== 'float32';
@@ -37,7 +37,7 @@ ${names.map(split ? loadSplit : loadWhole).join('\n')}
 
 const STORE = `fn store_unit(unit: u32, i: u32) { output[unit + p.output_at] = result(i, unit); }`;
 
-/** The word's values belong to two units; behind the last one stands what is not ours. */
+/** The word's two values belong to two units; what lies past the last unit is not ours. */
 const STORE_SPLIT = /* wgsl */ `
 fn store_unit(unit: u32, i: u32) {
   var word = result(2u * i, 2u * unit);

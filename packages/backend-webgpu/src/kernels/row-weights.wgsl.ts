@@ -5,18 +5,20 @@ export const rowWeights = {
   id: 'row-weights.wgsl.ts',
   ...signature(
     { permute_indices_per_token: 'words', expert_scales_float: 'words', row_weights: 'words out' },
-    ['tokens', 'top_k', 'first_token', 'end_token', 'map_first', 'map_count', 'row_first', 'row_count'],
+    ['tokens', 'top_k'],
   ),
   body: () => /* wgsl */ `
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i >= p.map_count) { return; }
-  let word = p.map_first + i;
+  if (i >= p.permute_indices_per_token_count) { return; }
+  let word = p.permute_indices_per_token_first + i;
   let k = word / p.tokens;
   let token = word - k * p.tokens;
   let row = permute_indices_per_token[word + p.permute_indices_per_token_at];
-  if (row - p.row_first >= p.row_count || token < p.first_token || token >= p.end_token) { return; }
-  row_weights[row + p.row_weights_at] = expert_scales_float[token * p.top_k + k + p.expert_scales_float_at];
+  let choice = token * p.top_k + k;
+  if (row - p.row_weights_first >= p.row_weights_count) { return; }
+  if (choice - p.expert_scales_float_first >= p.expert_scales_float_count) { return; }
+  row_weights[row + p.row_weights_at] = expert_scales_float[choice + p.expert_scales_float_at];
 }
 `,
 };

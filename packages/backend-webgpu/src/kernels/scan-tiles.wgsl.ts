@@ -3,9 +3,9 @@ import { WRITE_EXPERT } from './expert-offsets.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
 
 /**
- * Finds the first row of each expert and tile. Reads the number of the tile's pairs with experts up to each one,
- * `tile_entries[expert · tiles + tile]`, and writes rows behind all of these, in the same order. Writes offsets and
- * counts as well. One workgroup per expert.
+ * Finds the first row of each expert and tile. Reads `tile_entries[expert · tiles + tile]`, the number of the tile's
+ * pairs whose expert is at most `expert`, and writes the rows after all of these entries, in the same order.
+ * Writes offsets and counts as well. One workgroup per expert.
  */
 export const scanTiles = {
   id: 'scan-tiles.wgsl.ts',
@@ -21,7 +21,7 @@ var<workgroup> lower_experts: atomic<u32>;
 fn run(group: u32, thread: u32) {
   let expert = group;
   if (expert >= p.experts) { return; }
-  // Neighbouring tiles for each thread.
+  // Each thread takes neighbouring tiles.
   let each = (p.tiles + WORKGROUP - 1u) / WORKGROUP;
   let first = thread * each;
   let end = min(first + each, p.tiles);
@@ -48,7 +48,7 @@ fn pairs_of(expert: u32, tile: u32) -> u32 {
   return pairs_below(expert + 1u, tile) - pairs_below(expert, tile);
 }
 
-// Pairs of the tile whose experts are below this one.
+// The number of the tile's pairs whose experts are below this one.
 fn pairs_below(expert: u32, tile: u32) -> u32 {
   if (expert == 0u) { return 0u; }
   return tile_entries[p.tile_entries_at + (expert - 1u) * p.tiles + tile];

@@ -1,7 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import type { GroupScoreFunc, ScoringFunc } from '@moe-dispatch/core/backend';
+import type { ScoringFunc } from '@moe-dispatch/core/backend';
 import { kernelId } from '../kernel.js';
-import { topTwo } from './lane-keys.wgsl.js';
+import { type Groups, topTwo } from './lane-keys.wgsl.js';
 import { routeSignature } from './route-signature.wgsl.js';
 import { measureRow, workgroupRow } from './workgroup-row.wgsl.js';
 
@@ -9,7 +9,7 @@ export interface ScoreExpertsOptions {
   gating: FloatDType;
   scoringFunc: ScoringFunc;
   biased: boolean;
-  groups: GroupScoreFunc | 'all';
+  groups: Groups;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface ScoreExpertsOptions {
 export function scoreExperts(options: ScoreExpertsOptions) {
   const { gating, scoringFunc, biased, groups } = options;
   const grouped = groups !== 'all';
-  const measured = scoringFunc === 'softmax' && (biased || groups === 'top2_sum');
+  const measured = scoringFunc === 'softmax' && (biased || groups === 'bestTwo');
   return {
     id: kernelId('score-experts.wgsl.ts', options),
     ...routeSignature(
@@ -31,8 +31,8 @@ export function scoreExperts(options: ScoreExpertsOptions) {
     body: () => /* wgsl */ `
 ${workgroupRow(gating, scoringFunc)}
 ${measured ? measureRow(scoringFunc) : ''}
-${groups === 'max' ? `fn group_key(two: vec2<u32>, sums: Row) -> u32 { return two.x; }` : ''}
-${groups === 'top2_sum' ? topTwo(biased) : ''}
+${groups === 'best' ? `fn group_key(two: vec2<u32>, sums: Row) -> u32 { return two.x; }` : ''}
+${groups === 'bestTwo' ? topTwo(biased) : ''}
 ${grouped ? KEEP_GROUPS : ''}
 fn run(group: u32, thread: u32) {
   let token = p.first_token + group;

@@ -5,26 +5,21 @@ import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 export type Scales = 'given' | 'normalised' | 'ones';
 
 /**
- * Makes the weights of a cut's choices, for moeReduce, one thread a choice: multiplied with the factor. In integers,
- * because no device need divide exactly.
+ * Computes the weights of a cut's choices for moeReduce, one thread per choice: multiplies by the factor. In integers,
+ * because no device has to divide exactly.
  */
 export function weighChoices(scales: Scales) {
   const norm = scales === 'normalised';
   return {
     id: kernelId('weigh-choices.wgsl.ts', { scales }),
-    ...signature({ expert_scales_float: 'words', weights: 'words out' }, [
-      'first_choice',
-      'choices',
-      'top_k',
-      'factor',
-    ]),
+    ...signature({ expert_scales_float: 'words', weights: 'words out' }, ['top_k', 'factor']),
     body: () => /* wgsl */ `
 ${FLOAT32}
 ${norm ? FLOAT32_DIVIDE : ''}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i >= p.choices) { return; }
-  let choice = p.first_choice + i;
+  if (i >= p.weights_count) { return; }
+  let choice = p.weights_first + i;
   var weight = ${scales === 'ones' ? '0x3f800000u' : 'scale_of(choice)'};
   ${norm ? NORMALIZE : ''}
   weights[choice + p.weights_at] = multiply(weight, p.factor);

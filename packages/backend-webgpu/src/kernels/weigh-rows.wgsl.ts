@@ -17,18 +17,12 @@ export function weighRows(options: WeighRowsOptions) {
   const unit = layout === 'vectors' ? 'vectors out' : 'words out';
   return {
     id: kernelId('weigh-rows.wgsl.ts', options),
-    ...signature({ output: unit, row_weights: 'words' }, [
-      'row_elements',
-      'total_elements',
-      'minus_zero',
-      'first_unit',
-      'units',
-    ]),
+    ...signature({ output: unit, row_weights: 'words' }, ['row_elements', 'total_elements', 'minus_zero']),
     body: () => /* wgsl */ `
 ${rowUnits(dtype, layout, ['output'])}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
-  if (i < p.units) { store_unit(p.first_unit + i, i); }
+  if (i < p.output_count) { store_unit(p.output_first + i, i); }
 }
 
 fn result(i: u32, number: u32) -> Unit {

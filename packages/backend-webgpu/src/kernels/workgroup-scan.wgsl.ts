@@ -1,8 +1,8 @@
-/** Needs the constant WORKGROUP. Called in uniform control flow only. */
+/** Needs the constant WORKGROUP. Call it in uniform control flow only. */
 export const WORKGROUP_SCAN = /* wgsl */ `
 var<workgroup> scanned: array<u32, WORKGROUP>;
 
-// The sum of the values of the threads before this one, and of all.
+// The sum of the values of all threads before this one, and the sum of all values.
 fn workgroup_scan(value: u32, thread: u32) -> vec2<u32> {
   scanned[thread] = value;
   workgroupBarrier();

@@ -15,7 +15,7 @@ export function dropBeyondCapacity(
   tokenKeys: View | undefined,
 ): void {
   const { tokens, topK, numExperts, expertCapacity } = call;
-  const workgroups = Math.ceil((tokens * topK) / schedule.device.workgroupSize);
+  const workgroups = (tokens * topK) / schedule.device.workgroupSize;
   // Queues are not cut.
   rowsPerBinding(schedule.device.limits, tokens * topK, 1, 'router.expertCapacity');
   const order = tokenKeys && orderOf(schedule, tokens, tokenKeys);
@@ -56,7 +56,7 @@ function orderOf(schedule: Schedule, tokens: number, tokenKeys: View): View {
     orderTokens,
     { token_keys: wholeView(tokenKeys), order: wholeView(order) },
     { tokens },
-    Math.ceil(tokens / schedule.device.workgroupSize),
+    tokens / schedule.device.workgroupSize,
   );
   return order;
 }

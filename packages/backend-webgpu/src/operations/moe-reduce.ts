@@ -69,11 +69,8 @@ function weigh(schedule: Schedule, call: ReduceCall, cut: Cut, weights: View): v
   schedule.launch(
     weighChoices(applyRouterWeightOnInput ? 'ones' : normTopkProb ? 'normalised' : 'given'),
     { expert_scales_float: scales, weights: cut.choicesOf(weights) },
-    {
-      ...{ first_choice: scales.first, choices: scales.count, top_k: topK },
-      factor: floatBits(routedScalingFactor),
-    },
-    Math.ceil(scales.count / schedule.device.workgroupSize),
+    { top_k: topK, factor: floatBits(routedScalingFactor) },
+    scales.count / schedule.device.workgroupSize,
   );
 }
 
@@ -98,7 +95,6 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   const unroll = arithmetic === 'integers' ? 1 : UNROLLS.find((n) => topK % n === 0)!;
   const options = { arithmetic, dtype, layout, unroll, gathered: ffnOut.gathered };
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
-  const units = Math.ceil(cut.output.count / unitWords);
   const { x } = call;
   schedule.launch(
     reduceRows({ ...options, bias: bias && { gathered: bias.gathered }, identity: x !== null }),
@@ -111,11 +107,11 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
       x: x && { ...cut.output, view: x },
     },
     {
-      ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, units },
-      ...{ total_rows: topK * tokens, minus_zero: 0x80000000, first_unit: cut.output.first / unitWords },
-      ...{ map_stride: cut.mapStride, map_token: cut.mapToken, experts: call.numExperts },
+      ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, total_rows: topK * tokens },
+      ...{ minus_zero: 0x80000000, map_stride: cut.mapStride, map_token: cut.mapToken },
+      experts: call.numExperts,
     },
-    Math.ceil(units / workgroupSize),
+    cut.output.count / unitWords / workgroupSize,
   );
 }
 
@@ -193,8 +189,8 @@ function gather(schedule: Schedule, call: ReduceCall, cut: Cut, source: View, wo
     schedule.launch(
       gatherChoices,
       { chosen: chosen.rows, source: part, gathered },
-      { ...params, source_first: part.first, source_count: part.count },
-      Math.ceil((topK * words) / workgroupSize),
+      params,
+      (topK * words) / workgroupSize,
     );
   }
   return { segment: gathered, gathered: true };

@@ -68,12 +68,9 @@ function moveWhole(schedule: Schedule, call: MoveCall, layout: CopyLayout): void
           { permute_indices_per_token: map, x, permute_input },
           {
             ...{ top_k: topK, total_rows: topK * tokens, token_start, tokens, row_units: rowUnits },
-            ...{ workgroup_tokens: workgroupTokens, map_first: map.first, map_count: map.count },
-            ...{ x_first: x.first / unitWords, x_count: x.count / unitWords },
-            permute_input_first: permute_input.first / unitWords,
-            permute_input_count: permute_input.count / unitWords,
+            workgroup_tokens: workgroupTokens,
           },
-          Math.ceil((end - token_start) / workgroupTokens),
+          (end - token_start) / workgroupTokens,
         );
       }
     }
@@ -96,12 +93,8 @@ function gatherOdd(schedule: Schedule, call: MoveCall): void {
         schedule.launch(
           gatherBytes,
           { row_tokens, x, permute_input },
-          {
-            ...{ row_bytes, total_bytes, tokens, row_first: row_tokens.first, row_count: row_tokens.count },
-            ...{ x_first: x.first, x_count: x.count },
-            ...{ permute_input_first: first, permute_input_count: count },
-          },
-          Math.ceil(count / workgroupSize),
+          { row_bytes, total_bytes, tokens },
+          count / workgroupSize,
         );
       }
     }
@@ -127,11 +120,8 @@ function invert(schedule: Schedule, call: MoveCall): View {
       schedule.launch(
         invertMap,
         { permute_indices_per_token: map, row_tokens: rows },
-        {
-          ...{ tokens, map_first: map.first, map_count: map.count },
-          ...{ row_first: rows.first, row_count: rows.count },
-        },
-        Math.ceil(map.count / workgroupSize),
+        { tokens },
+        map.count / workgroupSize,
       );
     }
   }

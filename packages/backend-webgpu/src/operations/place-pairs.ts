@@ -39,7 +39,7 @@ export function placeFewPairs(schedule: Schedule, call: PlanCall, copy: RowCopy 
     const workgroups = lead + cut.workgroups;
     if (copy === undefined) schedule.launch(placeFew(few), bindings, params, workgroups);
     else {
-      const rows = copyArguments(call, copy);
+      const rows = copyArguments(copy);
       const kernel = placeFewAndCopy(few, copy.layout.unit);
       schedule.launch(kernel, { ...bindings, ...rows.bindings }, { ...params, ...rows.params }, workgroups);
     }
@@ -63,7 +63,7 @@ export function placeTiles(
     const params = { ...cut.params, tiles: tiles.count, tile_tokens: tiles.tokens };
     if (copy === undefined) schedule.launch(placeCounted(), bindings, params, cut.workgroups);
     else {
-      const rows = copyArguments(call, copy);
+      const rows = copyArguments(copy);
       const kernel = placeCountedAndCopy(copy.layout.unit);
       schedule.launch(
         kernel,
@@ -87,26 +87,20 @@ function placeCuts(schedule: Schedule, call: PlanCall, workgroupTokens: number, 
       },
       params: {
         ...{ top_k: topK, experts: numExperts, tokens, workgroup_tokens: workgroupTokens },
-        ...{ token_start: first, token_end: end, map_first: map.first, map_count: map.count },
+        ...{ token_start: first, token_end: end },
       },
-      workgroups: Math.ceil((end - first) / workgroupTokens),
+      workgroups: (end - first) / workgroupTokens,
     })),
   );
 }
 
 /** What the variants that copy take besides. */
-function copyArguments({ tokens, topK }: PlanCall, { x, permuteInput, layout }: RowCopy) {
-  const { rowUnits } = layout;
+function copyArguments({ x, permuteInput, layout }: RowCopy) {
   const bindings: Record<'x' | 'permute_input', Segment> = {
     x: wholeView(x),
     permute_input: wholeView(permuteInput),
   };
-  const params = {
-    row_units: rowUnits,
-    ...{ x_first: 0, x_count: tokens * rowUnits },
-    ...{ permute_input_first: 0, permute_input_count: tokens * topK * rowUnits },
-  };
-  return { bindings, params };
+  return { bindings, params: { row_units: layout.rowUnits } };
 }
 
 /** Experts counted at a time: a multiple of the workgroup's size that leaves half of its memory. */

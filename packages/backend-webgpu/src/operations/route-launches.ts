@@ -120,7 +120,7 @@ function launch(
   for (const cut of routeCuts(schedule, call)) {
     const { first, end } = cut;
     const token_keys = tokenKeys ? rowsOf(tokenKeys, 1, first, end) : null;
-    const workgroups = Math.ceil((end - first) / workgroupTokens);
+    const workgroups = (end - first) / workgroupTokens;
     schedule.launch(kernel, { ...routeBindings(call, cut), token_keys }, routeParams(call, cut), workgroups);
   }
 }

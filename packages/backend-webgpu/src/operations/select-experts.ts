@@ -1,6 +1,6 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import type { GroupScoreFunc } from '@moe-dispatch/core/backend';
-import { lanesForRow } from '../kernels/lane-keys.wgsl.js';
+import { type Groups, lanesForRow } from '../kernels/lane-keys.wgsl.js';
 import { routeRank } from '../kernels/route-rank.wgsl.js';
 import { type RouteSelectOptions, routeSelect, type Weights } from '../kernels/route-select.wgsl.js';
 import { scoreExperts } from '../kernels/score-experts.wgsl.js';
@@ -13,10 +13,12 @@ import { makeTiles, type Tiles } from './tiles.js';
 const MANY_PICKS = 32;
 /** Groups that route-select keeps a bit of. */
 const MAX_GROUPS = 32;
+/** As kernels name them. */
+const RANKINGS: { readonly [Func in GroupScoreFunc]: Groups } = { max: 'best', top2_sum: 'bestTwo' };
 
 /** How rows are chosen from. A row is a token, or a group of a token of which the best expert is picked. */
 export interface Selection {
-  readonly groups: GroupScoreFunc | 'all';
+  readonly groups: Groups;
   /** Whether score-experts makes keys of the logits first. */
   readonly keyed: boolean;
   /** Whether the scores are there as well. */
@@ -33,7 +35,7 @@ export interface Selection {
 export function chooseSelection({ workgroupSize, subgroupSize }: DeviceTraits, call: RouteCall): Selection {
   const { nGroup, topkGroup, groupScoreFunc, scoringFunc } = call;
   const { rows_per_token, width, picks } = routeParams(call, { first: 0, end: 0 });
-  const groups = topkGroup < nGroup ? groupScoreFunc : 'all';
+  const groups = topkGroup < nGroup ? RANKINGS[groupScoreFunc] : 'all';
   const biased = call.eScoreCorrectionBias !== null;
   const picksMany = picks > Math.min(MANY_PICKS, workgroupSize);
   const tooMany = groups !== 'all' && nGroup > Math.min(MAX_GROUPS, workgroupSize);
@@ -132,5 +134,5 @@ function launchCut(
   const kernel = select
     ? routeSelect({ ...select, counted: tiles !== undefined })
     : routeRank(keys ? 'keys' : (call.gatingDtype as FloatDType));
-  schedule.launch(kernel, bindings, params, Math.ceil((params.rows - params.first_row) / rowsPerWorkgroup));
+  schedule.launch(kernel, bindings, params, (params.rows - params.first_row) / rowsPerWorkgroup);
 }

@@ -4,7 +4,7 @@ import type { RowLayout } from '../kernels/row-units.wgsl.js';
 import { rowWeights } from '../kernels/row-weights.wgsl.js';
 import { weighRows as weighRowsKernel } from '../kernels/weigh-rows.wgsl.js';
 import type { Schedule } from '../schedule.js';
-import { rowsOf, rowsPerBinding, segments, type View } from '../segments.js';
+import { rowsOf, segments, type View } from '../segments.js';
 
 type WeighCall = Pick<
   Call<'permuteRows', View>,
@@ -33,15 +33,11 @@ export function weighRows(schedule: Schedule, call: WeighCall): void {
   for (const output of segments(permuteInput, limits)) {
     const firstRow = Math.floor(output.first / wordsPerRow);
     const endRow = Math.min(Math.ceil((output.first + output.count) / wordsPerRow), topK * tokens);
-    const units = Math.ceil(output.count / unitWords);
     schedule.launch(
       weighRowsKernel({ arithmetic, dtype, layout }),
       { output, row_weights: rowsOf(weights, 1, firstRow, endRow) },
-      {
-        ...{ row_elements, total_elements: topK * tokens * row_elements, minus_zero: 0x80000000 },
-        ...{ first_unit: output.first / unitWords, units },
-      },
-      Math.ceil(units / workgroupSize),
+      { row_elements, total_elements: topK * tokens * row_elements, minus_zero: 0x80000000 },
+      output.count / unitWords / workgroupSize,
     );
   }
 }
@@ -51,23 +47,14 @@ function weightsByRow(schedule: Schedule, call: WeighCall, scales: View): View {
   const { limits, workgroupSize } = schedule.device;
   const { tokens, topK } = call;
   const weights = schedule.workspace(topK * tokens * 4);
-  const step = rowsPerBinding(limits, topK, 1, 'expertScalesFloat');
-  for (let first = 0; first < tokens; first += step) {
-    const end = Math.min(first + step, tokens);
+  for (const expert_scales_float of segments(scales, limits)) {
     for (const map of segments(call.permuteIndicesPerToken, limits)) {
-      for (const rows of segments(weights, limits)) {
+      for (const row_weights of segments(weights, limits)) {
         schedule.launch(
           rowWeights,
-          {
-            permute_indices_per_token: map,
-            expert_scales_float: rowsOf(scales, topK, first, end),
-            row_weights: rows,
-          },
-          {
-            ...{ tokens, top_k: topK, first_token: first, end_token: end },
-            ...{ map_first: map.first, map_count: map.count, row_first: rows.first, row_count: rows.count },
-          },
-          Math.ceil(map.count / workgroupSize),
+          { permute_indices_per_token: map, expert_scales_float, row_weights },
+          { tokens, top_k: topK },
+          map.count / workgroupSize,
         );
       }
     }

@@ -38,7 +38,7 @@ export function exampleCall(operation: OperationName, spec: ExampleSpec, random:
   const routing = routingInputs(spec, random);
   const tensors = {
     ...routing,
-    x: rowsToMove(spec, random),
+    x: rowsFor(operation, spec, random),
     ...(isRouting(operation) ? {} : routedTensors(spec, routing, random)),
   } as HostTensors;
   return {
@@ -64,12 +64,10 @@ function routingInputs(spec: ExampleSpec, random: Random): RoutingInputs {
 }
 
 /** Bytes, or numbers if there is to be computed with them. */
-function rowsToMove(
-  { tokens, hidden, dtype, tensors = [], options }: ExampleSpec,
-  random: Random,
-): HostTensor {
+function rowsFor(operation: OperationName, spec: ExampleSpec, random: Random): HostTensor {
+  const { tokens, hidden, dtype, tensors = [], options } = spec;
   const weighed = options?.router?.applyRouterWeightOnInput === true || tensors.includes('expertScalesFloat');
-  if (!weighed && !tensors.includes('x')) return randomRows(random, dtype, [tokens, hidden]);
+  if (!weighed && operation !== 'moeReduce') return randomRows(random, dtype, [tokens, hidden]);
   return drawn(dtype as FloatDType, [tokens, hidden], () => random.normal());
 }
 

@@ -1,9 +1,12 @@
-import type { DType, FloatDType } from '@moe-dispatch/core';
+import type { BackendInfo, DType, FloatDType } from '@moe-dispatch/core';
 import fc from 'fast-check';
-import type { DispatchInput } from '../checks.js';
+import { type DispatchInput, dispatchCall, reduceCall } from '../checks.js';
+import type { HostCall } from '../operations/host-call.js';
 import { type ExpectedDispatch, expectDispatch } from '../oracle.js';
 import type { ReduceInput } from '../oracle-reduce.js';
 import { drawn, FLOAT_DTYPES, FLT_MAX, fromBits, MODES, Random, randomRows } from './data.js';
+import { exampleCall } from './example-call.js';
+import { type RouterFields, routerSpec, useful } from './routers.js';
 
 /*
  * Random calls of moeDispatch, each with a moeReduce on its routing: for the random cases and for comparing two
@@ -12,6 +15,27 @@ import { drawn, FLOAT_DTYPES, FLT_MAX, fromBits, MODES, Random, randomRows } fro
 
 const KINDS = ['normal', 'wide', 'ties', 'special', 'any-bits'] as const;
 const SPECIAL = [Number.NaN, Infinity, -Infinity, FLT_MAX, -FLT_MAX, 0, -0, 1, 2 ** -149, -(2 ** -149)];
+
+type Kind = (typeof KINDS)[number];
+
+const anyFloat = (random: Random) => new Float32Array(Uint32Array.of(random.bits()).buffer)[0];
+
+const LOGIT_DRAWS: { readonly [K in Kind]: (random: Random) => number } = {
+  normal: (random) => random.normal(),
+  wide: (random) => 40 * random.normal(),
+  ties: (random) => random.below(3),
+  special: (random) => random.pick(SPECIAL),
+  'any-bits': anyFloat,
+};
+
+/** Near 34.5, sums with scores are often equal. */
+const BIAS_DRAWS: { readonly [K in Kind]: (random: Random) => number } = {
+  normal: (random) => random.normal() / 8,
+  wide: (random) => 34.5 + random.pick([-0.14, 0, 0.14]),
+  ties: (random) => random.below(3) / 4,
+  special: (random) => random.pick([...SPECIAL, 1e30, 0.5, -0.5]),
+  'any-bits': anyFloat,
+};
 
 /** What fast-check draws and makes smaller. The tensors' content follows from `data`. */
 export interface RandomCall {
@@ -28,8 +52,34 @@ export interface RandomCall {
   bias: 'none' | '[E, D]' | '[E, 1, D]';
   normTopkProb: boolean;
   routedScalingFactor: number;
+  /** In place of `mode`. */
+  router: RouterFields | null;
   data: number;
 }
+
+const routerFields = fc.record<RouterFields>({
+  selection: fc.constantFrom('topk', 'topk', 'topk', 'topk', 'given', 'sparsemixer'),
+  scoringFunc: fc.constantFrom('softmax', 'sigmoid', 'sqrtsoftplus', 'none'),
+  bias: fc.boolean(),
+  nGroup: fc.integer({ min: 1, max: 8 }),
+  topkGroup: fc.integer({ min: 1, max: 5 }),
+  groupScoreFunc: fc.constantFrom('max', 'top2_sum'),
+  normTopkProb: fc.boolean(),
+  normEps: fc.constantFrom(0, 1e-20, 1e-6, 0.3),
+  routedScalingFactor: fc.constantFrom(1, 2.5, 0.1, -0.5, 0, 3e38),
+  zeroExperts: fc.oneof(fc.constant(0), fc.nat(5)),
+  zeroExpertKind: fc.constantFrom('identity', 'skip'),
+  applyRouterWeightOnInput: fc.boolean(),
+  jitterEps: fc.constantFrom(0, 0.01, 0.5),
+  expertCapacity: fc.oneof(fc.constant(0), fc.nat(12)),
+  dropPolicy: fc.constantFrom('position', 'probs'),
+  normBeforeDrop: fc.boolean(),
+  perExpertScale: fc.boolean(),
+  globalScale: fc.boolean(),
+  sharedExperts: fc.nat(3),
+  tokenMask: fc.boolean(),
+  gatingDtype: fc.constantFrom('float32', 'float16', 'bfloat16'),
+});
 
 export const randomCalls = fc.record<RandomCall>({
   tokens: fc.nat(70),
@@ -45,6 +95,7 @@ export const randomCalls = fc.record<RandomCall>({
   bias: fc.constantFrom('none', '[E, D]', '[E, 1, D]'),
   normTopkProb: fc.boolean(),
   routedScalingFactor: fc.constantFrom(1, 2.5, -0.5, 0, 16),
+  router: fc.option(routerFields, { freq: 1, nil: null }),
   data: fc.nat(),
 });
 
@@ -64,23 +115,57 @@ export async function checkSeed(
   return counterexample === null ? undefined : { call: counterexample[0], error: errorInstance };
 }
 
-/** The tensors of a call. */
+/** A random call as calls of two operations. */
 export interface RandomInputs {
-  readonly dispatch: DispatchInput;
+  readonly dispatch: HostCall;
   /** [T, K]: max − l of the chosen gating values (ExpectedRouting). */
   readonly gaps: Float64Array;
-  readonly reduce: ReduceInput;
+  /** On that routing. */
+  readonly reduce: HostCall;
 }
 
-/** @param dtypes what the backend, or both of two, can move */
-export function randomInputs(call: RandomCall, dtypes: readonly DType[]): RandomInputs {
+/** What a backend, or both of two, can do. */
+export type Abilities = Pick<BackendInfo, 'dtypes' | 'exact'>;
+
+/** Where a choice depends on the last bit of a score, only exact backends agree: others are given Paddle's modes. */
+export function randomInputs(call: RandomCall, abilities: Abilities): RandomInputs {
+  return call.router !== null && abilities.exact
+    ? routerInputs(call, abilities)
+    : paddleInputs(call, abilities);
+}
+
+function paddleInputs(call: RandomCall, { dtypes }: Abilities): RandomInputs {
   const random = new Random(call.data);
   const dispatch = dispatchInput(call, dtypes[call.dtype % dtypes.length], random);
-  const floats = FLOAT_DTYPES.filter((dtype) => dtypes.includes(dtype));
   // moeReduce takes softmax scales in every mode: those of topk_only_mode have the range of float32.
   const expected = expectDispatch(dispatch, { ...dispatch, topkOnlyMode: false });
-  const reduce = reduceInput(call, expected, floats[call.dtype % floats.length], random);
-  return { dispatch, gaps: expected.gaps, reduce };
+  const reduce = reduceInput(call, expected, floatOf(call, dtypes), random);
+  return { dispatch: dispatchCall(dispatch), gaps: expected.gaps, reduce: reduceCall(reduce) };
+}
+
+function routerInputs(call: RandomCall, { dtypes }: Abilities): RandomInputs {
+  const random = new Random(call.data);
+  const { tokens, hidden, topK, bias, normTopkProb, routedScalingFactor } = call;
+  const fields = useful(call.router as RouterFields);
+  const float = floatOf(call, dtypes);
+  const spec = routerSpec(fields, {
+    tokens,
+    hidden,
+    topK,
+    numExperts: topK * call.perChoice + call.extra,
+    dtype: fields.applyRouterWeightOnInput ? float : dtypes[call.dtype % dtypes.length],
+    bias: bias !== 'none',
+    options: { normTopkProb, routedScalingFactor },
+    draws: { gatingOutput: LOGIT_DRAWS[call.kind], eScoreCorrectionBias: BIAS_DRAWS[call.kind] },
+  });
+  const dispatch = exampleCall('moeDispatch', spec, random);
+  const reduce = exampleCall('moeReduce', { ...spec, dtype: float }, random);
+  return { dispatch, gaps: new Float64Array(tokens * spec.topK), reduce };
+}
+
+function floatOf(call: RandomCall, dtypes: readonly DType[]): FloatDType {
+  const floats = FLOAT_DTYPES.filter((dtype) => dtypes.includes(dtype));
+  return floats[call.dtype % floats.length];
 }
 
 function dispatchInput(call: RandomCall, dtype: DType, random: Random): DispatchInput {
@@ -88,18 +173,12 @@ function dispatchInput(call: RandomCall, dtype: DType, random: Random): Dispatch
   const numExperts = call.topK * call.perChoice + (mode.groupMoe === true ? 0 : call.extra);
   const rows = { none: [call.tokens], '[T, 1]': [call.tokens, 1], '[1, T]': [1, call.tokens] }[call.batch];
   const shape = [...rows, numExperts];
-  const draws = {
-    normal: () => random.normal(),
-    wide: () => 40 * random.normal(),
-    ties: () => random.below(3),
-    special: () => random.pick(SPECIAL),
-  };
   return {
     x: randomRows(random, dtype, [...rows, call.hidden]),
     gatingOutput:
       call.kind === 'any-bits'
         ? fromBits(shape, () => random.bits())
-        : drawn('float32', shape, draws[call.kind]),
+        : drawn('float32', shape, () => LOGIT_DRAWS[call.kind](random)),
     moeTopk: call.topK,
     ...mode,
   };

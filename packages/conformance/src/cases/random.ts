@@ -1,5 +1,5 @@
 import type { OperationName } from '@moe-dispatch/core';
-import { checkCall, dispatchCall, reduceCall } from '../checks.js';
+import { checkCall } from '../checks.js';
 import { NotClaimed, type Session } from '../session.js';
 import type { ConformanceCase } from './conformance-case.js';
 import { checkSeed, randomInputs } from './random-call.js';
@@ -21,8 +21,8 @@ async function runSeed(session: Session, seed: number): Promise<void> {
   const counterexample = await checkSeed(seed, async (call) => {
     latest = session.fork();
     try {
-      const { dispatch, reduce } = randomInputs(call, session.claims.dtypes);
-      for (const hostCall of [dispatchCall(dispatch), reduceCall(reduce)]) {
+      const { dispatch, reduce } = randomInputs(call, session.claims);
+      for (const hostCall of [dispatch, reduce]) {
         if (claims(hostCall.operation)) await checkCall(latest, hostCall.operation, hostCall);
       }
     } finally {

@@ -8,8 +8,8 @@ export function checkLimit(
   request: number,
   limits: BackendLimits,
 ): void {
-  const maximum = limits[limit] ?? Number.POSITIVE_INFINITY;
-  if (request <= maximum) return;
+  const maximum = limits[limit];
+  if (maximum === undefined || request <= maximum) return;
   throw new ResourceError('LIMIT_EXCEEDED', {
     argument,
     found: `a request of ${request}`,

@@ -51,7 +51,7 @@ function unknownOption(argument: string, name: string, names: readonly string[])
     const letters = known.toLowerCase();
     return letters.includes(plain) || plain.includes(letters);
   });
-  const known = names.length > 0 ? `one of ${names.join(', ')}` : 'no options';
+  const known = `one of ${names.join(', ')}`;
   const expected = near === undefined ? known : `${near} (${known})`;
   return invalid('INVALID_ARGUMENT', argument.slice(0, 80), 'an unknown option', expected);
 }

@@ -1,7 +1,6 @@
 import { invalid } from '../errors.js';
 import type { Request } from '../operations/inputs.js';
 import type { TensorName } from '../operations/table.js';
-import type { Tensor } from '../tensor.js';
 
 /**
  * Throws BUFFER_OVERLAP if an output shares bytes with an input or with another output.
@@ -14,7 +13,8 @@ export function checkOverlap(
 ): void {
   for (let i = 0; i < outputs; i++) {
     const output = call[tensors[i]]!;
-    const { byteOffset, byteLength } = output;
+    const { byteOffset, byteLength, memory } = output;
+    const shared = isShared(memory);
     for (let j = i + 1; j < tensors.length; j++) {
       const other = call[tensors[j]];
       if (
@@ -23,7 +23,7 @@ export function checkOverlap(
         byteOffset < other.byteOffset + other.byteLength &&
         byteLength > 0 &&
         other.byteLength > 0 &&
-        shareMemory(output, other)
+        (memory === other.memory || (shared && isSameMemory(memory, other.memory, byteOffset)))
       ) {
         const found = `bytes that ${names[tensors[j]]} also uses`;
         throw invalid('BUFFER_OVERLAP', names[tensors[i]], found, 'memory of its own');
@@ -32,18 +32,12 @@ export function checkOverlap(
   }
 }
 
-function shareMemory({ memory, byteOffset }: Tensor, { memory: other }: Tensor): boolean {
-  if (memory === other) return true;
-  if (typeof SharedArrayBuffer === 'undefined') return false;
-  if (!(memory instanceof SharedArrayBuffer && other instanceof SharedArrayBuffer)) return false;
-  return memory.byteLength === other.byteLength && isSameMemory(memory, other, byteOffset);
-}
-
 /**
  * Two SharedArrayBuffers can be one memory, after a `structuredClone`, and nothing but a write shows it. It goes to a
  * byte of the output, which is about to be overwritten.
  */
-function isSameMemory(output: SharedArrayBuffer, other: SharedArrayBuffer, byteOffset: number): boolean {
+function isSameMemory(output: SharedArrayBuffer, other: unknown, byteOffset: number): boolean {
+  if (!isShared(other) || output.byteLength !== other.byteLength) return false;
   const bytes = new Uint8Array(output, byteOffset, 1);
   const seen = new Uint8Array(other, byteOffset, 1);
   const before = bytes[0];
@@ -52,4 +46,8 @@ function isSameMemory(output: SharedArrayBuffer, other: SharedArrayBuffer, byteO
   const same = seen[0] === bytes[0];
   bytes[0] = before;
   return same;
+}
+
+function isShared(memory: unknown): memory is SharedArrayBuffer {
+  return typeof SharedArrayBuffer !== 'undefined' && memory instanceof SharedArrayBuffer;
 }

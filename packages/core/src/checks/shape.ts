@@ -20,15 +20,10 @@ export function byteLengthOf(shape: readonly number[], dtype: DType): number {
  */
 export function checkShape(argument: string, value: unknown, note?: string): number[] {
   const shape = copyShape(value);
-  const countable = shape.reduce((product, size) => product * Math.max(size, 1), 1) < 2 ** 50;
-  if (
-    shape.length >= 1 &&
-    shape.length <= 4 &&
-    countable &&
-    shape.every((size) => Number.isInteger(size) && size >= 0)
-  ) {
-    return shape;
-  }
+  const { length } = shape;
+  const sizes = shape.every((size) => Number.isInteger(size) && size >= 0);
+  const countable = elementCount(shape.map((size) => size || 1)) < 2 ** 50;
+  if (length >= 1 && length <= 4 && sizes && countable) return shape;
   const found =
     shape.length > 0 ? `[${Array.from(value as unknown[], describe).join(', ')}]` : describe(value);
   const expected = 'an array of 1 to 4 non-negative integers';

@@ -35,8 +35,7 @@ export function checkSize(argument: string, value: unknown, least: number): asse
 
 /** Throws INVALID_ARGUMENT unless `value` is finite as a float32, which it returns. */
 export function checkFloat(argument: string, value: unknown): number {
-  const rounded = typeof value === 'number' ? Math.fround(value) : Number.NaN;
-  if (Number.isFinite(rounded)) return rounded;
+  if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return Math.fround(value);
   throw invalidArgument(argument, value, 'a number that is finite as a float32');
 }
 

@@ -71,15 +71,25 @@ export function moeReduce<T extends Tensor>(
 ): T;
 export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
   const whole = !isTensor(rest[0]) && rest.length <= 2;
-  const { [whole ? 1 : ROUTING.length]: options = {} } = rest;
-  const [expertScalesFloat, permuteIndicesPerToken, topKIndices] = rest;
-  const routing = whole
+  const { expertScalesFloat, permuteIndicesPerToken, topKIndices } = whole
     ? readProperties('dispatched', rest[0] as Dispatched, ROUTING, 'the result of moeDispatch, or a tensor')
-    : { expertScalesFloat, permuteIndicesPerToken, topKIndices };
-  const given = readOptions<MoeReduceOptions>(options, OPTIONS);
+    : { expertScalesFloat: rest[0], permuteIndicesPerToken: rest[1], topKIndices: rest[2] };
+  const options = rest[whole ? 1 : ROUTING.length];
+  const given = readOptions<MoeReduceOptions>(options === undefined ? {} : options, OPTIONS);
   const { ffn2Bias = null, out } = given;
-  const weighed = whole && areWeighed(rest[0]);
-  const call = { ...readWeighing(given, weighed), ffnOut, ffn2Bias, ...routing };
+  const weighing = readWeighing(given, whole && areWeighed(rest[0]));
+  const { normTopkProb, routedScalingFactor, applyRouterWeightOnInput } = weighing;
+  // One by one, because spreading an object into another takes longer than the rest of a small call.
+  const call = {
+    ffnOut,
+    expertScalesFloat,
+    permuteIndicesPerToken,
+    topKIndices,
+    ffn2Bias,
+    normTopkProb,
+    routedScalingFactor,
+    applyRouterWeightOnInput,
+  };
   const request = checkedRequest('moeReduce', call, whole ? DISPATCHED_NAMES : NAMES, given);
   perform('moeReduce', request, out && { output: out });
   return request.call.output as Tensor;

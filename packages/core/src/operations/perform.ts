@@ -5,7 +5,7 @@ import { checkExactShape } from '../checks/shape.js';
 import { checkDType, type DType, FLOAT_DTYPES } from '../dtypes.js';
 import { unsupported } from '../errors.js';
 import { checkTensor, disposeSymbol, type Tensor } from '../tensor.js';
-import type { Call } from './call.js';
+import type { AnyCall } from './call.js';
 import type { ArgumentNames, Request } from './inputs.js';
 import {
   OPERATIONS,
@@ -64,28 +64,30 @@ export function perform(
   vector = false,
 ): Results {
   const { call, backend } = request;
-  const run = implementationOf(operation, backend);
-  const sizes = vector ? { ...call, vector } : call;
+  checkImplemented(operation, backend);
   if (call.applyRouterWeightOnInput) checkDType(request.names.x, call.dtype, FLOAT_DTYPES);
-  const results = resultsOf(operation, request, sizes, out);
-  try {
+  const { outputs }: OperationEntry = OPERATIONS[operation];
+  const sizes = vector ? { ...call, vector } : call;
+  return resultsOf(operation, request, sizes, out, (results) => {
     checkNamed(operation, request, sizes);
-    Object.assign(call, results);
-    if (out) checkOverlap(request, tensorNames(operation), OPERATIONS[operation].outputs.length);
+    let bytes = 0;
+    for (const name of outputs) {
+      call[name] = results[name];
+      bytes += results[name].byteLength;
+    }
+    if (out) checkOverlap(request, tensorNames(operation), outputs.length);
     // An empty result needs no kernel, whatever size the inputs have.
-    if (Object.values(results).some(({ byteLength }) => byteLength > 0)) run(call as never);
-    return results;
-  } catch (error) {
-    if (!out) results.dispose();
-    throw error;
-  }
+    if (bytes > 0) runOn(backend, operation, call);
+  });
 }
 
+type NamedResults = Results & Record<TensorName, Tensor>;
 /** Sizes, the dtype of the rows, and whether those are single elements. */
 type OutputSizes = ShapeSizes & { dtype: DType; gatingDtype?: DType; vector?: boolean };
 
 /**
  * An operation's results: the caller's tensors, checked, or new ones.
+ * @param fill makes their content. If it throws, new ones are freed again.
  * @throws InvalidArgumentError; ResourceError LIMIT_EXCEEDED, OUT_OF_MEMORY
  */
 export function resultsOf(
@@ -93,17 +95,20 @@ export function resultsOf(
   request: Request,
   sizes: OutputSizes,
   out?: Out,
-): Results {
-  const results = new Results() as Results & Record<string, Tensor>;
+  fill?: (results: NamedResults) => void,
+): NamedResults {
+  const results = new Results() as NamedResults;
   if (request.call.applyRouterWeightOnInput) Object.defineProperty(results, WEIGHED, { value: true });
   try {
     for (const name of OPERATIONS[operation].outputs as readonly TensorName[]) {
       const dtype = tensorDType(name, sizes);
-      const shape = outputShape(name, sizes);
+      const whole = tensorShape(name, sizes);
+      const shape = sizes.vector ? [whole[0]] : whole;
       results[name] = out
         ? checkTensorOf(request, name, out[name], dtype, shape)
         : newTensor(request.backend, name, shape, dtype);
     }
+    fill?.(results);
     return results;
   } catch (error) {
     if (!out) results.dispose();
@@ -111,25 +116,16 @@ export function resultsOf(
   }
 }
 
-function outputShape(name: TensorName, sizes: OutputSizes): number[] {
-  return tensorShape(name, sizes).slice(0, sizes.vector ? 1 : undefined);
+/** Throws UNSUPPORTED_OPERATION unless the backend implements the operation. */
+export function checkImplemented(operation: OperationName, { info }: Backend): void {
+  if (!info.operations.includes(operation)) throw unsupported(info, operation);
 }
 
-/**
- * What the backend does for an operation.
- * @throws InvalidArgumentError UNSUPPORTED_OPERATION
- */
-export function implementationOf<Op extends OperationName>(
-  operation: Op,
-  backend: Backend,
-): (call: Call<Op>) => void {
+/** Hands a checked call to the backend, stage by stage if it does not implement the operation as a whole. */
+export function runOn(backend: Backend, operation: OperationName, call: AnyCall): void {
   const { operations } = contractOf(backend);
-  const implemented: readonly OperationName[] = backend.info.operations;
-  if (!implemented.includes(operation)) throw unsupported(backend.info, operation);
-  const stages = operations[operation] ? [operation] : STAGES;
-  return (call) => {
-    for (const stage of stages) (operations[stage] as (call: unknown) => void)(call);
-  };
+  if (operations[operation]) operations[operation](call as never);
+  else for (const stage of STAGES) operations[stage]!(call as never);
 }
 
 /** [B, S, D] if its B·S is the T of `shape`, [T, D]. */
@@ -178,7 +174,7 @@ function checkNamed(operation: OperationName, request: Request, sizes: OutputSiz
 }
 
 /** An operation's tensors, outputs first. */
-export function tensorNames(operation: OperationName): TensorName[] {
+export function tensorNames(operation: OperationName): readonly TensorName[] {
   const { outputs, inputs, optional, named }: OperationEntry = OPERATIONS[operation];
   return [...outputs, ...inputs, ...optional, ...named];
 }

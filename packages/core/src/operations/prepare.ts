@@ -10,7 +10,7 @@ import { Prepared } from '../prepared.js';
 import type { RouterOptions } from '../router.js';
 import type { AnyCall, Spec } from './call.js';
 import { readWeighing } from './moe-reduce.js';
-import { implementationOf, tensorDType, tensorNames, tensorShape } from './perform.js';
+import { checkImplemented, tensorDType, tensorNames, tensorShape } from './perform.js';
 import type { PlanDispatchOptions } from './plan-dispatch.js';
 import { checkForExperts, ROUTER_ARGUMENTS, readRouter } from './read-router.js';
 import {
@@ -123,7 +123,7 @@ export function prepare<B extends Preparing, Op extends OperationName>(
   }
   const given = readOptions<Given>(options, OPTION_NAMES[operation]);
   checkBackend(backend);
-  implementationOf(operation, backend);
+  checkImplemented(operation, backend);
   const spec = readSpec(operation, given, backend);
   const prepared = contractOf(backend).prepare?.(backend as never, operation, spec);
   return (prepared ?? new Prepared(backend, operation, spec)) as never;

@@ -19,10 +19,25 @@ const SCORED = ['softmax', 'sigmoid', 'sqrtsoftplus', 'none'] as const;
 
 /** Where the last bit of a score decides the choice. */
 const BIASES: Edge[] = [
-  // Sums near 34.5 are multiples of 2^-18, so that many are equal; near 1e30 all are.
-  biased('34.5', 'sigmoid', (random) => 34.5 + random.pick([-0.14, 0, 0.14])),
-  biased('34.5', 'softmax', () => 34.5),
-  biased('34.5', 'sqrtsoftplus', (random) => 34.5 + 0.14 * random.uniform()),
+  // Sums near 34.5 are multiples of 2^-18, so that near scores are equal; near 1e30 all are.
+  biased(
+    'near-34',
+    'sigmoid',
+    (random) => 34.5 + random.pick([-0.14, 0, 0.14]),
+    (r) => 9 + 4 * r.uniform(),
+  ),
+  biased(
+    'near-34',
+    'softmax',
+    () => 34.5,
+    (random) => random.normal() / 1000,
+  ),
+  biased(
+    'near-34',
+    'sqrtsoftplus',
+    (r) => 34.5 + r.pick([0, 0.14]),
+    (r) => r.normal() / 1e4,
+  ),
   biased('1e30', 'sigmoid', () => 1e30),
   biased('largest', 'none', (random) => random.pick([FLT_MAX, -FLT_MAX, 1])),
   biased('special', 'sigmoid', (random) => random.pick([Number.NaN, INF, -INF, 0, -0, 2 ** -149])),
@@ -41,7 +56,8 @@ const BIASES: Edge[] = [
 const EDGES: Edge[] = [
   ...BIASES,
   ...SCORED.flatMap((scoringFunc) => [
-    edge('all-negative', { scoringFunc, normTopkProb: true }, (random) => -30 - 75 * random.uniform()),
+    edge('all-negative', { scoringFunc, normTopkProb: true }, (random) => -84 - 20 * random.uniform()),
+    sized('all-scores', { scoringFunc }, { tokens: 64, numExperts: 64, topK: 64 }),
     edge('saturated', { scoringFunc, normTopkProb: true }, (random) => 16 + 3 * random.uniform()),
     edge('all-masked', { scoringFunc, ...GROUPS }, () => -INF),
     edge('all-equal', { scoringFunc, ...GROUPS, bias: true }, () => 1, { eScoreCorrectionBias: () => 0.5 }),
@@ -72,6 +88,7 @@ const EDGES: Edge[] = [
     { scoringFunc: 'sigmoid', bias: true, ...GROUPS, nGroup: 64, topkGroup: 7 },
     { numExperts: 256, topK: 8 },
   ),
+  edge('sums-of-zero-masked', { scoringFunc: 'none', routedScalingFactor: -2, tokenMask: true }, NORMAL),
   edge('eps-swallows', { scoringFunc: 'sigmoid', normTopkProb: true, normEps: 1e30 }, NORMAL),
   edge(
     'eps-is-lost',
@@ -104,16 +121,16 @@ const EDGES: Edge[] = [
     { zeroExperts: 6, zeroExpertKind: 'skip', expertCapacity: 3 },
     LOGITS.ties,
   ),
-  ...[0, 0.01, 0.5, 1e38].flatMap((jitterEps) => [
-    edge(`sparsemixer-${jitterEps}`, { selection: 'sparsemixer', jitterEps }, LOGITS.normal),
-    edge(`sparsemixer-${jitterEps}-ties`, { selection: 'sparsemixer', jitterEps }, LOGITS.ties),
-    edge(
-      `sparsemixer-${jitterEps}-negative`,
-      { selection: 'sparsemixer', jitterEps },
-      (r) => -5 - r.uniform(),
-    ),
-    edge(`sparsemixer-${jitterEps}-special`, { selection: 'sparsemixer', jitterEps }, LOGITS.special),
-  ]),
+  ...Object.entries({ none: 0, 'one-percent': 0.01, half: 0.5, huge: 1e38 }).flatMap(([name, jitterEps]) => {
+    const mixed = (kind: string, gatingOutput: (random: Random) => number) =>
+      edge(`sparsemixer,jitter=${name},${kind}`, { selection: 'sparsemixer', jitterEps }, gatingOutput);
+    return [
+      mixed('normal', LOGITS.normal),
+      mixed('ties', LOGITS.ties),
+      mixed('negative', (random) => -5 - random.uniform()),
+      mixed('special', LOGITS.special),
+    ];
+  }),
   ...(['position', 'probs'] as const).flatMap((dropPolicy) => [
     sized(`crowd-${dropPolicy}`, { expertCapacity: 40, dropPolicy, normTopkProb: true }, { tokens: 700 }),
     edge(`capacity-1-${dropPolicy}`, { expertCapacity: 1, dropPolicy, scoringFunc: 'sigmoid' }, LOGITS.ties),

@@ -2,6 +2,7 @@ import { type ConformanceCase, needing } from '../conformance-case.js';
 import { dispatchErrors } from './dispatch.js';
 import { preparedErrors } from './prepared.js';
 import { reduceErrors } from './reduce.js';
+import { routerErrors } from './routers.js';
 import { stageErrors } from './stages.js';
 import { tensorErrors } from './tensors.js';
 import { undeclaredErrors } from './undeclared.js';
@@ -14,6 +15,7 @@ export function errorCases(): ConformanceCase[] {
     ...stageErrors(),
     ...reduceErrors(),
     ...preparedErrors(),
+    ...routerErrors(),
     ...undeclaredErrors(),
   ]);
 }

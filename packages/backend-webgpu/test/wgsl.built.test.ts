@@ -1,0 +1,60 @@
+import { readdirSync } from 'node:fs';
+import { cpu } from '@moe-dispatch/backend-cpu';
+import { type Backend, type BackendFactory, moeDispatch, moeReduce } from '@moe-dispatch/core';
+import { expect, it, vi } from 'vitest';
+import * as sources from './all-modules.js';
+import { inputs } from './check-dispatch.js';
+import { gpu, newDevice } from './require-gpu.js';
+
+/* The WGSL in dist, which scripts/strip-wgsl.mjs has made small. */
+
+const device = await newDevice();
+// all-modules once more, with the kernels from dist, and what is put around them.
+vi.doMock('../src/kernel.js', () => import('../dist/kernel.js' as string));
+for (const file of readdirSync(new URL('../src/kernels', import.meta.url))) {
+  const name = file.replace('.ts', '');
+  vi.doMock(`../src/kernels/${name}.js`, () => import(`../dist/kernels/${name}.js`));
+}
+vi.resetModules();
+const built: typeof sources = await import('./all-modules.js');
+
+/** The text's words and operators. For a name there is the place where it first stands, whatever the name is. */
+function structure(wgsl: string): (string | number)[] {
+  const tokens = wgsl.replace(/\/\/.*/g, '').match(/\w+|\S/g)!;
+  return tokens.map((token) => (/^[A-Za-z_]/.test(token) ? tokens.indexOf(token) : token));
+}
+
+it('differs from the sources in names only, and is smaller', () => {
+  const kernels = sources.allKernels(256);
+  built.allKernels(256).forEach((small, i) => {
+    const { id, body } = kernels[i];
+    expect(small.id).toBe(id);
+    expect(structure(small.body()), id).toEqual(structure(body()));
+    expect(small.body().length, id).toBeLessThan(body().length);
+  });
+});
+
+it.each(Object.entries({ sources, built }))('Dawn compiles every module: %s', async (_, { allModules }) => {
+  for (const { id, code, subgroups } of allModules(256)) {
+    if (subgroups && !device.features.has('subgroups')) continue;
+    const { messages } = await device.createShaderModule({ code }).getCompilationInfo();
+    expect(messages.find(({ type }) => type === 'error')?.message, id).toBeUndefined();
+  }
+});
+
+it("the built backend gives the CPU backend's bytes", async () => {
+  const { webgpu } = await vi.importActual<typeof import('../src/index.js')>('../dist/index.js');
+  expect(await dispatchAndReduce(webgpu({ device, gpu }))).toEqual(await dispatchAndReduce(cpu()));
+});
+
+/** All rows and sums. With topkOnlyMode the scales are gating values, which no backend rounds. */
+async function dispatchAndReduce(factory: BackendFactory<Backend>): Promise<unknown[]> {
+  const backend = await factory.create();
+  const { x, gating, xShape, gatingShape } = inputs({ tokens: 37, hidden: 12, experts: 8, topK: 3 });
+  const rows = backend.tensor(x, xShape, 'float32');
+  const gatingOutput = backend.tensor(gating, gatingShape, 'float32');
+  const out = moeDispatch(rows, gatingOutput, { moeTopk: 3, topkOnlyMode: true });
+  const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = out;
+  const output = moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices);
+  return Promise.all([permuteInput.read(), output.read()]);
+}
