@@ -2,7 +2,7 @@
 // (Markdown). `pnpm bench:cuda` builds and runs it.
 import { createRequire } from 'node:module';
 import { moeReduce, prepareDispatch } from '@moe-dispatch/core';
-import { H200_SHAPES } from '../../../benchmarks/dist/h200-shapes.js';
+import { H200_ROUTERS, H200_SHAPES } from '../../../benchmarks/dist/h200-shapes.js';
 import { cuda, inspect } from '../dist/index.js';
 
 const IN_ROW = 20;
@@ -25,32 +25,34 @@ console.log(
   '| T, D, E, K | floor | dispatch | × floor | eager | call | reduce floor | reduce | × floor | eager | call |',
 );
 console.log('|---|---|---|---|---|---|---|---|---|---|---|');
-for (const shape of H200_SHAPES) console.log(measureShape(...shape));
+for (const [tokens, hidden, experts, moeTopk] of H200_SHAPES) {
+  measureShape([tokens, hidden, experts, moeTopk], { moeTopk });
+}
+for (const { model, router, experts, hidden, tokens } of H200_ROUTERS) {
+  for (const count of tokens) measureShape([count, hidden, experts, router.topK], { router }, `${model}: `);
+}
 backend.dispose();
 
-/** One row of the table. Times in microseconds. */
-function measureShape(tokens, hidden, experts, topK) {
+/** Prints one row of the table. Times in microseconds. A router has a bias. */
+function measureShape([tokens, hidden, experts, topK], routing, label = '') {
   const x = randomTensor([tokens, hidden]);
   const gating = backend.tensor(randomGating(tokens * experts), [tokens, experts], 'float32');
-  const prepared = prepareDispatch(backend, {
-    tokens,
-    hidden,
-    numExperts: experts,
-    moeTopk: topK,
-    dtype: 'bfloat16',
-  });
+  const bias = backend.tensor(randomGating(experts), [experts], 'float32');
+  const tensors = routing.router ? { eScoreCorrectionBias: bias } : {};
+  const sizes = { tokens, hidden, numExperts: experts, dtype: 'bfloat16', tensors: Object.keys(tensors) };
+  const prepared = prepareDispatch(backend, { ...sizes, ...routing });
   const out = prepared.outputs();
   const output = backend.empty([tokens, hidden], 'bfloat16');
   const reduce = () => moeReduce(out.permuteInput, out, { out: output });
   const dispatchBytes = tokens * (hidden * 2 * (1 + topK) + experts * 4 + topK * 12);
   const reduceBytes = tokens * (hidden * 2 * (1 + topK) + topK * 12);
   const cells = [
-    ...measure(() => prepared.run(x, gating, out), dispatchBytes),
+    ...measure(() => prepared.run(x, gating, out, tensors), dispatchBytes),
     ...measure(reduce, reduceBytes),
   ];
   prepared.dispose();
-  for (const each of [x, gating, output, out]) each.dispose();
-  return `| ${[tokens, hidden, experts, topK].join(', ')} | ${cells.join(' | ')} |`;
+  for (const each of [x, gating, bias, output, out]) each.dispose();
+  console.log(`| ${label}${[tokens, hidden, experts, topK].join(', ')} | ${cells.join(' | ')} |`);
 }
 
 /** Floor, time in a graph, its ratio to the floor, time of eager calls, what a call costs JavaScript. */

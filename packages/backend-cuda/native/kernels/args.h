@@ -168,6 +168,9 @@ struct DecodeArgs {
 constexpr uint32_t kMaxDecodePairs = 32;
 constexpr uint32_t kDecodeWarps = 4;
 
+/** Steps of a row that a warp has in flight if a token has few choices. */
+constexpr uint32_t kFewSteps = 4;
+
 struct ReduceArgs {
   const void* ffnOut;                     // [topK · tokens, hidden]
   const float* expertScalesFloat;         // [tokens, topK]

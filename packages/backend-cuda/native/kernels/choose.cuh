@@ -30,12 +30,12 @@ __device__ __forceinline__ Top2 larger_two(const Top2& a, const Top2& b) {
 }
 
 /**
- * A lane's values in runs of up to 8. Each is sorted, largest first, equal ones in their order, so that taking the next
+ * A lane's values in runs of up to 8, equally long. Each is sorted, largest first, equal ones in their order, so that taking the next
  * choice of a row touches the runs' heads alone.
  */
 template <int VALUES>
 struct SortedRuns {
-  static constexpr int kRun = VALUES < 8 ? VALUES : 8;
+  static constexpr int kRun = VALUES < 8 ? VALUES : VALUES % 8 == 0 ? 8 : 6;
   static constexpr int kRuns = VALUES / kRun;
   uint32_t keys[VALUES];
   uint32_t positions[kRuns];  // in the run: four bits each, the head's lowest

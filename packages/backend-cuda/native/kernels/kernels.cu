@@ -33,7 +33,9 @@ ROUTING(route, 32, 16, false)
 ROUTING(route, 32, 32, false)
 
 ROUTING(router, 8, 8, true)
+ROUTING(router, 16, 8, true)
 ROUTING(router, 32, 8, true)
+ROUTING(router, 32, 12, true)
 ROUTING(router, 32, 16, true)
 
 KERNEL __launch_bounds__(512) route_wide_rows(const __grid_constant__ RouteArgs a) { route_wide(a, sharedMemory); }
@@ -100,5 +102,14 @@ COPYING(1, uint8_t)
   MACRO(bfloat16, __nv_bfloat16, 8) \
   MACRO(bfloat16, __nv_bfloat16, 1)
 
+// Loads of four steps of a row in flight, because there are few rows.
+#define REDUCING_FEW(NAME, FLOAT, COUNT)                                                               \
+  KERNEL __launch_bounds__(256, 3) reduce_##NAME##_##COUNT##_few(const __grid_constant__ ReduceArgs a) { \
+    reduce_few<FLOAT, COUNT>(a);                                                                       \
+  }
+
+REDUCING_FEW(float32, float, 4)
+REDUCING_FEW(float16, __half, 8)
+REDUCING_FEW(bfloat16, __nv_bfloat16, 8)
 EACH_FLOAT(WEIGHING)
 EACH_FLOAT(REDUCING)

@@ -117,9 +117,9 @@ __device__ __forceinline__ void add_choices(const ReduceArgs& a, const Choice& m
   }
 }
 
-template <class Float, int COUNT, Extra EXTRA, int BATCH>
-__device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
-  using Pack = Elements<Float, COUNT>;
+/** Each unit of work of the warp: a token, and the first and the end of the elements of its row. */
+template <int COUNT, class Reduce>
+__device__ __forceinline__ void each_unit(const ReduceArgs& a, const Reduce& reduce) {
   grid_wait();
   grid_trigger();
   const uint64_t units = static_cast<uint64_t>(a.tokens) * a.parts;
@@ -127,7 +127,23 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
   for (uint64_t unit = static_cast<uint64_t>(blockIdx.x) * warps_in_block() + warp_id(); unit < units; unit += stride) {
     const uint32_t token = static_cast<uint32_t>(unit / a.parts);
     const uint64_t begin = (unit - static_cast<uint64_t>(token) * a.parts) * a.partVectors * COUNT;
-    const uint64_t end = min(begin + static_cast<uint64_t>(a.partVectors) * COUNT, a.hidden);
+    reduce(token, begin, min(begin + static_cast<uint64_t>(a.partVectors) * COUNT, a.hidden));
+  }
+}
+
+template <class Float, int COUNT>
+__device__ __forceinline__ void store_sums(const ReduceArgs& a, uint32_t token, uint64_t element,
+                                           const float (&sums)[COUNT]) {
+  Elements<Float, COUNT> pack;
+#pragma unroll
+  for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(sums[i]);
+  Float* const target = static_cast<Float*>(a.output) + token * a.hidden + element;
+  __stcs(reinterpret_cast<typename Elements<Float, COUNT>::Raw*>(target), pack.raw);
+}
+
+template <class Float, int COUNT, Extra EXTRA, int BATCH>
+__device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
+  each_unit<COUNT>(a, [&](uint32_t token, uint64_t begin, uint64_t end) {
     const float norm = a.normalise ? sum_scales(a, token) : 1.0f;
     Choice mine = load_choice<EXTRA>(a, token, lane_id(), norm);
     for (uint64_t step = begin; step < end; step += 32 * COUNT) {
@@ -137,13 +153,45 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
         if (a.topK > 32) mine = load_choice<EXTRA>(a, token, first + lane_id(), norm);
         add_choices<Float, COUNT, EXTRA, BATCH>(a, mine, token, min(element, end - COUNT), sums);
       }
-      if (element >= end) continue;
-      Pack pack;
-#pragma unroll
-      for (int i = 0; i < COUNT; i++) pack.values[i] = narrow<Float>(sums[i]);
-      __stcs(reinterpret_cast<typename Pack::Raw*>(static_cast<Float*>(a.output) + token * a.hidden + element), pack.raw);
+      if (element < end) store_sums<Float, COUNT>(a, token, element, sums);
     }
-  }
+  });
+}
+
+/** The same for topK ≤ 32 and units of up to kFewSteps steps, all of which are in flight together. */
+template <class Float, int COUNT>
+__device__ __forceinline__ void reduce_few(const ReduceArgs& a) {
+  using Pack = Elements<Float, COUNT>;
+  each_unit<COUNT>(a, [&](uint32_t token, uint64_t begin, uint64_t end) {
+    const float norm = a.normalise ? sum_scales(a, token) : 1.0f;
+    const Choice mine = load_choice<Extra::kNone>(a, token, lane_id(), norm);
+    const uint64_t first = begin + lane_id() * COUNT;
+    float sums[kFewSteps][COUNT] = {};
+    for (uint32_t k = 0; k < a.topK; k++) {
+      const uint32_t row = __shfl_sync(kFullMask, mine.row, k);
+      const float weight = __shfl_sync(kFullMask, mine.weight, k);
+      if (row == kNoRow) continue;
+      const Float* const source = static_cast<const Float*>(a.ffnOut) + row * a.hidden;
+      Pack packs[kFewSteps];
+#pragma unroll
+      for (uint32_t step = 0; step < kFewSteps; step++) {
+        const uint64_t element = min(first + step * 32 * COUNT, end - COUNT);
+        packs[step].raw = __ldcs(reinterpret_cast<const typename Pack::Raw*>(source + element));
+      }
+#pragma unroll
+      for (uint32_t step = 0; step < kFewSteps; step++) {
+#pragma unroll
+        for (int i = 0; i < COUNT; i++) {
+          sums[step][i] = __fadd_rn(sums[step][i], __fmul_rn(weight, widen(packs[step].values[i])));
+        }
+      }
+    }
+#pragma unroll
+    for (uint32_t step = 0; step < kFewSteps; step++) {
+      const uint64_t element = first + step * 32 * COUNT;
+      if (element < end) store_sums<Float, COUNT>(a, token, element, sums[step]);
+    }
+  });
 }
 
 }  // namespace moe

@@ -24,22 +24,28 @@ CopyArgs copy_args(const MoveSchedule& schedule, const Spec& s, const Tensors& a
           schedule.partBytes};
 }
 
+namespace {
+
+std::string move_kernel(const Spec& s, uint32_t vector) {
+  if (!s.applyRouterWeightOnInput) return "move_rows_" + std::to_string(vector);
+  const uint32_t dtype = static_cast<uint32_t>(s.dtype);
+  return std::string("weigh_rows_") + kDTypeNames[dtype] + "_" + std::to_string(vector / kDTypeBytes[dtype]);
+}
+
+}  // namespace
+
 MoveSchedule schedule_move(const Device& device, const Spec& s, uint32_t alignment) {
   MoveSchedule schedule = {};
-  const uint32_t widest = vector_bytes(s, alignment);
-  const uint32_t size = kDTypeBytes[static_cast<uint32_t>(s.dtype)];
+  uint32_t vector = vector_bytes(s, alignment);
   // Rows that are weighed move by 16 bytes or by elements.
-  const uint32_t vector = s.applyRouterWeightOnInput && widest < 16 ? size : widest;
+  if (s.applyRouterWeightOnInput && vector < 16) vector = kDTypeBytes[static_cast<uint32_t>(s.dtype)];
   cut_rows(schedule, s, static_cast<uint64_t>(device.multiprocessors) * 32, vector);
   const uint64_t units = static_cast<uint64_t>(s.tokens) * schedule.parts;
   // Blocks of 32 warps write the longest runs of neighbouring memory, but few of them leave multiprocessors idle.
   const uint32_t warps = units >= static_cast<uint64_t>(device.multiprocessors) * 64 ? 32 : 8;
   schedule.launch.block = warps * 32;
   schedule.launch.grid = static_cast<uint32_t>(std::min<uint64_t>(ceil_div(units, warps), 1u << 30));
-  schedule.launch.function = find_kernel(
-      device, s.applyRouterWeightOnInput
-                  ? "weigh_rows_" + std::string(kDTypeNames[static_cast<uint32_t>(s.dtype)]) + "_" + std::to_string(vector / size)
-                  : "move_rows_" + std::to_string(vector));
+  schedule.launch.function = find_kernel(device, move_kernel(s, vector));
   return schedule;
 }
 

@@ -8,6 +8,9 @@ namespace {
 
 constexpr DType kFloats[] = {DType::kFloat32, DType::kFloat16, DType::kBfloat16};
 
+/** With so few choices, the rows of one step are too few loads. */
+constexpr uint32_t kFewChoices = 2;
+
 uint32_t element_bytes(DType dtype) { return kDTypeBytes[static_cast<uint32_t>(dtype)]; }
 
 /** `count`: elements that a lane takes at once. */
@@ -20,6 +23,7 @@ cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, 
 
 void load_reduce(const Device& device) {
   for (const DType dtype : kFloats) {
+    reduce_kernel(device, dtype, 16 / element_bytes(dtype), "_few");
     for (const uint32_t count : {1u, 16 / element_bytes(dtype)}) {
       for (const char* extra : {"", "_bias", "_any"}) reduce_kernel(device, dtype, count, extra);
     }
@@ -34,7 +38,7 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   const uint64_t steps = ceil_div(s.hidden, count * 32);
   // A warp takes four steps of a row if there are warps enough, because the scales are read once; else one.
   const bool many = s.tokens * steps >= static_cast<uint64_t>(device.multiprocessors) * 128;
-  const uint64_t stepsOfPart = many ? 4 : 1;
+  const uint64_t stepsOfPart = many ? kFewSteps : 1;
   const uint32_t warps = many ? 1 : 8;
   ReduceSchedule schedule = {};
   schedule.parts = static_cast<uint32_t>(ceil_div(steps, stepsOfPart));
@@ -44,7 +48,7 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   how.grid = static_cast<uint32_t>(
       std::min<uint64_t>(ceil_div(static_cast<uint64_t>(s.tokens) * schedule.parts, warps), 1u << 30));
   how.overlaps = true;
-  how.function = reduce_kernel(device, s.dtype, count, "");
+  how.function = reduce_kernel(device, s.dtype, count, many && count > 1 && s.topK <= kFewChoices ? "_few" : "");
   schedule.withBias = reduce_kernel(device, s.dtype, count, "_bias");
   schedule.withAny = reduce_kernel(device, s.dtype, count, "_any");
   return schedule;

@@ -8,7 +8,7 @@ namespace {
 
 constexpr LaneShape kPlainShapes[] = {{4, 4}, {8, 8}, {16, 8}, {32, 8}, {32, 16}, {32, 32}};
 /** Fewer, because their code is long. */
-constexpr LaneShape kRouterShapes[] = {{8, 8}, {32, 8}, {32, 16}};
+constexpr LaneShape kRouterShapes[] = {{8, 8}, {16, 8}, {32, 8}, {32, 12}, {32, 16}};
 /** More choices than this are quicker sorted by a block than taken one by one. */
 constexpr uint32_t kMaxLanePicks = 32;
 

@@ -32,8 +32,8 @@ async function reduce(problem: ReduceProblem): Promise<Float32Array | Uint16Arra
   return values;
 }
 
-async function compare(seed: number): Promise<void> {
-  const problem = drawReduce(new Words(seed));
+async function compare(seed: number, sizes: Partial<ReduceProblem> = {}): Promise<void> {
+  const problem = drawReduce(new Words(seed), sizes);
   const found = await reduce(problem);
   const expected = emulateReduce(problem);
   const at = firstDifference(found, expected, problem.dtype);
@@ -50,6 +50,10 @@ for (let first = 1; first <= COUNT; first += BATCH) {
     expect(backend.memory().liveTensors).toBe(0);
   });
 }
+
+it.each([1, 2])('many tokens of %i choices, whose rows are read in larger pieces', async (topK) => {
+  for (let seed = 1; seed <= 4; seed++) await compare(seed, { tokens: 9000, hidden: 520, topK });
+});
 
 /** One token of one choice. */
 const one = (scale: number, row: number, options: Partial<ReduceProblem>): ReduceProblem => ({

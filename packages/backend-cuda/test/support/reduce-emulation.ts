@@ -24,14 +24,14 @@ const SCALES = [3e-44, 1e-45, 1e20, 3.4e38, 1e-38, 0, -0, 1, Infinity, Number.Na
 const ROWS = [1.2, 1e20, 3e38, 1e-40, -1e-45, 65504, 7e-8, 0, -0, Infinity, -Infinity, Number.NaN];
 const FACTORS = [1, 1, 2.5, -3, 1e38, 1e-38, 0.1, 0];
 
-/** A problem of any size and mode; one in three has extreme values. */
-export function drawReduce(words: Words): ReduceProblem {
+/** A problem of any size and mode, but for the sizes that are given; one in three has extreme values. */
+export function drawReduce(words: Words, sizes: Partial<ReduceProblem> = {}): ReduceProblem {
   const from = <V>(...values: V[]): V => values[words.below(values.length)]!;
   const dtype = from<FloatDType>('float32', 'float16', 'bfloat16');
-  const topK = from(1, 1, 2, 3, 6, 8, 31, 33, 70);
+  const topK = sizes.topK ?? from(1, 1, 2, 3, 6, 8, 31, 33, 70);
   const experts = topK + words.below(20);
-  const hidden = from(1, 3, 8, 24, 64, 255, 1024);
-  const tokens = Math.min(from(1, 2, 7, 64, 300), Math.ceil(500_000 / (topK * hidden)));
+  const hidden = sizes.hidden ?? from(1, 3, 8, 24, 64, 255, 1024);
+  const tokens = sizes.tokens ?? Math.min(from(1, 2, 7, 64, 300), Math.ceil(500_000 / (topK * hidden)));
   const extreme = words.below(3) === 0;
   const values = (count: number, extremes: readonly number[]) => {
     const drawn = words.floats(count);
