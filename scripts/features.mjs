@@ -42,7 +42,7 @@ ${table([
   ['experts (E), at most', ...INFOS.map((info) => size(info, 'maxExperts'))],
   ['choices a token (K), at most', ...INFOS.map(({ limits }) => String(limits.maxTopK ?? 'E'))],
   ['bytes of a tensor, at most', ...INFOS.map((info) => size(info, 'maxTensorBytes'))],
-  ['sums exact to the last bit', ...INFOS.map(({ exact }) => (exact ? 'yes' : 'no'))],
+  ['weights and sums exact to the last bit', ...INFOS.map(({ exact }) => (exact ? 'yes' : 'no'))],
 ])}
 
 "device": what the device gives, in \`backend.info.limits\`; for the CPU, what the engine's arrays hold.
@@ -53,7 +53,9 @@ generate(new URL('FEATURES.md', ROOT), text, 'pnpm features');
 /** By the dtype of its first input. */
 function operationRow(operation) {
   const { inputs, rows } = OPERATIONS[operation];
-  const dtypes = { any: Object.keys(DTYPES), float: FLOAT_DTYPES, none: [TENSORS[inputs[0]].dtype] }[rows];
+  const { dtype } = TENSORS[inputs[0]];
+  const own = dtype === 'gating' ? FLOAT_DTYPES : [dtype];
+  const dtypes = { any: Object.keys(DTYPES), float: FLOAT_DTYPES, none: own }[rows];
   return row(operation, inputs[0], dtypes, ({ operations }) => operations.includes(operation));
 }
 

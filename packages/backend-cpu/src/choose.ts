@@ -5,6 +5,7 @@ import type { RouteWorkspace } from './route-workspace.js';
 import { selectTop } from './top-k.js';
 
 const { fround } = Math;
+const secondScore = new Float32Array(1);
 
 /** Puts a token's K best experts into topExperts, best first (docs/semantics.md, "Choosing experts"). */
 export function chooseBest(call: RouteCall, workspace: RouteWorkspace): void {
@@ -35,7 +36,10 @@ function setChoiceValues(call: RouteCall, row: GatingRow, choiceValues: Float32A
     return;
   }
   const bias = call.eScoreCorrectionBias.padded as Float32Array;
-  for (let i = 0; i < numExperts; i++) choiceValues[i] = clean(fround(row.score(i) + clean(bias[i])));
+  for (let i = 0; i < numExperts; i++) {
+    row.putScore(i, choiceValues, i);
+    choiceValues[i] = clean(fround(choiceValues[i] + clean(bias[i])));
+  }
 }
 
 function scoreGroups(
@@ -47,14 +51,13 @@ function scoreGroups(
   const biased = call.eScoreCorrectionBias !== null;
   for (let group = 0; group < call.nGroup; group++) {
     const best = indexOfLargest(row.choiceValues, group * size, size);
-    let score = row.choiceValues[best];
-    if (groupScoreFunc === 'top2_sum') {
-      if (!biased) score = row.score(best);
-      if (size > 1) {
-        const second = indexOfLargest(row.choiceValues, group * size, size, best);
-        score += biased ? row.choiceValues[second] : row.score(second);
-      }
-    }
-    groupScores[group] = score;
+    groupScores[group] = row.choiceValues[best];
+    if (groupScoreFunc === 'max') continue;
+    if (!biased) row.putScore(best, groupScores, group);
+    if (size === 1) continue;
+    const second = indexOfLargest(row.choiceValues, group * size, size, best);
+    secondScore[0] = row.choiceValues[second];
+    if (!biased) row.putScore(second, secondScore, 0);
+    groupScores[group] += secondScore[0];
   }
 }

@@ -1,6 +1,6 @@
 import type { ScoringFunc } from '@moe-dispatch/core/backend';
 import { tableOf } from './float-table.js';
-import { expNeg, quotient32, sigmoid, sqrtsoftplus, unitsOf } from './scores.js';
+import { expNeg, fraction, quotient32, sigmoid, size, sqrtsoftplus, unitsOf } from './scores.js';
 import type { CpuTensor } from './tensor.js';
 import { workspaceArray } from './workspace-array.js';
 
@@ -29,7 +29,7 @@ export class GatingRow {
   readonly choiceValues: Float32Array;
   /** exp(l − max) of a softmax, and their sum in units of 2^-31. */
   readonly #terms: Float64Array;
-  #sum = 0;
+  readonly #sum = new Float64Array(1);
   #scoringFunc: ScoringFunc = 'softmax';
 
   constructor(numExperts: number) {
@@ -60,35 +60,41 @@ export class GatingRow {
     this.#scoringFunc = scoringFunc;
     if (scoringFunc !== 'softmax') return;
     this.startSum();
-    const max = this.logits[indexOfLargest(this.logits, first, count)];
-    for (let i = first; i < first + count; i++) this.addTerm(i, max);
+    const best = indexOfLargest(this.logits, first, count);
+    for (let i = first; i < first + count; i++) this.addTerm(i, best);
   }
 
   /** Starts a softmax of which {@link addTerm} names the members. */
   startSum(): void {
     this.#scoringFunc = 'softmax';
-    this.#sum = 0;
+    this.#sum[0] = 0;
   }
 
-  /** Sums of these integers are exact: below 2^53 for 2^21 experts. */
-  addTerm(expert: number, max: number): void {
-    const term = expNeg(Math.fround(max - this.logits[expert]));
-    this.#terms[expert] = term;
-    this.#sum += unitsOf(term);
+  /** Sums of these integers are exact: below 2^53 for 2^21 experts. @param best has the largest logit */
+  addTerm(expert: number, best: number): void {
+    size[0] = this.logits[best] - this.logits[expert];
+    expNeg();
+    this.#terms[expert] = fraction[0];
+    this.#sum[0] += unitsOf(fraction[0]);
   }
 
-  /** The score of an expert. */
-  score(expert: number): number {
-    const logit = this.logits[expert];
+  /** Puts the score of an expert into `scores`. */
+  putScore(expert: number, scores: Float32Array, at: number): void {
+    const { logits } = this;
     switch (this.#scoringFunc) {
       case 'softmax':
-        return quotient32(this.#terms[expert], this.#sum);
+        fraction[0] = this.#terms[expert];
+        fraction[1] = this.#sum[0];
+        quotient32(scores, at);
+        break;
       case 'sigmoid':
-        return sigmoid(logit);
+        sigmoid(logits, expert, scores, at);
+        break;
       case 'sqrtsoftplus':
-        return sqrtsoftplus(logit);
+        sqrtsoftplus(logits, expert, scores, at);
+        break;
       case 'none':
-        return logit;
+        scores[at] = logits[expert];
     }
   }
 }

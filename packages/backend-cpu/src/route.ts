@@ -46,7 +46,9 @@ function scoreChoices(call: RouteCall, workspace: RouteWorkspace, token: number)
     if (call.selection === 'topk') chooseBest(call, workspace);
     storeChoices(call, workspace, first);
   }
-  if (call.dropPolicy === 'probs') bestScores[token] = row.score(indexOfLargest(row.logits, 0, numExperts));
+  if (call.dropPolicy === 'probs') {
+    row.putScore(indexOfLargest(row.logits, 0, numExperts), bestScores, token);
+  }
 }
 
 /** The choices that were made, or those of the caller, with their scores. */
@@ -57,7 +59,8 @@ function storeChoices(call: RouteCall, { row, topExperts }: RouteWorkspace, firs
   for (let k = 0; k < call.topK; k++) {
     const expert = given === undefined ? topExperts[k] : given[first + k];
     experts[first + k] = expert;
-    weights[first + k] = expert < 0 ? 0 : row.score(expert);
+    if (expert < 0) weights[first + k] = 0;
+    else row.putScore(expert, weights, first + k);
   }
 }
 
@@ -70,6 +73,6 @@ function chooseOfEachGroup(call: RouteCall, { row }: RouteWorkspace, first: numb
     const best = indexOfLargest(row.logits, group * size, size);
     row.prepare(call.scoringFunc, group * size, size);
     experts[first + group] = best;
-    weights[first + group] = row.score(best);
+    row.putScore(best, weights, first + group);
   }
 }

@@ -21,10 +21,10 @@ export function mixSparsely(call: RouteCall, { row }: RouteWorkspace, first: num
     for (let i = 0; i < call.numExperts; i++) {
       const distance = fround(fround(top - logits[i]) / Math.max(Math.abs(logits[i]), top));
       // 0 / 0 is no distance.
-      if (i !== taken && !(distance > threshold)) row.addTerm(i, top);
+      if (i !== taken && !(distance > threshold)) row.addTerm(i, best);
     }
     experts[first + k] = best;
-    weights[first + k] = row.score(best);
+    row.putScore(best, weights, first + k);
     taken = best;
   }
 }

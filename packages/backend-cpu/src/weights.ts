@@ -2,6 +2,8 @@ import type { RouteCall } from './route.js';
 import type { RouteWorkspace } from './route-workspace.js';
 
 const { fround } = Math;
+/** A token's sum, and what is added to it. */
+const sums = new Float32Array(2);
 
 /** Whether the scores of the choices are not their weights yet. */
 export function needsWeighing(call: RouteCall): boolean {
@@ -25,32 +27,39 @@ export function weighChoices(call: RouteCall, { sharedRow }: RouteWorkspace): vo
   const kept = zeroExperts > 0 && zeroExpertKind === 'skip' ? numExperts - zeroExperts : numExperts;
   for (let token = 0; token < tokens; token++) {
     const first = token * topK;
-    const sum = call.normTopkProb ? sumWeights(call, sharedRow, token) : 0;
+    if (call.normTopkProb) sumWeights(call, sharedRow, token);
+    const sum = sums[0];
     for (let k = first; k < first + topK; k++) {
       const expert = experts[k];
+      // As an unsigned number, −1 is large.
+      if (expert >>> 0 >= kept) {
+        experts[k] = -1;
+        weights[k] = 0;
+        continue;
+      }
       let weight = weights[k];
       if (call.normTopkProb) weight = sum === 0 ? 0 : fround(weight / sum);
       weight = fround(weight * routedScalingFactor);
       if (perExpert !== undefined) weight = fround(weight * perExpert[expert]);
       if (globalScale !== undefined) weight = fround(weight * globalScale[0]);
-      // As an unsigned number, −1 is large.
-      const goes = expert >>> 0 < kept;
-      experts[k] = goes ? expert : -1;
-      weights[k] = goes ? weight : 0;
+      weights[k] = weight;
     }
   }
 }
 
 /** Of a token's choices in their order, of the shared experts, and normEps. */
-function sumWeights(call: RouteCall, sharedRow: RouteWorkspace['sharedRow'], token: number): number {
+function sumWeights(call: RouteCall, sharedRow: RouteWorkspace['sharedRow'], token: number): void {
   const { topK, sharedExperts, sharedLogits, scoringFunc } = call;
   const weights = call.expertScalesFloat.padded as Float32Array;
-  let sum = 0;
-  for (let k = token * topK; k < (token + 1) * topK; k++) sum = fround(sum + weights[k]);
+  sums[0] = 0;
+  for (let k = token * topK; k < (token + 1) * topK; k++) sums[0] += weights[k];
   if (sharedLogits !== null) {
     sharedRow.load(sharedLogits, token * sharedExperts, sharedExperts);
     sharedRow.prepare(scoringFunc, 0, sharedExperts);
-    for (let i = 0; i < sharedExperts; i++) sum = fround(sum + sharedRow.score(i));
+    for (let i = 0; i < sharedExperts; i++) {
+      sharedRow.putScore(i, sums, 1);
+      sums[0] += sums[1];
+    }
   }
-  return fround(sum + call.normEps);
+  sums[0] += call.normEps;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { expNeg, sigmoid, sqrtsoftplus } from '../src/scores.js';
 import { agrees, type ScoreName } from './score-hashes.js';
+import { expNeg, sigmoid, sqrtsoftplus } from './scores-of-numbers.js';
 
 /** From 2^-33 to 512, where the functions are neither constant nor a plain root, and some chunks outside. */
 const TELLING = Array.from({ length: 21 }, (_, i) => 0x2f + i);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { expNeg, quotient32, sigmoid, sqrtsoftplus, unitsOf } from '../src/scores.js';
+import { unitsOf } from '../src/scores.js';
 import { agrees, type ScoreName } from './score-hashes.js';
+import { expNeg, quotient32, sigmoid, sqrtsoftplus } from './scores-of-numbers.js';
 
 const FLOAT32_MAX = 3.4028234663852886e38;
 const SMALLEST = 2 ** -149;

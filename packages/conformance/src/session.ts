@@ -63,7 +63,7 @@ export class Session {
     return this.backends[0];
   }
 
-  /** Whether its sums have to be exact. */
+  /** Whether its weights and sums have to be exact. */
   get isExact(): boolean {
     return this.claims.exact;
   }
@@ -195,9 +195,9 @@ export class Session {
     this.requireTensor([topK * tokens, hidden], dtype);
   }
 
-  /** Ends the case as not claimed unless the backend's sums are exact. */
+  /** Ends the case as not claimed unless the backend's weights and sums are exact. */
   requireExact(): void {
-    if (!this.isExact) throw new NotClaimed('exact sums');
+    if (!this.isExact) throw new NotClaimed('exact weights and sums');
   }
 
   /** Ends the case as not claimed unless the backend claims these operations. */

@@ -1,4 +1,5 @@
 import { type Backend, type DType, InvalidArgumentError } from '@moe-dispatch/core';
+import { invalid } from '@moe-dispatch/core/backend';
 import { describe, expect, it } from 'vitest';
 import { runConformance, typedArrayMemory } from '../src/index.js';
 import { type Replaced, reference, referenceContract } from './reference-backend.js';
@@ -160,12 +161,43 @@ describe('sums of a backend that is not exact', () => {
     );
     expect(report.backend.exact).toBe(false);
     expect(failed).toEqual([]);
-    expect(reasons.get('generated/reduce/tiny-scales,norm,dtype=float32')).toBe('exact sums');
+    expect(reasons.get('generated/reduce/tiny-scales,norm,dtype=float32')).toBe('exact weights and sums');
   });
 
   it('must agree in every bit otherwise', async () => {
     const { failed } = await failures(reference({ addTerm }), 'generated/reduce/dtype=float32,bias');
     expect(failed.length).toBeGreaterThan(3);
+  });
+});
+
+describe('routers', () => {
+  const cases = 'generated/router-values/sum';
+
+  it("may be refused beyond Paddle's modes: they are not claimed then", async () => {
+    const refusing = sabotaged((contract) =>
+      replaceOperation(contract, 'routeTokens', (call, original) => {
+        const { normTopkProb } = call as unknown as { normTopkProb: boolean };
+        if (!normTopkProb) return original(call);
+        throw invalid('UNSUPPORTED_OPERATION', 'router', 'normTopkProb', 'no normTopkProb');
+      }),
+    );
+    const { failed, passed, notClaimed, reasons } = await failures(refusing, cases);
+    expect([failed, passed, notClaimed]).toEqual([[], 1, 6]);
+    expect(reasons.get('generated/router-values/sum-cancels,none')).toContain('no normTopkProb');
+  });
+
+  it('are not asked for where weights are not exact', async () => {
+    const { notClaimed } = await failures(reference({}, { exact: false }), cases);
+    expect(notClaimed).toBe(7);
+  });
+
+  it("refusing one of Paddle's modes is a failure", async () => {
+    const refusing = sabotaged((contract) =>
+      replaceOperation(contract, 'routeTokens', () => {
+        throw invalid('UNSUPPORTED_OPERATION', 'router', 'softmax', 'no softmax');
+      }),
+    );
+    expect((await failures(refusing, 'generated/tokens/t=1')).passed).toBe(0);
   });
 });
 

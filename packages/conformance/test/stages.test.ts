@@ -83,8 +83,7 @@ describe('a stage whose input is not well-formed', () => {
   it('is not judged: choices that are no experts', async () => {
     const choose: Steps['choose'] = (row, count) =>
       STEPS.choose(row, count).map((expert, k) => (k === 1 ? 99 : expert));
-    const order: Steps['order'] = () => [];
-    const steps = { choose, order, unchecked: true };
+    const steps = { choose, rowOf: () => 0, unchecked: true };
     const { cases } = await runConformance(reference(steps), { filter: 'generated/tokens/t=33' });
     expect(cases[0].notJudged?.map(({ operation }) => operation)).toEqual(['planDispatch', 'permuteRows']);
     expect(cases[0].notJudged?.[0].reason).toBe('moeDispatch: topKIndices has 99, of 8 experts');

@@ -2,6 +2,7 @@ import { moeDispatch, type OperationName, type Prepared } from '@moe-dispatch/co
 import { OPERATIONS, type OperationEntry } from '@moe-dispatch/core/backend';
 import { checkDispatch, checkOutputs } from '../../checks.js';
 import {
+  claimed,
   type DeviceTensors,
   type HostCall,
   named,
@@ -16,6 +17,7 @@ import { drawn, MODES, Random, randomRows } from '../data.js';
 import { type ExampleSpec, exampleCall, prepareOptions } from '../example-call.js';
 import { uploadOut } from '../outputs.js';
 import { prepareWith } from '../prepare.js';
+import { PLAIN, type RouterFields, routerSpec, useful } from '../routers.js';
 
 const BASE: ExampleSpec = { tokens: 29, hidden: 7, numExperts: 12, topK: 3, dtype: 'float32' };
 
@@ -34,6 +36,16 @@ export function preparedCases(): ConformanceCase[] {
     ['t=66000', { tokens: 66_000, hidden: 2, numExperts: 4, topK: 2 }],
     ['t=2050', { tokens: 2050, numExperts: 64, topK: 6 }],
   ];
+  const routers: [name: string, fields: Partial<RouterFields>][] = [
+    [
+      'groups,bias,norm,mask',
+      { scoringFunc: 'sigmoid', bias: true, nGroup: 4, topkGroup: 2, normTopkProb: true, tokenMask: true },
+    ],
+    ['identity,scales', { zeroExperts: 3, perExpertScale: true, globalScale: true, gatingDtype: 'bfloat16' }],
+    ['weight-on-input,capacity', { applyRouterWeightOnInput: true, expertCapacity: 5, dropPolicy: 'probs' }],
+    ['given,shared', { selection: 'given', scoringFunc: 'sigmoid', normTopkProb: true, sharedExperts: 2 }],
+    ['sparsemixer', { selection: 'sparsemixer', jitterEps: 0.05 }],
+  ];
   const reduces: [name: string, spec: Partial<ExampleSpec>][] = [
     ['moeReduce,bias,norm', { bias: true, options: { normTopkProb: true, routedScalingFactor: 2.5 } }],
     ['moeReduce,dtype=float16', { dtype: 'float16' }],
@@ -51,6 +63,12 @@ export function preparedCases(): ConformanceCase[] {
         topK: 2,
       }),
     ]),
+    ...routers.flatMap(([name, fields]) => {
+      const spec = routerSpec(useful({ ...PLAIN, ...fields }), BASE);
+      return (['moeDispatch', 'permuteRows', 'moeReduce'] as const).map((operation) =>
+        fewerTokensCase(`${operation},router=${name}`, operation, spec),
+      );
+    }),
     ...reduces.map(([name, spec]) => fewerTokensCase(name, 'moeReduce', { ...BASE, ...spec })),
     interleaved(),
     afterFailingRun(),
@@ -207,7 +225,8 @@ function prepareFor<Op extends OperationName>(
   spec: ExampleSpec,
 ): Prepared<Op> {
   requireCall(session, call);
-  return prepareWith(session, call.operation, prepareOptions(call.operation, spec));
+  if (spec.options?.router !== undefined) session.requireExact();
+  return claimed(call, () => prepareWith(session, call.operation, prepareOptions(call.operation, spec)));
 }
 
 async function runAndCheck(
@@ -227,5 +246,5 @@ function issueRun(session: Session, prepared: Prepared, call: HostCall, out: Dev
   const byName = named(call.operation, tensors);
   const run = prepared.run as (...inputsAndOut: unknown[]) => void;
   const positional = [...inputs, ...optional].map((name) => tensors[name] ?? null);
-  run(...positional, out, ...(Object.keys(byName).length === 0 ? [] : [byName]));
+  claimed(call, () => run(...positional, out, ...(Object.keys(byName).length === 0 ? [] : [byName])));
 }

@@ -19,10 +19,25 @@ const SCORED = ['softmax', 'sigmoid', 'sqrtsoftplus', 'none'] as const;
 
 /** Where the last bit of a score decides the choice. */
 const BIASES: Edge[] = [
-  // Sums near 34.5 are multiples of 2^-18, so that many are equal; near 1e30 all are.
-  biased('near-34', 'sigmoid', (random) => 34.5 + random.pick([-0.14, 0, 0.14])),
-  biased('near-34', 'softmax', () => 34.5),
-  biased('near-34', 'sqrtsoftplus', (random) => 34.5 + 0.14 * random.uniform()),
+  // Sums near 34.5 are multiples of 2^-18, so that near scores are equal; near 1e30 all are.
+  biased(
+    'near-34',
+    'sigmoid',
+    (random) => 34.5 + random.pick([-0.14, 0, 0.14]),
+    (r) => 9 + 4 * r.uniform(),
+  ),
+  biased(
+    'near-34',
+    'softmax',
+    () => 34.5,
+    (random) => random.normal() / 1000,
+  ),
+  biased(
+    'near-34',
+    'sqrtsoftplus',
+    (r) => 34.5 + r.pick([0, 0.14]),
+    (r) => r.normal() / 1e4,
+  ),
   biased('1e30', 'sigmoid', () => 1e30),
   biased('largest', 'none', (random) => random.pick([FLT_MAX, -FLT_MAX, 1])),
   biased('special', 'sigmoid', (random) => random.pick([Number.NaN, INF, -INF, 0, -0, 2 ** -149])),
