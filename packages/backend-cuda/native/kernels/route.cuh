@@ -67,16 +67,17 @@ __device__ __forceinline__ void add_bias(const Scorer& score, const uint32_t (&b
   }
 }
 
-/** Lanes of the groups that are not kept let go of their values. A group is held by `groupLanes` lanes. */
+/** Lanes of the groups that are not kept let go of their values. */
 template <int LANES, int VALUES>
 __device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES>& team, const Scorer& score,
-                                            uint32_t groupLanes, SortedRuns<VALUES>& runs) {
+                                            SortedRuns<VALUES>& runs) {
+  const uint32_t groupLanes = 1u << a.groupLanesLog2;
   Top2 best = runs.top2();
   for (uint32_t step = groupLanes / 2; step > 0; step /= 2) {
     best = larger_two(best, {__shfl_xor_sync(kFullMask, best.first, step), __shfl_xor_sync(kFullMask, best.second, step)});
   }
   const uint32_t key = group_key(a, score, best);
-  const uint32_t group = team.lane / groupLanes;
+  const uint32_t group = team.lane >> a.groupLanesLog2;
   uint32_t better = 0;
   for (uint32_t i = 0; i < a.choiceGroups; i++) {
     const uint32_t other = __shfl_sync(kFullMask, key, team.first() + i * groupLanes);
@@ -88,14 +89,12 @@ __device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES
 /** The lane's columns of a row: its group's lanes share those of the group. */
 template <int LANES, int VALUES>
 struct LaneColumns {
-  uint32_t groupLanes, first, count;
+  uint32_t first, count;
 
   __device__ __forceinline__ LaneColumns(const RouteArgs& a, uint32_t lane, bool active) {
-    groupLanes = LANES / a.choiceGroups;
-    const uint32_t groupWidth = a.width / a.choiceGroups;
-    const uint32_t inGroup = lane % groupLanes * VALUES;
-    first = lane / groupLanes * groupWidth + inGroup;
-    count = active && inGroup < groupWidth ? groupWidth - inGroup : 0;
+    const uint32_t inGroup = (lane & ((1u << a.groupLanesLog2) - 1)) * VALUES;
+    first = (lane >> a.groupLanesLog2) * a.groupWidth + inGroup;
+    count = active && inGroup < a.groupWidth ? a.groupWidth - inGroup : 0;
   }
 };
 
@@ -142,7 +141,7 @@ __device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, b
   const Scorer score = scorer_of<LANES>(a, keys);
   if (a.bias != nullptr) add_bias(score, bias, keys);
   SortedRuns<VALUES> runs(keys);
-  if (a.keptGroups < a.choiceGroups) keep_groups(a, team, score, columns.groupLanes, runs);
+  if (a.keptGroups < a.choiceGroups) keep_groups(a, team, score, runs);
   Choosing<LANES, VALUES> choosing(team, runs, columns.first);
   const Chosen chosen = choosing.take(a.picks);
   const bool holds = active && team.lane < a.picks;
