@@ -96,14 +96,14 @@ export function laneKeys(options: RouteSelectOptions): string {
 
 /** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
 function registers({ lanes, slots, biased, groups }: RouteSelectOptions, sums: boolean): string {
-  const each = (text: (key: string, index: string) => string, separator = ', ') =>
-    Array.from({ length: slots }, (_, i) => text(`keys.k${i}`, `lane + ${i * lanes}u`)).join(separator);
+  const each = (text: (key: string, index: string, i: number) => string, separator = ', ') =>
+    Array.from({ length: slots }, (_, i) => text(`keys.k${i}`, `lane + ${i * lanes}u`, i)).join(separator);
   // A function that makes other keys.
   const changed = (name: string, given: string, key: (key: string, index: string) => string) => `
 fn ${name}(keys: Keys, lane: u32, ${given}) -> Keys { return Keys(${each(key)}); }
 `;
   return `
-struct Keys { ${each((key) => `${key.slice(5)}: u32`)} }
+struct Keys { ${each((_key, _index, i) => `k${i}: u32`)} }
 
 fn load_keys(start: u32, lane: u32) -> Keys { return Keys(${each((_, index) => `load_key(start, ${index})`)}); }
 
