@@ -47,7 +47,7 @@ export function makeContext(device: GPUDevice, arithmetic: Arithmetic): DeviceCo
     workgroupSize,
     subgroupSize: subgroupSize(device),
     arithmetic,
-    programs: new Programs(device, faults, workgroupSize),
+    programs: new Programs(device, faults, workgroupSize, arithmetic !== 'integers'),
     uniforms: new Uniforms(device),
     faults,
     pool: new BufferPool(device, faults),

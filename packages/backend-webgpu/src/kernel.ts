@@ -18,7 +18,7 @@ export interface Kernel<Binding extends string = string, Param extends string = 
   readonly subgroups?: boolean;
   /**
    * The rest of the shader, with a function `run(group: u32, thread: u32)`: the number of the workgroup, which may be
-   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads. With all params 0 it must
+   * beyond those asked for, and of the thread in it. WORKGROUP is the number of threads, TRUSTED whether float32 rounds as it must. With all params 0 it must
    * do nothing, and stop (`Program.prepare`). If time counts, a loop should count its steps up to a constant: Dawn
    * adds a 64-bit counter to others, and they are not unrolled.
    */
@@ -76,10 +76,16 @@ export function wordsPerElement(storage: Storage): number {
 /**
  * The whole WGSL module of a kernel.
  * @param workgroupSize threads of a workgroup.
+ * @param trusted whether the device's float32 rounds as it must, but for values near the subnormals.
  * @param writable inputs to declare writable all the same: WebGPU lets a buffer be bound twice in one launch
  *   only if both bindings are of one kind.
  */
-export function wgslModule(kernel: Kernel, workgroupSize: number, writable: readonly string[]): string {
+export function wgslModule(
+  kernel: Kernel,
+  workgroupSize: number,
+  trusted: boolean,
+  writable: readonly string[],
+): string {
   const names = Object.keys(kernel.storage);
   const fields = [
     ...kernel.params,
@@ -97,6 +103,7 @@ struct Params { ${fields.map((field) => `${field}: u32`).join(', ')} }
 @group(0) @binding(0) var<uniform> p: Params;
 ${bindings.join('\n')}
 const WORKGROUP = ${workgroupSize}u;
+const TRUSTED = ${trusted};
 ${kernel.body()}
 ${main(kernel.subgroups === true)}`;
 }

@@ -23,12 +23,15 @@ export class Programs {
   readonly #device: GPUDevice;
   readonly #faults: Faults;
   readonly #workgroupSize: number;
+  readonly #trusted: boolean;
   readonly #programs = new Map<string, Program>();
 
-  constructor(device: GPUDevice, faults: Faults, workgroupSize: number) {
+  /** @param trusted as for wgslModule */
+  constructor(device: GPUDevice, faults: Faults, workgroupSize: number, trusted: boolean) {
     this.#device = device;
     this.#faults = faults;
     this.#workgroupSize = workgroupSize;
+    this.#trusted = trusted;
   }
 
   /** @param writable the inputs that share a buffer with an output of the launch. */
@@ -36,7 +39,8 @@ export class Programs {
     const key = writable.length === 0 ? kernel.id : `${kernel.id} +${writable.join()}`;
     let program = this.#programs.get(key);
     if (program === undefined) {
-      program = new CompiledProgram(this.#device, this.#faults, kernel, this.#workgroupSize, writable);
+      const code = wgslModule(kernel, this.#workgroupSize, this.#trusted, writable);
+      program = new CompiledProgram(this.#device, this.#faults, kernel, code, writable);
       this.#programs.set(key, program);
     }
     return program;
@@ -55,22 +59,14 @@ class CompiledProgram implements Program {
   #compiled: GPUComputePipeline | undefined;
   #preparing: Promise<void> | undefined;
 
-  constructor(
-    device: GPUDevice,
-    faults: Faults,
-    kernel: Kernel,
-    workgroupSize: number,
-    writable: readonly string[],
-  ) {
+  constructor(device: GPUDevice, faults: Faults, kernel: Kernel, code: string, writable: readonly string[]) {
     this.#device = device;
     this.#faults = faults;
     this.#id = kernel.id;
     this.#usages = [UNIFORM_USAGE, ...Object.keys(kernel.storage).map(() => STORAGE_USAGE)];
     this.layout = device.createBindGroupLayout({ entries: layoutEntries(kernel, writable) });
     const layout = device.createPipelineLayout({ bindGroupLayouts: [this.layout] });
-    const module = this.#watch(() =>
-      device.createShaderModule({ label: kernel.id, code: wgslModule(kernel, workgroupSize, writable) }),
-    );
+    const module = this.#watch(() => device.createShaderModule({ label: kernel.id, code }));
     this.#descriptor = { label: kernel.id, layout, compute: { module, entryPoint: 'main' } };
   }
 

@@ -61,7 +61,7 @@ export function allModules(workgroupSize: number): Module[] {
     const inputs = Object.keys(kernel.storage).filter((name) => !isOutput(kernel.storage[name]));
     return [[], inputs].map((writable) => ({
       id: `${kernel.id}${writable.length > 0 ? ' writable' : ''}`,
-      code: wgslModule(kernel, workgroupSize, writable),
+      code: wgslModule(kernel, workgroupSize, writable.length === 0, writable),
       subgroups: kernel.subgroups ?? false,
     }));
   });
@@ -70,7 +70,7 @@ export function allModules(workgroupSize: number): Module[] {
 /** Every value of every option of route-select, though not all together. */
 function routeKernels(workgroupSize: number): Kernel[] {
   const plain: RouteSelectOptions = {
-    ...{ lanes: 8, slots: 1, subgroups: false, gating: 'float32' },
+    ...{ lanes: 8, slots: 1, subgroups: false, gating: 'float32', keyed: false },
     ...{ scoringFunc: 'softmax', biased: false, groups: 'all', weights: 'scores', counted: false },
   };
   const select: RouteSelectOptions[] = [8, workgroupSize].flatMap((lanes) =>
@@ -101,6 +101,7 @@ function routeKernels(workgroupSize: number): Kernel[] {
         })),
       ),
     ),
+    ...GROUPS.map((groups) => ({ ...plain, scoringFunc: 'sigmoid' as const, groups, keyed: true, slots: 8 })),
     { ...plain, weights: 'scaled' },
   ];
   return [

@@ -10,7 +10,7 @@ const BYTES = 256;
 const WORKGROUP = 64;
 const device = await newDefaultDevice();
 const faults = new Faults(device);
-const programs = new Programs(device, faults, WORKGROUP);
+const programs = new Programs(device, faults, WORKGROUP, false);
 
 const kernels = allKernels(WORKGROUP).filter(({ subgroups }) => !subgroups);
 /** The last variant of each file: that with everything. */

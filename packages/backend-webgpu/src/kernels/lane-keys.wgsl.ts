@@ -80,8 +80,6 @@ fn team_sum(mine: vec2<u32>, thread: u32) -> vec2<u32> {
   return sum;
 }
 
-fn load_key(start: u32, i: u32) -> u32 { return select(0u, logit_key(start + i), i < p.width); }
-
 fn take(best: vec2<u32>, key: u32, index: u32) -> vec2<u32> {
   return select(best, vec2(key, index), key > best.x);
 }
@@ -89,9 +87,12 @@ fn take(best: vec2<u32>, key: u32, index: u32) -> vec2<u32> {
 
 /** WGSL `load_keys`, `next_best`, and what else the options need of a lane's keys. */
 export function laneKeys(options: RouteSelectOptions): string {
-  const sums = options.scoringFunc === 'softmax';
-  if (options.slots > 0) return `${sums ? TERM : ''}${registers(options, sums)}`;
-  return `${MEMORY}${sums ? SUM_MEMORY : ''}`;
+  const { scoringFunc, slots, keyed } = options;
+  const sums = scoringFunc === 'softmax';
+  const key = keyed ? `expert_keys[start + i + p.expert_keys_at]` : `logit_key(start + i)`;
+  const load = `fn load_key(start: u32, i: u32) -> u32 { return select(0u, ${key}, i < p.width); }`;
+  if (slots > 0) return `${load}${sums ? TERM : ''}${registers(options, sums)}`;
+  return `${load}${MEMORY}${sums ? SUM_MEMORY : ''}`;
 }
 
 /** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
@@ -152,7 +153,7 @@ const BIASED_KEY = `
 fn biased_key(key: u32, index: u32, sums: Row) -> u32 {
   if (key == 0u) { return 0u; }
   let bias = clean(e_score_correction_bias[index + p.e_score_correction_bias_at]);
-  return rank_key(add(score(key_bits(key), sums), bias));
+  return rank_key(biased(score(key_bits(key), sums), bias));
 }
 `;
 

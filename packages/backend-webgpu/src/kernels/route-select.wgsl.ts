@@ -28,6 +28,8 @@ export interface RouteSelectOptions {
   scoringFunc: ScoringFunc;
   /** Whether the choice is by score and bias. Only with slots. */
   biased: boolean;
+  /** Whether it is by expert_keys, which score-experts made of scores and biases. */
+  keyed: boolean;
   /** What groups are ranked by, up to 32 and no more than there are lanes, if some are not kept. Only with slots. */
   groups: Groups;
   weights: Weights;
@@ -44,7 +46,7 @@ export interface RouteSelectOptions {
  * `rows - 1` are bound. Choices from `skipped_from` on become -1.
  */
 export function routeSelect(options: RouteSelectOptions) {
-  const { lanes, subgroups, gating, scoringFunc, biased, weights, counted } = options;
+  const { lanes, subgroups, gating, scoringFunc, biased, keyed, groups, weights, counted } = options;
   const { place, exchange } = subgroups ? SUBGROUP_LANES : WORKGROUP_LANES;
   return {
     id: kernelId('route-select.wgsl.ts', options),
@@ -53,6 +55,7 @@ export function routeSelect(options: RouteSelectOptions) {
       'top_k_indices',
       'expert_scales_float',
       biased && 'e_score_correction_bias',
+      keyed && 'expert_keys',
       counted && 'places',
       counted && 'tile_entries',
     ),
@@ -65,7 +68,7 @@ ${gatingValues(gating)}
 ${scoreFunction(scoringFunc)}
 ${exchange}${TEAM}
 ${laneKeys(options)}
-${options.groups === 'all' ? '' : groupsOfTeam(options.groups, options.biased)}
+${groups === 'all' ? '' : groupsOfTeam(groups, biased || keyed)}
 ${weights === 'normalised' ? NORMALISE : ''}
 ${counted ? COUNT_CHOICES : ''}
 fn run(group: u32, thread: u32${subgroups ? `, position: u32, size: u32` : ''}) {

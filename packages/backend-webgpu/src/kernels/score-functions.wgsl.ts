@@ -10,6 +10,15 @@ export function scoreFunction(scoringFunc: ScoringFunc): string {
   return /* wgsl */ `
 ${FLOAT32}
 struct Row { maximum: u32, low: u32, high: u32 }
+
+// A score with its bias.
+fn biased(score: u32, bias: u32) -> u32 {
+  // From 2^-100 on neither they nor their sum is subnormal.
+  if (TRUSTED && min(score & SIZE, bias & SIZE) >= 0x0d800000u) {
+    return bitcast<u32>(bitcast<f32>(score) + bitcast<f32>(bias));
+  }
+  return add(score, bias);
+}
 ${FUNCTIONS[scoringFunc]}
 `;
 }
@@ -17,7 +26,13 @@ ${FUNCTIONS[scoringFunc]}
 const SOFTMAX = /* wgsl */ `
 ${EXP_NEG}
 // exp(logit - maximum) as exp_neg gives it.
-fn power(bits: u32, maximum: u32) -> vec2<u32> { return exp_neg(add(bits, maximum ^ 0x80000000u) & SIZE); }
+fn power(bits: u32, maximum: u32) -> vec2<u32> { return exp_neg(distance(bits, maximum)); }
+
+fn distance(bits: u32, maximum: u32) -> u32 {
+  // A device may take subnormals for 0; the power of a distance so small is 1 either way.
+  if (TRUSTED) { return bitcast<u32>(bitcast<f32>(maximum) - bitcast<f32>(bits)) & SIZE; }
+  return add(bits, maximum ^ 0x80000000u) & SIZE;
+}
 
 // What it adds to the sum, in units of 2^-31: its upper and lower half. Sums of 65536 halves stay below 2^32.
 fn term(bits: u32, maximum: u32) -> vec2<u32> {

@@ -1,5 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import type { GroupScoreFunc } from '@moe-dispatch/core/backend';
+import type { GroupScoreFunc, ScoringFunc } from '@moe-dispatch/core/backend';
 import { type Groups, lanesForRow } from '../kernels/lane-keys.wgsl.js';
 import { routeRank } from '../kernels/route-rank.wgsl.js';
 import { type RouteSelectOptions, routeSelect, type Weights } from '../kernels/route-select.wgsl.js';
@@ -13,14 +13,21 @@ import { makeTiles, type Tiles } from './tiles.js';
 const MANY_PICKS = 32;
 /** Groups that route-select keeps a bit of. */
 const MAX_GROUPS = 32;
+/**
+ * Whether the scores of all experts take long. With a thread for each expert they are quicker than in route-select,
+ * where a lane has several; a softmax's sum is wanted there again.
+ */
+const SLOW: { readonly [Func in ScoringFunc]: boolean } = {
+  ...{ softmax: false, sigmoid: true, sqrtsoftplus: true, none: false },
+};
 /** As kernels name them. */
 const RANKINGS: { readonly [Func in GroupScoreFunc]: Groups } = { max: 'best', top2_sum: 'bestTwo' };
 
 /** How rows are chosen from. A row is a token, or a group of a token of which the best expert is picked. */
 export interface Selection {
   readonly groups: Groups;
-  /** Whether score-experts makes keys of the logits first. */
-  readonly keyed: boolean;
+  /** Whether score-experts makes keys first: `all` that the ranking needs, or those of scores and biases alone. */
+  readonly keys: 'all' | 'biased' | 'none';
   /** Whether the scores are there as well. */
   readonly scored: boolean;
   /** Whether they are weights already. */
@@ -41,18 +48,20 @@ export function chooseSelection({ workgroupSize, subgroupSize }: DeviceTraits, c
   const tooMany = groups !== 'all' && nGroup > Math.min(MAX_GROUPS, workgroupSize);
   const least = groups === 'all' || tooMany ? picks : Math.max(picks, nGroup);
   const { lanes, slots } = lanesForRow(width, least, workgroupSize);
-  const keyed = (biased || groups !== 'all') && (picksMany || tooMany || slots === 0);
-  const scored = !keyed && !picksMany;
+  const wide = picksMany || tooMany || slots === 0;
+  const keys = wide && (biased || groups !== 'all') ? 'all' : biased && SLOW[scoringFunc] ? 'biased' : 'none';
+  const scored = keys !== 'all' && !picksMany;
   const weighs = scored && !hasMore(call);
   const select: RouteSelectOptions = {
     ...{ lanes, slots, subgroups: lanes <= subgroupSize, counted: false },
-    ...(keyed
-      ? { gating: 'keys', scoringFunc: 'none', biased: false, groups: 'all' }
-      : { gating: call.gatingDtype as FloatDType, scoringFunc, biased, groups }),
+    ...(keys === 'all'
+      ? { gating: 'keys', scoringFunc: 'none', groups: 'all' }
+      : { gating: call.gatingDtype as FloatDType, scoringFunc, groups }),
+    ...{ biased: biased && keys === 'none', keyed: keys === 'biased' },
     weights: weighs ? weightsOf(call) : 'scores',
   };
   return {
-    ...{ groups, keyed, scored, weighs },
+    ...{ groups, keys, scored, weighs },
     rowsPerWorkgroup: picksMany ? 1 : workgroupSize / lanes,
     select: picksMany ? undefined : select,
     countable: !picksMany && rows_per_token === 1 && width <= workgroupSize,
@@ -77,7 +86,7 @@ export function chooseExperts(
   count: boolean,
 ): Tiles | undefined {
   const { numExperts, nGroup } = call;
-  const { rowsPerWorkgroup, countable, keyed } = selection;
+  const { rowsPerWorkgroup, countable } = selection;
   // Whole tiles, if they are counted.
   const counts = count && countable;
   const cuts = routeCuts(schedule, call, counts ? rowsPerWorkgroup : 1);
@@ -85,10 +94,10 @@ export function chooseExperts(
   const tiles = counts && whole ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
   // One cut after the other uses the same workspace.
   const most = cuts[0].end;
-  const keys = keyed ? schedule.workspace(most * numExperts * 4) : undefined;
-  const groupKeys = keyed ? schedule.workspace(most * nGroup * 4) : undefined;
+  const keys = selection.keys === 'none' ? undefined : schedule.workspace(most * numExperts * 4);
+  const groupKeys = selection.keys === 'all' ? schedule.workspace(most * nGroup * 4) : undefined;
   for (const cut of cuts) {
-    if (keys && groupKeys) makeKeys(schedule, call, selection, cut, keys, groupKeys);
+    if (keys) makeKeys(schedule, call, groupKeys ? selection.groups : 'all', cut, keys, groupKeys);
     launchCut(schedule, call, selection, tiles, cut, keys);
   }
   return tiles;
@@ -97,16 +106,20 @@ export function chooseExperts(
 function makeKeys(
   schedule: Schedule,
   call: RouteCall,
-  { groups }: Selection,
+  groups: Groups,
   cut: Cut,
   keys: View,
-  groupKeys: View,
+  groupKeys: View | undefined,
 ): void {
   const { scoringFunc, eScoreCorrectionBias, gatingDtype } = call;
   const biased = eScoreCorrectionBias !== null;
   schedule.launch(
     scoreExperts({ gating: gatingDtype as FloatDType, scoringFunc, biased, groups }),
-    { ...routeBindings(call, cut), expert_keys: wholeView(keys), group_keys: wholeView(groupKeys) },
+    {
+      ...routeBindings(call, cut),
+      expert_keys: wholeView(keys),
+      group_keys: groupKeys ? wholeView(groupKeys) : null,
+    },
     routeParams(call, cut),
     cut.end - cut.first,
   );
@@ -123,7 +136,9 @@ function launchCut(
   const { first, end } = cut;
   const bindings = routeBindings(call, cut);
   const params = routeParams(call, cut);
-  if (keys) bindings.gating_output = cutRows(keys, call.numExperts, first, end);
+  if (keys) {
+    bindings[select?.keyed ? 'expert_keys' : 'gating_output'] = cutRows(keys, call.numExperts, first, end);
+  }
   // Those that are skipped belong to the sum.
   if (!weighs) params.skipped_from = call.numExperts;
   if (tiles) {
