@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { columnLoads, makeGrid } from '../src/draw/grid.js';
+import { columnMeans, makeGrid } from '../src/draw/grid.js';
 import type { DispatchView } from '../src/protocol.js';
 
 /** Token t chooses expert t mod E, with scale t + 1. */
@@ -39,7 +39,7 @@ describe('the heat map', () => {
 
   it("has the mean load of each column's experts above it", () => {
     const many = view(5, 3);
-    expect(columnLoads(many, makeGrid(many, 5, 3))).toEqual([2, 2, 1]);
-    expect(columnLoads(many, makeGrid(many, 2, 2))).toEqual([2, 1]);
+    expect(columnMeans(many.counts, makeGrid(many, 5, 3))).toEqual([2, 2, 1]);
+    expect(columnMeans(many.counts, makeGrid(many, 2, 2))).toEqual([2, 1]);
   });
 });

@@ -6,6 +6,7 @@ import {
   type RouterOptions,
 } from '@moe-dispatch/core';
 import type { HostTensor } from '@moe-dispatch/safetensors';
+import { MODELS, type Model } from '../models.js';
 import type { Settings } from '../settings.js';
 
 /** What is dispatched, and how. */
@@ -13,7 +14,14 @@ export interface DispatchInput {
   readonly title: string;
   readonly x: HostTensor;
   readonly gating: HostTensor;
-  readonly routing: Required<RouterOptions>;
+  readonly routing: Routing;
+}
+
+export interface Routing {
+  readonly mode: string;
+  readonly options: RouterOptions;
+  /** eScoreCorrectionBias, where the router has one. */
+  readonly bias: HostTensor | undefined;
 }
 
 /** Settings or a file that this page does not take, though moeDispatch might. */
@@ -26,8 +34,14 @@ const MAX_BYTES = 256 * 2 ** 20;
 /** Tokens in a row that are of one mind, as those of one text would be. */
 const TOKENS_PER_TEXT = 64;
 
-export function routingOf({ topK, mode }: Pick<Settings, 'topK' | 'mode'>): Required<RouterOptions> {
-  return { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
+export function routingOf(settings: Settings, experts: number): Routing {
+  const { topK, mode } = settings;
+  const model = MODELS.get(mode);
+  const options = model
+    ? { router: { ...model.router, topK } }
+    : { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
+  const biased = model?.tensors.eScoreCorrectionBias !== undefined;
+  return { mode, options, bias: biased ? biasOf(settings, model, experts) : undefined };
 }
 
 /** Random rows, and gating values by which some experts are liked better than others. */
@@ -48,8 +62,15 @@ export function randomInput(settings: Settings): DispatchInput {
     title: 'random data',
     x: { data: toDType(x, dtype), shape: [tokens, hidden], dtype },
     gating: { data: gating, shape: [tokens, experts], dtype: 'float32' },
-    routing: routingOf(settings),
+    routing: routingOf(settings, experts),
   };
+}
+
+/** A file's input, routed as the settings say: with its own bias, if it has one and the router takes one. */
+export function withRouting(file: DispatchInput, settings: Settings): DispatchInput {
+  const routing = routingOf(settings, file.gating.shape.at(-1)!);
+  const bias = routing.bias && (file.routing.bias ?? routing.bias);
+  return { ...file, routing: { ...routing, bias } };
 }
 
 /** Throws InputError where the tensors would be too large for the page. */
@@ -59,6 +80,15 @@ export function checkSize(bytes: number): void {
   throw new InputError(
     `this page takes at most ${mebibytes(MAX_BYTES)} of tensors, and this would be ${mebibytes(bytes)}: choose a smaller T, D or K`,
   );
+}
+
+/** [E]: a bias as large as matters among scores, made up. */
+function biasOf({ seed }: Settings, { router }: Model, experts: number): HostTensor {
+  const size = router.scoringFunc === 'sigmoid' ? 0.1 : 1 / experts;
+  // Another stream than that of the gating, so that it knows nothing of what tokens like.
+  const noise = normal(xorshift(~seed));
+  const data = Float32Array.from({ length: experts }, () => noise() * size);
+  return { data, shape: [experts], dtype: 'float32' };
 }
 
 /** [T, E]: noise, what all tokens like, and what the tokens of one text like. */
@@ -76,7 +106,7 @@ function randomGating(
       });
     for (let e = 0; e < experts; e++) gating[token * experts + e] = noise() + likedHere[e];
   }
-  // Such scores are probabilities where they are used without a softmax, as DeepSeek-V3 does.
+  // Scores that are used without a softmax are often probabilities.
   return mode === 'topk-only' ? gating.map((value) => 1 / (1 + Math.exp(-value))) : gating;
 }
 

@@ -59,6 +59,7 @@ function countExactRows(x: HostTensor, outputs: HostOutputs, tokens: number): In
   const permuted = bytesOf(outputs.permuteInput.data);
   const exact = new Int32Array(tokens);
   for (let i = 0; i < shape[0] * tokens; i++) {
+    if (rows[i] < 0) continue;
     const token = i % tokens;
     if (sameBytes(sent, token * rowBytes, permuted, rows[i] * rowBytes, rowBytes)) exact[token]++;
   }
