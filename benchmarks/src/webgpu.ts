@@ -75,7 +75,7 @@ async function measure([T, D, E, K]: (typeof H200_SHAPES)[number]): Promise<Row>
   const recordTimes: number[] = [];
   const dispatchUs = await timer.time((encoder, pass) => {
     const start = performance.now();
-    prepared.encode(encoder, x, gating, out, pass);
+    prepared.encode(encoder, x, gating, out, undefined, pass);
     recordTimes.push((performance.now() - start) * 1000);
   });
   const reduced = backend.empty([T, D], 'bfloat16');

@@ -3,7 +3,7 @@
  * scripts/build-wasm.mjs and embedded in src/route-kernel.ts. The JavaScript in src/route.ts and src/choose.ts says the
  * same.
  */
-import { findScores, findTerms, NONE, SOFTMAX } from './scores';
+import { findScores, findTerms, NONE, ONE, SOFTMAX } from './scores';
 
 const LARGEST: f32 = f32.MAX_VALUE;
 
@@ -47,6 +47,8 @@ export function route(
   /** Whether scores of all experts are needed, not only those of the choices. */
   const scoresRow = bias != 0 || top2Sum;
   let sum = f64x2.splat(0);
+  // The last pair of choices may have a place for one more, whose quotient is not to be a special case.
+  store<f64>(topTerms + 2 * end, ONE);
   for (let token = 0; token < tokens; token++) {
     loadRow(gating, numExperts, blocks, values);
     findMaxima(blocks, values, blockMaxima);

@@ -14,7 +14,7 @@ const LOG2_E_REST: f64 = 0x95c17f0bc / 2147483648.0;
 /** Adding 2^52 rounds to an integer, and leaves it in the lowest bits. */
 const MAGIC: f64 = 4503599627370496.0;
 /** 1 in units of 2^-31. */
-const ONE: f64 = 2147483648.0;
+export const ONE: f64 = 2147483648.0;
 
 /**
  * Puts exp(−size) of `count` logits into `terms`, as float64 in units of 2^-31 and with 32 significant bits; sizes are

@@ -91,7 +91,7 @@ class Binder {
       shared.map(({ name }) => name),
     );
     const ofBuffers = bound.flatMap(({ name, shift }) => {
-      const { first, count } = bindings[name];
+      const { first, count } = bindings[name]!;
       return [shift, first, count].map((words) => words / wordsPerElement(kernel.storage[name]));
     });
     this.#commands.push({ kind: 'launch', step, program, bound, uniforms: [...params, ...ofBuffers] });
@@ -105,11 +105,11 @@ class Binder {
   #bind(kernel: Kernel, bindings: Launch['bindings'], copiesBack: (() => void)[]): Bound[] {
     const alignment = this.#context.limits.minStorageBufferOffsetAlignment;
     const names = Object.keys(kernel.storage);
-    const bufferOf = (name: string) => this.#bufferOf(bindings[name].view.memory);
+    const bufferOf = (name: string) => this.#bufferOf(bindings[name]!.view.memory);
     const written = new Set(names.filter((name) => isOutput(kernel.storage[name])).map(bufferOf));
     const bound: Bound[] = [];
     for (const name of names) {
-      const segment = bindings[name];
+      const segment = bindings[name]!;
       const output = isOutput(kernel.storage[name]);
       const buffer = bufferOf(name);
       let binding = { name, output, buffer, ...bindSegment(segment, alignment) };

@@ -2,6 +2,7 @@ import type { OperationName } from '@moe-dispatch/core';
 import {
   byteLengthOf,
   type Call,
+  OPERATIONS,
   type Spec,
   type TensorName,
   tensorDType,
@@ -36,11 +37,14 @@ export function typicalCall<Op extends OperationName>(
   tokens: number,
 ): Call<Op, View> {
   const call = { ...spec, tokens };
+  const named: readonly TensorName[] = OPERATIONS[operation].named;
   const views: Record<string, unknown> = { ...call };
   for (const memory of tensorNames(operation)) {
     const byteLength = byteLengthOf(tensorShape(memory, call), tensorDType(memory, spec));
     // Without experts there is no bias.
-    const absent = memory === 'ffn2Bias' && spec.numExperts === 0;
+    const absent = named.includes(memory)
+      ? !spec.tensors.includes(memory)
+      : memory === 'ffn2Bias' && spec.numExperts === 0;
     views[memory] = absent ? null : { memory, byteOffset: 0, byteLength };
   }
   return views as never;

@@ -9,8 +9,8 @@ import { Uniforms } from './uniforms.js';
 import { bufferCheck } from './wrap-buffer.js';
 
 const MAX_WORKGROUP_SIZE = 256;
-/** The most that a kernel binds: place-pairs, with the rows. */
-const STORAGE_BUFFERS = 6;
+/** The most that a kernel binds: reduce-rows, with a bias and identity experts. */
+const STORAGE_BUFFERS = 7;
 /** Workgroup memory that the kernels need with workgroups of 256. */
 const WORKGROUP_BYTES_PER_THREAD = 20;
 

@@ -39,6 +39,14 @@ export function signature<Binding extends string, const Param extends string>(
   return { storage, params };
 }
 
+/** Bindings that only some variants of a kernel take. Launches of the others give null for them. */
+export function optional<Binding extends string>(
+  taken: boolean,
+  storage: Readonly<Record<Binding, Storage>>,
+): Signature<Binding, never> {
+  return signature<Binding, never>(taken ? storage : ({} as typeof storage), []);
+}
+
 /** Two signatures as one, for a variant of a kernel that takes more. */
 export function joined<B1 extends string, P1 extends string, B2 extends string, P2 extends string>(
   first: Signature<B1, P1>,

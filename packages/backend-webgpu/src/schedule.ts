@@ -22,7 +22,8 @@ export type Memory = TensorName | number;
 export interface Launch {
   readonly kind: 'launch';
   readonly kernel: Kernel;
-  readonly bindings: Readonly<Record<string, Segment>>;
+  /** Null for what the kernel's variant does not take. */
+  readonly bindings: Readonly<Record<string, Segment | null>>;
   readonly params: readonly number[];
   /** Workgroups, folded over two dimensions. */
   readonly x: number;
@@ -74,7 +75,7 @@ export class Schedule {
   /** Runs `workgroups`, rounded up, of a kernel, folded over two dimensions; the kernel guards the overhang. */
   launch<Binding extends string, Param extends string, Bindings, Params>(
     kernel: Kernel<Binding, Param>,
-    bindings: Bindings & Exactly<NoInfer<Binding>, Segment, Bindings>,
+    bindings: Bindings & Exactly<NoInfer<Binding>, Segment | null, Bindings>,
     params: Params & Exactly<NoInfer<Param>, number, Params>,
     workgroups: number,
   ): void {

@@ -36,9 +36,16 @@ export function wholeView(view: View): Segment {
   return { view, first: 0, count: wordCount(view) };
 }
 
-/** Rows `first` to `end - 1` of a view of words. */
-export function rowsOf(view: View, columns: number, first: number, end: number): Segment {
-  return { view, first: first * columns, count: (end - first) * columns };
+/** Rows `first` to `end - 1` of a view of elements that are words, or have so many bytes: all words with some of them. */
+export function rowsOf(view: View, columns: number, first: number, end: number, bytes = 4): Segment {
+  const word = Math.floor((first * columns * bytes) / 4);
+  return { view, first: word, count: Math.ceil((end * columns * bytes) / 4) - word };
+}
+
+/** A workspace that holds those rows only, as if it held all before them too. */
+export function cutRows(workspace: View, columns: number, first: number, end: number): Segment {
+  const byteOffset = workspace.byteOffset - first * columns * 4;
+  return rowsOf({ ...workspace, byteOffset }, columns, first, end);
 }
 
 /** Words that fit one binding wherever they start. */

@@ -33,7 +33,8 @@ export class WebGpuPrepared<Op extends OperationName = OperationName> extends Pr
    * Records a run into the caller's encoder and submits nothing. Dispose neither this nor the tensors before the
    * encoder is submitted.
    *
-   * Takes the encoder, what `run` takes, and if wanted the descriptor of the compute pass: a label, timestamp writes.
+   * Takes the encoder, what `run` takes (undefined if there are no tensors by name), and if wanted the descriptor of the
+   * compute pass: a label, timestamp writes.
    * @throws as `run`; InvalidArgumentError INVALID_ARGUMENT unless `encoder` is a GPUCommandEncoder.
    */
   encode(
@@ -41,8 +42,11 @@ export class WebGpuPrepared<Op extends OperationName = OperationName> extends Pr
     ...rest: [...RunArguments<Op>, descriptor?: GPUComputePassDescriptor]
   ): void {
     const { inputs, optional } = OPERATIONS[this.operation];
-    const descriptor = rest[inputs.length + optional.length + 1] as GPUComputePassDescriptor | undefined;
-    this.#executor.record(encoder, () => this.run(...(rest as unknown as RunArguments<Op>)), descriptor);
+    // Behind the inputs, `out` and the tensors given by name.
+    const last = inputs.length + optional.length + 2;
+    const descriptor = rest[last] as GPUComputePassDescriptor | undefined;
+    const run: (...given: never) => void = this.run;
+    this.#executor.record(encoder, () => run(...(rest.slice(0, last) as never)), descriptor);
   }
 
   protected override execute(call: Call<Op, WebGpuTensor>): void {

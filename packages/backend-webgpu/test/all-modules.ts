@@ -1,9 +1,12 @@
 import type { FloatDType } from '@moe-dispatch/core';
+import { SCORING_FUNCS } from '@moe-dispatch/core/backend';
 import { isOutput, type Kernel, wgslModule } from '../src/kernel.js';
+import { dropChoices, orderTokens, queueChoices } from '../src/kernels/capacity.wgsl.js';
 import { countExperts } from '../src/kernels/count-experts.wgsl.js';
 import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
 import { gatherChoices } from '../src/kernels/gather-choices.wgsl.js';
 import { invertMap } from '../src/kernels/invert-map.wgsl.js';
+import { maskChoices } from '../src/kernels/mask-choices.wgsl.js';
 import { moveRows } from '../src/kernels/move-rows.wgsl.js';
 import {
   placeCounted,
@@ -11,11 +14,17 @@ import {
   placeFew,
   placeFewAndCopy,
 } from '../src/kernels/place-pairs.wgsl.js';
-import { reduceRows, reduceRowsWithBias } from '../src/kernels/reduce-rows.wgsl.js';
+import { reduceRows } from '../src/kernels/reduce-rows.wgsl.js';
 import { routeRank } from '../src/kernels/route-rank.wgsl.js';
-import { routeSelect, routeSelectCounted } from '../src/kernels/route-select.wgsl.js';
+import { type RouteSelectOptions, routeSelect } from '../src/kernels/route-select.wgsl.js';
+import { rowWeights } from '../src/kernels/row-weights.wgsl.js';
 import { scanTiles } from '../src/kernels/scan-tiles.wgsl.js';
+import { scoreChoices } from '../src/kernels/score-choices.wgsl.js';
+import { scoreExperts } from '../src/kernels/score-experts.wgsl.js';
+import { sparseMixer } from '../src/kernels/sparse-mixer.wgsl.js';
 import { weighChoices } from '../src/kernels/weigh-choices.wgsl.js';
+import { weighRoutes } from '../src/kernels/weigh-routes.wgsl.js';
+import { weighRows } from '../src/kernels/weigh-rows.wgsl.js';
 
 export interface Module {
   readonly id: string;
@@ -24,6 +33,8 @@ export interface Module {
 }
 
 const FLAGS = [false, true];
+const FLOATS: FloatDType[] = ['float32', 'float16', 'bfloat16'];
+const GROUPS = ['all', 'best', 'bestTwo'] as const;
 const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
 const UNITS = ['words', 'vectors'] as const;
 
@@ -33,7 +44,8 @@ export function allKernels(workgroupSize: number): Kernel[] {
     ...routeKernels(workgroupSize),
     ...placeKernels(workgroupSize),
     ...reduceKernels(),
-    ...FLAGS.map((norm) => weighChoices(norm)),
+    ...(['given', 'normalised', 'ones'] as const).map(weighChoices),
+    ...weighKernels(),
     ...UNITS.map((unit) => moveRows(unit)),
     countExperts,
     scanTiles,
@@ -55,17 +67,74 @@ export function allModules(workgroupSize: number): Module[] {
   });
 }
 
+/** Every value of every option of route-select, though not all together. */
 function routeKernels(workgroupSize: number): Kernel[] {
-  const select = [8, workgroupSize].flatMap((lanes) =>
-    FLAGS.flatMap((topkOnly) =>
-      [0, 1, 8].flatMap((slots) =>
-        FLAGS.flatMap((subgroups) =>
-          [routeSelect, routeSelectCounted].map((kernel) => kernel({ lanes, subgroups, slots, topkOnly })),
-        ),
+  const plain: RouteSelectOptions = {
+    ...{ lanes: 8, slots: 1, subgroups: false, gating: 'float32' },
+    ...{ scoringFunc: 'softmax', biased: false, groups: 'all', weights: 'scores', counted: false },
+  };
+  const select: RouteSelectOptions[] = [8, workgroupSize].flatMap((lanes) =>
+    [0, 1, 8].flatMap((slots) =>
+      FLAGS.flatMap((subgroups) =>
+        (['softmax', 'none'] as const).map((scoringFunc) => ({
+          ...plain,
+          lanes,
+          slots,
+          subgroups,
+          scoringFunc,
+        })),
       ),
     ),
   );
-  return [...select, ...FLAGS.map((topkOnly) => routeRank(topkOnly))];
+  const gatings = [...FLOATS, 'keys' as const];
+  const more: RouteSelectOptions[] = [
+    ...gatings.map((gating) => ({ ...plain, gating, scoringFunc: 'none' as const })),
+    ...SCORING_FUNCS.flatMap((scoringFunc) =>
+      GROUPS.flatMap((groups) =>
+        FLAGS.map((biased) => ({
+          ...plain,
+          scoringFunc,
+          groups,
+          biased,
+          slots: 8,
+          weights: 'normalised' as const,
+        })),
+      ),
+    ),
+    { ...plain, weights: 'scaled' },
+  ];
+  return [
+    ...[...select, ...more].flatMap((options) =>
+      FLAGS.map((counted) => routeSelect({ ...options, counted })),
+    ),
+    ...gatings.map(routeRank),
+  ];
+}
+
+function weighKernels(): Kernel[] {
+  const scored = [
+    ...SCORING_FUNCS.map((scoringFunc) => ({ gating: 'float32' as FloatDType, scoringFunc })),
+    ...FLOATS.map((gating) => ({ gating, scoringFunc: 'none' as const })),
+  ];
+  return [
+    ...scored.flatMap((options) =>
+      FLAGS.flatMap((given) => FLAGS.map((best) => scoreChoices({ ...options, given, best }))),
+    ),
+    ...scored.flatMap((options) =>
+      GROUPS.flatMap((groups) => FLAGS.map((biased) => scoreExperts({ ...options, groups, biased }))),
+    ),
+    ...FLOATS.map(sparseMixer),
+    ...[undefined, ...SCORING_FUNCS].flatMap((shared) =>
+      FLAGS.flatMap((norm) =>
+        FLAGS.map((more) => weighRoutes({ norm, shared, perExpert: more, global: more })),
+      ),
+    ),
+    ...[orderTokens, maskChoices, rowWeights],
+    ...FLAGS.flatMap((ordered) => [queueChoices(ordered), dropChoices(ordered)]),
+    ...rowLayouts().flatMap((layout) =>
+      ARITHMETICS.map((arithmetic) => weighRows({ ...layout, arithmetic })),
+    ),
+  ];
 }
 
 function placeKernels(workgroupSize: number): Kernel[] {
@@ -78,22 +147,25 @@ function placeKernels(workgroupSize: number): Kernel[] {
   ];
 }
 
-function reduceKernels(): Kernel[] {
+function rowLayouts() {
   const layouts = ['vectors', 'words', 'split'] as const;
-  const dtypes: FloatDType[] = ['float32', 'float16', 'bfloat16'];
-  const options = dtypes.flatMap((dtype) =>
+  return FLOATS.flatMap((dtype) =>
     layouts
       .filter((layout) => dtype !== 'float32' || layout !== 'split')
-      .flatMap((layout) =>
-        ARITHMETICS.flatMap((arithmetic) =>
-          FLAGS.flatMap((gathered) =>
-            [1, 4].map((unroll) => ({ arithmetic, dtype, layout, unroll, gathered })),
-          ),
-        ),
-      ),
+      .map((layout) => ({ dtype, layout })),
   );
-  return options.flatMap((each) => [
-    reduceRows(each),
-    ...FLAGS.map((gatheredBias) => reduceRowsWithBias({ ...each, gatheredBias })),
-  ]);
+}
+
+function reduceKernels(): Kernel[] {
+  const options = rowLayouts().flatMap((layout) =>
+    ARITHMETICS.flatMap((arithmetic) =>
+      FLAGS.flatMap((gathered) => [1, 4].map((unroll) => ({ ...layout, arithmetic, unroll, gathered }))),
+    ),
+  );
+  return options.flatMap((each) =>
+    [null, ...FLAGS.map((gathered) => ({ gathered }))].flatMap((bias) =>
+      // Loads choices together or has identity experts; both at once is no other text.
+      reduceRows({ ...each, bias, identity: each.unroll === 1 }),
+    ),
+  );
 }

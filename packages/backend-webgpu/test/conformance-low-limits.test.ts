@@ -10,7 +10,7 @@ const LIMITS = {
   maxComputeWorkgroupsPerDimension: 255,
   maxComputeInvocationsPerWorkgroup: 128,
   maxComputeWorkgroupStorageSize: 4096,
-  maxStorageBuffersPerShaderStage: 6,
+  maxStorageBuffersPerShaderStage: 7,
 };
 
 const device = limitedDevice(await newDevice(['subgroups']), { limits: LIMITS });

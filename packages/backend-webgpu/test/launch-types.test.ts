@@ -2,11 +2,6 @@ import { expect, it } from 'vitest';
 import type { DeviceLimits } from '../src/device-limits.js';
 import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
 import { type FewPairs, placeFew, placeFewAndCopy } from '../src/kernels/place-pairs.wgsl.js';
-import {
-  type RouteSelectOptions,
-  routeSelect,
-  routeSelectCounted,
-} from '../src/kernels/route-select.wgsl.js';
 import { Schedule } from '../src/schedule.js';
 import { type Segment, wholeView } from '../src/segments.js';
 
@@ -46,19 +41,7 @@ export function misnamed(): void {
 }
 
 /** The variants of a kernel differ in what they take. */
-export function variants(select: RouteSelectOptions, few: FewPairs): void {
-  const rows = { gating_output: segment, top_k_indices: segment, expert_scales_float: segment };
-  const sizes = { first_row: 0, rows: 1, width: 8, picks: 2, groups: 1 };
-  const counted = { ...rows, places: segment, tile_entries: segment };
-  schedule.launch(routeSelect(select), rows, sizes, 1);
-  schedule.launch(routeSelectCounted(select), counted, { ...sizes, tiles: 1 }, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelect(select), counted, sizes, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelectCounted(select), rows, { ...sizes, tiles: 1 }, 1);
-  // @ts-expect-error
-  schedule.launch(routeSelectCounted(select), counted, sizes, 1);
-
+export function variants(few: FewPairs): void {
   const pairs = { top_k_indices: segment, permute_indices_per_token: segment };
   const plan = { ...pairs, expert_offsets: segment, token_nums_per_expert: segment };
   const copying = { ...plan, x: segment, permute_input: segment };

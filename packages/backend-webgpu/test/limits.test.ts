@@ -69,9 +69,9 @@ describe('limits', () => {
     },
   );
 
-  it.each([5, 6, 7])('wants 6 storage buffers a stage, of %i', async (buffers) => {
+  it.each([6, 7, 8])('wants 7 storage buffers a stage, of %i', async (buffers) => {
     const create = limited({ maxStorageBuffersPerShaderStage: buffers });
-    if (buffers >= 6) await checkDispatch(await create, sizes);
+    if (buffers >= 7) await checkDispatch(await create, sizes);
     else await expect(create).rejects.toThrow(BackendUnavailableError);
   });
 

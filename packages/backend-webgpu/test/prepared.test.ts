@@ -62,7 +62,10 @@ describe('prepare', () => {
       prepared.run(...([...inputs, ran] as unknown as Arguments));
       const encoder = device.createCommandEncoder();
       const { submits } = counts;
-      prepared.encode(encoder, ...([...inputs, encoded, { label: 'pass' }] as unknown as Arguments));
+      prepared.encode(
+        encoder,
+        ...([...inputs, encoded, undefined, { label: 'pass' }] as unknown as Arguments),
+      );
       expect(counts.submits).toBe(submits);
       device.queue.submit([encoder.finish()]);
       expect(await read(ran), prepared.operation).toEqual(await read(expected));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import * as scores from '../../backend-cpu/src/scores.js';
+import * as scores from '../../backend-cpu/test/scores-of-numbers.js';
 import { STORAGE_USAGE } from '../src/buffer-pool.js';
 import { EXP_NEG, SIGMOID, SQRTSOFTPLUS } from '../src/kernels/scores.wgsl.js';
 import { readBack } from '../src/read-back.js';

@@ -5,9 +5,10 @@ import { contractCases } from './cases/contract/index.js';
 import { errorCases } from './cases/errors/index.js';
 import { goldenCases } from './cases/golden.js';
 import { randomCases } from './cases/random.js';
+import { recordedCases } from './cases/recorded.js';
 import { ConformanceError } from './conformance-error.js';
 import { applyExpectations, checkExpectations, type Expectations } from './expectations.js';
-import { type FixtureSource, packageFixtures } from './fixtures.js';
+import { type FixtureSource, packageFixtures, routerFixtures } from './fixtures.js';
 import type { ConformanceKit } from './kit.js';
 import { pauses } from './pauses.js';
 import { type CaseResult, type ConformanceReport, countTotals, REPORT_VERSION } from './report.js';
@@ -16,7 +17,7 @@ import { UlpHistograms } from './ulp-histogram.js';
 
 /** Which cases, and with which data. */
 export interface CaseSelection {
-  /** Golden fixtures; default this package's own 36. */
+  /** Golden fixtures; default this package's own 36, and the routers of 63 models. */
   fixtures?: FixtureSource;
   /** Runs the case of this id or, if there is none, all cases whose id contains the text. */
   filter?: string;
@@ -109,8 +110,12 @@ export const DEFAULT_RANDOM = 50;
  * @throws NoCaseError; ConformanceError if an expectation names no case.
  */
 export function collectCases(options: CaseSelection): ConformanceCase[] {
-  const { fixtures = packageFixtures, filter = '', seed = DEFAULT_SEED, random = DEFAULT_RANDOM } = options;
-  const all = [...goldenCases(fixtures), ...contractCases(), ...errorCases(), ...randomCases(seed, random)];
+  const { fixtures, filter = '', seed = DEFAULT_SEED, random = DEFAULT_RANDOM } = options;
+  const golden =
+    fixtures === undefined
+      ? [...goldenCases(packageFixtures), ...recordedCases(routerFixtures)]
+      : goldenCases(fixtures);
+  const all = [...golden, ...contractCases(), ...errorCases(), ...randomCases(seed, random)];
   if (options.expectations !== undefined) {
     checkExpectations(
       options.expectations,

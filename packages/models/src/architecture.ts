@@ -1,5 +1,5 @@
+import type { Router } from '@moe-dispatch/core';
 import type { Fields } from './fields.js';
-import type { Router } from './router.js';
 
 /** The tensors that a router may need beside the logits, by core's names. */
 export type RouterTensor =

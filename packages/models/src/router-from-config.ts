@@ -1,10 +1,10 @@
+import type { Router } from '@moe-dispatch/core';
 import { checkObject, checkSize, describe, invalid, readOptions } from '@moe-dispatch/core/backend';
 import type { Architecture, ModelRouter, RouterFromConfigOptions } from './architecture.js';
 import { ARCHITECTURES } from './architectures.js';
 import { Fields } from './fields.js';
 import { nearest } from './nearest.js';
 import { groups } from './refinements.js';
-import type { Router } from './router.js';
 
 /** Where a config.json keeps the config of the part that has the router, from the outside in. */
 const PARTS = ['thinker_config', 'text_config', 'llm_config', 'ffn_config'];

@@ -80,7 +80,7 @@ fn rounded(sign: u32, exponent: i32, value: u32) -> u32 {
 }
 `;
 
-/** Adds division to FLOAT32, for divisors other than 0. */
+/** Adds division to FLOAT32: `divide`, for divisors other than 0, and `normalised`. */
 export const FLOAT32_DIVIDE = /* wgsl */ `
 fn divide(a: u32, b: u32) -> u32 {
   let sizes = vec2(a, b) & vec2(SIZE);
@@ -99,5 +99,11 @@ fn divide(a: u32, b: u32) -> u32 {
     rest = (rest - select(0u, y.significand, fits)) << 1u;
   }
   return rounded(sign, x.exponent - y.exponent + 127 - i32(less), quotient | u32(rest != 0u));
+}
+
+// A weight's share of the sum, 0 of a sum of 0.
+fn normalised(weight: u32, total: u32) -> u32 {
+  if ((total & SIZE) == 0u) { return 0u; }
+  return divide(weight, total);
 }
 `;

@@ -1,35 +1,50 @@
+import type { FloatDType } from '@moe-dispatch/core';
+import { halfFloats } from './half-floats.wgsl.js';
+
+/** What a binding holds: logits, or the keys that score-experts made of them. */
+export type Gating = FloatDType | 'keys';
+
 /**
- * Gating values as semantics.md requires, compared as bits throughout: a shader compiler may assume that there is no
- * NaN, and may flush subnormals.
+ * Gating values as semantics.md wants them, on bits throughout: a shader compiler may assume that there is no NaN
+ * and flush subnormals. `logit(i)` is element i of the binding, cleaned, as float32; `logit_key(i)` ranks it.
  */
-export const GATING_VALUES = /* wgsl */ `
-// Larger for a larger value, equal for -0 and 0, and never 0. NaN and -inf count as -FLT_MAX, inf as FLT_MAX.
-fn rank_key(bits: u32) -> u32 {
-  // Ordered from negative NaN and -inf to inf and positive NaN.
+export function gatingValues(gating: Gating, binding = 'gating_output'): string {
+  return /* wgsl */ `
+${gating === 'float16' || gating === 'bfloat16' ? halfFloats(gating) : ''}
+// Larger for a larger value, equal for -0 and 0, and never 0 but for one NaN.
+fn order_key(bits: u32) -> u32 {
   let key = bits ^ (u32(bitcast<i32>(bits) >> 31u) | 0x80000000u);
-  let clean = select(clamp(key, 0x00800000u, 0xff7fffffu), 0x00800000u, key > 0xff800000u);
-  return clean + u32(clean == 0x7fffffffu);
+  return key + u32(key == 0x7fffffffu);
+}
+
+// The same of the cleaned value: NaN and -inf count as -FLT_MAX, inf as FLT_MAX.
+fn rank_key(bits: u32) -> u32 {
+  let key = order_key(bits);
+  return select(clamp(key, 0x00800000u, 0xff7fffffu), 0x00800000u, key > 0xff800000u);
 }
 
 fn key_bits(key: u32) -> u32 { return select(~key, key ^ 0x80000000u, key >= 0x80000000u); }
 
-fn key_value(key: u32) -> f32 { return bitcast<f32>(key_bits(key)); }
+// The cleaned value, -0 as it is.
+fn clean(bits: u32) -> u32 { return select(key_bits(rank_key(bits)), bits, bits == 0x80000000u); }
 
-// exp(value - maximum) for value <= maximum, accurate to 1e-7 apart from the rounding of the difference; 0 below 2.7e-38.
-fn softmax_term(value: f32, maximum: f32) -> f32 {
-  // The difference of two finite numbers can overflow; that of their halves cannot.
-  let d = 2.0 * max(0.5 * value - 0.5 * maximum, -43.5);
-  let n = round(d * 1.44269504);
-  // ln 2 in two parts, the first short enough for an exact product.
-  let r = (d - n * 0.693359375) + n * 2.12194440e-4;
-  let series = 1.0 + r * (1.0 + r * (0.5 + r * (0.166666667 + r * (0.0416666667
-    + r * (0.00833333333 + r * (0.00138888889 + r * 0.000198412698))))));
-  return select(0.0, series * bitcast<f32>(u32(i32(n) + 127) << 23u), d > -86.5);
-}
-
-// The scale of a choice: its gating value (-0 stays -0) or its share of the softmax.
-fn scale_bits(bits: u32, maximum: f32, total: f32, topk_only: bool) -> u32 {
-  if (topk_only) { return select(key_bits(rank_key(bits)), bits, bits == 0x80000000u); }
-  return bitcast<u32>(softmax_term(key_value(rank_key(bits)), maximum) / total);
-}
+${gating === 'keys' ? LOAD_KEYS : loadLogits(gating, binding)}
 `;
+}
+
+const LOAD_KEYS = /* wgsl */ `
+fn logit_key(i: u32) -> u32 { return gating_output[i + p.gating_output_at]; }
+fn logit(i: u32) -> u32 { return key_bits(logit_key(i)); }
+`;
+
+function loadLogits(gating: FloatDType, binding: string): string {
+  const load =
+    gating === 'float32'
+      ? `${binding}[i + p.${binding}_at]`
+      : `widen((${binding}[i / 2u + p.${binding}_at] >> (16u * (i % 2u))) & 0xffffu)`;
+  return /* wgsl */ `
+fn gating_bits(i: u32) -> u32 { return ${load}; }
+fn logit_key(i: u32) -> u32 { return rank_key(gating_bits(i)); }
+fn logit(i: u32) -> u32 { return clean(gating_bits(i)); }
+`;
+}

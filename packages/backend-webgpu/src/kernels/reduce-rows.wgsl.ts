@@ -1,5 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
-import { joined, type Kernel, kernelId, type Signature, signature } from '../kernel.js';
+import { joined, kernelId, optional, signature } from '../kernel.js';
 import type { RowUnit } from './copy-rows.wgsl.js';
 import { FLOAT32 } from './float32.wgsl.js';
 import { floatChecks, rowFloats } from './row-floats.wgsl.js';
@@ -19,51 +19,21 @@ export interface ReduceRowsOptions {
   unroll: number;
   /** Whether ffn_out was gathered before: for each choice, a cut as large as the output's. */
   gathered: boolean;
+  /** Of each expert, added to its rows; whether it was gathered before. Null without one. */
+  bias: { readonly gathered: boolean } | null;
+  /** Whether identity experts return the token's row of x. */
+  identity: boolean;
 }
-
-/** The bias; undefined if there is none. */
-type Bias = { /** Whether the bias was gathered before. */ readonly gathered: boolean } | undefined;
 
 /** Sums each token's rows times their weights, in order of k. One thread per unit of the output. */
 export function reduceRows(options: ReduceRowsOptions) {
-  return variant(options, reduceSignature(rowUnit(options)), undefined);
-}
-
-/** As `reduceRows`, but adds the bias of each choice's expert to its row first. */
-export function reduceRowsWithBias({
-  gatheredBias,
-  ...options
-}: ReduceRowsOptions & { gatheredBias: boolean }) {
-  const unit = rowUnit(options);
-  const takes = joined(
-    reduceSignature(unit),
-    signature({ top_k_indices: 'words', ffn2_bias: unit }, ['experts']),
-  );
-  return variant(options, takes, { gathered: gatheredBias });
-}
-
-function rowUnit({ layout }: ReduceRowsOptions): RowUnit {
-  return layout === 'vectors' ? 'vectors' : 'words';
-}
-
-function reduceSignature(unit: RowUnit) {
-  return signature(
-    { ffn_out: unit, permute_indices_per_token: 'words', weights: 'words', output: `${unit} out` },
-    ['row_elements', 'total_elements', 'top_k', 'total_rows', 'minus_zero', 'map_stride', 'map_token'],
-  );
-}
-
-function variant<Binding extends string, Param extends string>(
-  options: ReduceRowsOptions,
-  takes: Signature<Binding, Param>,
-  bias: Bias,
-): Kernel<Binding, Param> {
-  const { arithmetic, dtype, layout } = options;
+  const { arithmetic, dtype, layout, bias, identity } = options;
+  const loads = ['ffn_out', ...(bias ? ['ffn2_bias'] : []), ...(identity ? ['x'] : [])];
   return {
     id: kernelId('reduce-rows.wgsl.ts', { ...options, bias: bias ? `gathered=${bias.gathered}` : 'none' }),
-    ...takes,
+    ...reduceSignature(options),
     body: () => /* wgsl */ `
-${rowUnits(dtype, layout, bias ? ['ffn_out', 'ffn2_bias'] : ['ffn_out'])}
+${rowUnits(dtype, layout, loads)}
 fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
   if (i < p.output_count) { store_unit(p.output_first + i, i); }
@@ -73,15 +43,40 @@ fn row_of(token: u32, k: u32) -> u32 {
   return permute_indices_per_token[p.permute_indices_per_token_at + k * p.map_stride + token - p.map_token];
 }
 fn weight_of(token: u32, k: u32) -> u32 { return weights[p.weights_at + token * p.top_k + k]; }
-${bias ? `fn expert_of(token: u32, k: u32) -> u32 { return top_k_indices[p.top_k_indices_at + token * p.top_k + k]; }` : ''}
-${arithmetic === 'floats' ? '' : inIntegers(options, bias)}
-${arithmetic === 'integers' ? ALL_IN_INTEGERS : inFloats(options, bias)}
+${bias || identity ? `fn expert_of(token: u32, k: u32) -> u32 { return top_k_indices[p.top_k_indices_at + token * p.top_k + k]; }` : ''}
+${identity ? `const NONE = 0xffffffffu;` : ''}
+${arithmetic === 'floats' ? '' : inIntegers(options)}
+${arithmetic === 'integers' ? ALL_IN_INTEGERS : inFloats(options)}
 `,
   };
 }
 
+function rowUnit({ layout }: ReduceRowsOptions): RowUnit {
+  return layout === 'vectors' ? 'vectors' : 'words';
+}
+
+function reduceSignature(options: ReduceRowsOptions) {
+  const { bias, identity } = options;
+  const unit = rowUnit(options);
+  const always = signature(
+    { ffn_out: unit, permute_indices_per_token: 'words', weights: 'words', output: `${unit} out` },
+    [
+      'row_elements',
+      'total_elements',
+      'top_k',
+      'total_rows',
+      'minus_zero',
+      'map_stride',
+      'map_token',
+      'experts',
+    ],
+  );
+  const more = joined(optional(bias !== null, { ffn2_bias: unit }), optional(identity, { x: unit }));
+  return joined(always, joined(optional(bias !== null || identity, { top_k_indices: 'words' }), more));
+}
+
 /** WGSL `exact(i, number)`: a unit of the output, computed value by value. */
-function inIntegers({ gathered }: ReduceRowsOptions, bias: Bias): string {
+function inIntegers({ gathered, bias, identity }: ReduceRowsOptions): string {
   return /* wgsl */ `
 ${FLOAT32}
 fn exact(i: u32, number: u32) -> Unit {
@@ -96,7 +91,8 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
   var sum = 0u;
   for (var k = 0u; k < p.top_k; k++) {
     let row = row_of(token, k);
-    ${bias ? `let expert = expert_of(token, k);` : ''}
+    ${bias || identity ? `let expert = expert_of(token, k);` : ''}
+    ${identity ? `if (row == NONE && expert != NONE) { sum = add(sum, multiply(weight_of(token, k), lane_bits(load_x(number), lane))); }` : ''}
     if (row >= p.total_rows${bias ? ` || expert >= p.experts` : ''}) { continue; }
     var value = lane_bits(load_ffn_out(${source(`row`, 'total_rows', gathered)}), lane);
     ${bias ? `value = add(value, lane_bits(load_ffn2_bias(${source(`expert`, 'experts', bias.gathered)}), lane));` : ''}
@@ -110,8 +106,8 @@ fn exact_sum(i: u32, number: u32, lane: u32) -> u32 {
 const ALL_IN_INTEGERS = `fn result(i: u32, number: u32) -> Unit { return exact(i, number); }`;
 
 /** WGSL `result(i, number)`: a unit of the output, the i-th of this cut, with all its values computed at once. */
-function inFloats(options: ReduceRowsOptions, bias: Bias): string {
-  const { arithmetic, dtype, layout, unroll, gathered } = options;
+function inFloats(options: ReduceRowsOptions): string {
+  const { arithmetic, dtype, layout, unroll, gathered, bias, identity } = options;
   const checked = arithmetic === 'normal floats';
   const choices = Array.from({ length: unroll }, (_, j) => j);
   const add = (j: number) => `sum += product(term${j}.weight, term${j}.value);`;
@@ -123,14 +119,15 @@ ${checked ? floatChecks(dtype, layout, bias ? 'sums' : 'rows') : ''}
 struct Term { weight: f32, value: Floats, unit: Unit }
 
 // What choice k adds: 0 · 0 if its row or expert is out of range. That changes no sum: sums begin with 0, none is -0.
-fn term(i: u32, token: u32, column: u32, k: u32) -> Term {
+fn term(i: u32, token: u32, column: u32, k: u32${identity ? `, own: Unit` : ''}) -> Term {
   let row = row_of(token, k);
-  ${bias ? `let expert = expert_of(token, k);` : ''}
+  ${bias || identity ? `let expert = expert_of(token, k);` : ''}
+  ${identity ? `let returned = row == NONE && expert != NONE;` : ''}
   let live = row < p.total_rows${bias ? ` && expert < p.experts` : ''};
-  let unit = select(Unit(), load_ffn_out(${source(`row`, 'total_rows', gathered)}), live);
+  let unit = select(${identity ? `select(Unit(), own, returned)` : `Unit()`}, load_ffn_out(${source(`row`, 'total_rows', gathered)}), live);
   var value = unpack(unit);
   ${bias ? `value += unpack(select(Unit(), load_ffn2_bias(${source(`expert`, 'experts', bias.gathered)}), live));` : ''}
-  return Term(select(0.0, bitcast<f32>(weight_of(token, k)), live), value, unit);
+  return Term(select(0.0, bitcast<f32>(weight_of(token, k)), live${identity ? ` || returned` : ''}), value, unit);
 }
 
 fn result(i: u32, number: u32) -> Unit {
@@ -138,8 +135,9 @@ fn result(i: u32, number: u32) -> Unit {
   let column = number - token * p.row_elements;
   var sum = Floats();
   ${checked ? `var least = 1.0; var seen = UNSEEN;` : ''}
+  ${identity ? `let own = load_x(number);` : ''}
   for (var k = 0u; k < p.top_k; k += ${unroll}u) {
-    ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u);`).join('\n')}
+    ${choices.map((j) => `let term${j} = term(i, token, column, k + ${j}u${identity ? ', own' : ''});`).join('\n')}
     ${choices.map((j) => (checked ? `${add(j)} ${note(j)}` : add(j))).join('\n')}
   }
   ${checked ? `if (least < 0x1p-37f || doubtful(seen) || is_nan(sum)) { return exact(i, number); }` : ''}

@@ -20,19 +20,33 @@ export function rowFloats(dtype: FloatDType, layout: RowLayout): string {
  * @param values what is noted: the `rows` as they are loaded, or the `sums` of a row and a bias, as Floats.
  */
 export function floatChecks(dtype: FloatDType, layout: RowLayout, values: 'rows' | 'sums'): string {
-  const half = dtype !== 'float32';
-  const [floats, bits] =
-    layout === 'vectors'
-      ? ['vec4<f32>', 'vec4<u32>']
-      : half && layout === 'words'
-        ? ['vec2<f32>', 'vec2<u32>']
-        : ['f32', 'u32'];
-  const inTwo = half && layout === 'vectors';
+  const [bits, inTwo] = bitsOf(dtype, layout);
+  const floats = bits.replace('u32', 'f32');
   return /* wgsl */ `
 fn any_nan(sum: ${floats}) -> bool { return any((bitcast<${bits}>(sum) & ${bits}(SIZE)) > ${bits}(INFINITY)); }
 fn is_nan(sum: Floats) -> bool { return ${inTwo ? `any_nan(sum[0]) || any_nan(sum[1])` : `any_nan(sum)`}; }
 ${values === 'rows' ? rowChecks(dtype, layout) : sumChecks(floats, inTwo)}
 `;
+}
+
+/** WGSL `unusual(floats)`: whether one of them is 0, subnormal, infinite or NaN. It needs FLOAT32. */
+export function unusualFloats(dtype: FloatDType, layout: RowLayout): string {
+  const [bits, inTwo] = bitsOf(dtype, layout);
+  const each = (floats: string) => `any_unusual(bitcast<${bits}>(${floats}))`;
+  return /* wgsl */ `
+fn any_unusual(bits: ${bits}) -> bool {
+  let exponents = bits & ${bits}(INFINITY);
+  return any(exponents == ${bits}(0u)) || any(exponents == ${bits}(INFINITY));
+}
+fn unusual(value: Floats) -> bool { return ${inTwo ? `${each('value[0]')} || ${each('value[1]')}` : each('value')}; }
+`;
+}
+
+/** The bits of Floats, and whether there are two of them. */
+function bitsOf(dtype: FloatDType, layout: RowLayout): [string, boolean] {
+  const half = dtype !== 'float32';
+  if (layout === 'vectors') return ['vec4<u32>', half];
+  return [half && layout === 'words' ? 'vec2<u32>' : 'u32', false];
 }
 
 /** A value of 2^-63 or more has one of the two highest bits of its exponent set. Two instructions check two halves. */

@@ -1,14 +1,17 @@
 import { kernelId, signature } from '../kernel.js';
 import { FLOAT32, FLOAT32_DIVIDE } from './float32.wgsl.js';
 
+/** What weights are made of: the scales; those divided by the token's sum of scales; or ones. */
+export type Scales = 'given' | 'normalised' | 'ones';
+
 /**
- * Computes the weights of a cut's choices from their scales, one thread per choice: if `norm`, divides the scale by the
- * sum of the token's scales (0 for a sum of 0); then multiplies by the factor. In integers, because no device has to
- * divide exactly.
+ * Computes the weights of a cut's choices for moeReduce, one thread per choice: multiplies by the factor. In integers,
+ * because no device has to divide exactly.
  */
-export function weighChoices(norm: boolean) {
+export function weighChoices(scales: Scales) {
+  const norm = scales === 'normalised';
   return {
-    id: kernelId('weigh-choices.wgsl.ts', { norm }),
+    id: kernelId('weigh-choices.wgsl.ts', { scales }),
     ...signature({ expert_scales_float: 'words', weights: 'words out' }, ['top_k', 'factor']),
     body: () => /* wgsl */ `
 ${FLOAT32}
@@ -17,7 +20,7 @@ fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
   if (i >= p.weights_count) { return; }
   let choice = p.weights_first + i;
-  var weight = scale_of(choice);
+  var weight = ${scales === 'ones' ? '0x3f800000u' : 'scale_of(choice)'};
   ${norm ? NORMALIZE : ''}
   weights[choice + p.weights_at] = multiply(weight, p.factor);
 }
@@ -30,4 +33,4 @@ fn scale_of(choice: u32) -> u32 { return expert_scales_float[choice + p.expert_s
 const NORMALIZE = /* wgsl */ `let first = choice - choice % p.top_k;
   var total = 0u;
   for (var k = 0u; k < p.top_k; k++) { total = add(total, scale_of(first + k)); }
-  if ((total & SIZE) == 0u) { weight = 0u; } else { weight = divide(weight, total); }`;
+  weight = normalised(weight, total);`;

@@ -1,7 +1,7 @@
 import { DTYPES, type FloatDType } from '@moe-dispatch/core';
 import type { Call } from '@moe-dispatch/core/backend';
 import { gatherChoices } from '../kernels/gather-choices.wgsl.js';
-import { reduceRows, reduceRowsWithBias } from '../kernels/reduce-rows.wgsl.js';
+import { reduceRows } from '../kernels/reduce-rows.wgsl.js';
 import type { RowLayout } from '../kernels/row-units.wgsl.js';
 import { weighChoices } from '../kernels/weigh-choices.wgsl.js';
 import type { Schedule } from '../schedule.js';
@@ -13,7 +13,9 @@ import {
   segments,
   type View,
   wholeView,
+  wordsPerBinding,
 } from '../segments.js';
+import { floatBits } from './float-bits.js';
 
 /** How many choices to load together: the first of these that divides K. */
 const UNROLLS = [4, 3, 2, 1];
@@ -56,16 +58,16 @@ export function moeReduce(schedule: Schedule, call: ReduceCall): void {
 }
 
 /** Whether the weights are others than the scales. */
-function isWeighed({ normTopkProb, routedScalingFactor }: ReduceCall): boolean {
-  return normTopkProb || Math.fround(routedScalingFactor) !== 1;
+function isWeighed({ normTopkProb, routedScalingFactor, applyRouterWeightOnInput }: ReduceCall): boolean {
+  return normTopkProb || applyRouterWeightOnInput || Math.fround(routedScalingFactor) !== 1;
 }
 
 /** Makes the weights of the cut's tokens. */
 function weigh(schedule: Schedule, call: ReduceCall, cut: Cut, weights: View): void {
-  const { topK, normTopkProb, routedScalingFactor, expertScalesFloat } = call;
+  const { topK, normTopkProb, routedScalingFactor, applyRouterWeightOnInput, expertScalesFloat } = call;
   const scales = cut.choicesOf(expertScalesFloat);
   schedule.launch(
-    weighChoices(normTopkProb),
+    weighChoices(applyRouterWeightOnInput ? 'ones' : normTopkProb ? 'normalised' : 'given'),
     { expert_scales_float: scales, weights: cut.choicesOf(weights) },
     { top_k: topK, factor: floatBits(routedScalingFactor) },
     scales.count / schedule.device.workgroupSize,
@@ -93,45 +95,46 @@ function launchCut(schedule: Schedule, call: ReduceCall, cut: Cut, { weights, ff
   const unroll = arithmetic === 'integers' ? 1 : UNROLLS.find((n) => topK % n === 0)!;
   const options = { arithmetic, dtype, layout, unroll, gathered: ffnOut.gathered };
   const row_elements = layout === 'split' ? hidden : (hidden * DTYPES[dtype].bytes) / (4 * unitWords);
-  const workgroups = cut.output.count / unitWords / workgroupSize;
-  const bindings = {
-    ...{ ffn_out: ffnOut.segment, permute_indices_per_token: cut.map, output: cut.output },
-    weights: cut.choicesOf(weights),
-  };
-  const params = {
-    ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, total_rows: topK * tokens },
-    ...{ minus_zero: 0x80000000, map_stride: cut.mapStride, map_token: cut.mapToken },
-  };
-  if (bias === null) schedule.launch(reduceRows(options), bindings, params, workgroups);
-  else {
-    schedule.launch(
-      reduceRowsWithBias({ ...options, gatheredBias: bias.gathered }),
-      { ...bindings, top_k_indices: cut.choicesOf(call.topKIndices), ffn2_bias: bias.segment },
-      { ...params, experts: call.numExperts },
-      workgroups,
-    );
-  }
+  const { x } = call;
+  schedule.launch(
+    reduceRows({ ...options, bias: bias && { gathered: bias.gathered }, identity: x !== null }),
+    {
+      ...{ ffn_out: ffnOut.segment, permute_indices_per_token: cut.map, output: cut.output },
+      weights: cut.choicesOf(weights),
+      top_k_indices: bias || x ? cut.choicesOf(call.topKIndices) : null,
+      ffn2_bias: bias ? bias.segment : null,
+      // Of the rows of x, a cut needs what it writes of the output.
+      x: x && { ...cut.output, view: x },
+    },
+    {
+      ...{ row_elements, total_elements: row_elements * tokens, top_k: topK, total_rows: topK * tokens },
+      ...{ minus_zero: 0x80000000, map_stride: cut.mapStride, map_token: cut.mapToken },
+      experts: call.numExperts,
+    },
+    cut.output.count / unitWords / workgroupSize,
+  );
 }
 
-function rowLayout({ hidden, dtype, output, ffnOut, ffn2Bias }: ReduceCall, gathered: boolean): RowLayout {
+function rowLayout({ hidden, dtype, output, ffnOut, ffn2Bias, x }: ReduceCall, gathered: boolean): RowLayout {
   const rowBytes = hidden * DTYPES[dtype].bytes;
   if (rowBytes % 4 !== 0) return 'split';
-  const tensors = ffn2Bias === null ? [output, ffnOut] : [output, ffnOut, ffn2Bias];
-  const vectors =
-    rowBytes % 16 === 0 && !gathered && tensors.every(({ byteOffset }) => byteOffset % 16 === 0);
+  const aligned = [output, ffnOut, ffn2Bias, x].every((view) => view === null || view.byteOffset % 16 === 0);
+  const vectors = rowBytes % 16 === 0 && !gathered && aligned;
   return vectors ? 'vectors' : 'words';
 }
 
 /** Cuts of the output, small enough that the tokens' scales and, gathered, all their rows fit a binding each. */
 function cutOutput({ device }: Schedule, call: ReduceCall, gathered: boolean): Segment[] {
   const { limits } = device;
-  const { topK, output } = call;
+  const { topK, output, x } = call;
   const rowWords = output.byteLength / 4 / call.tokens;
   // So many tokens' scales fit; a cut touches one token more than it has whole rows, and a word can touch two.
   // With fewer than two there is no way to cut.
   const tokens = rowsPerBinding(limits, topK, 2, 'expertScalesFloat');
   const forScales = Math.max(1, Math.floor((tokens - 1) * rowWords));
-  const most = gathered ? Math.min(tokens, forScales) : forScales;
+  // x may lie otherwise than the output.
+  const forX = x === null ? forScales : Math.min(forScales, wordsPerBinding(limits));
+  const most = gathered ? Math.min(tokens, forX) : forX;
   // Whole vectors, if there are any.
   const step = most < 4 ? most : most - (most % 4);
   const cuts: Segment[] = [];
@@ -191,8 +194,4 @@ function gather(schedule: Schedule, call: ReduceCall, cut: Cut, source: View, wo
     );
   }
   return { segment: gathered, gathered: true };
-}
-
-function floatBits(value: number): number {
-  return new Uint32Array(new Float32Array([value]).buffer)[0];
 }

@@ -7,6 +7,7 @@ import { invertMap } from '../kernels/invert-map.wgsl.js';
 import { moveRows } from '../kernels/move-rows.wgsl.js';
 import type { DeviceTraits, Schedule } from '../schedule.js';
 import { fitsBinding, segments, type View } from '../segments.js';
+import { weighRows } from './weigh-rows.js';
 
 /** Units that a thread should have to write, so that there is more copying than starting of workgroups. */
 const WRITES_PER_THREAD = 16;
@@ -42,12 +43,13 @@ export function copyLayout(device: DeviceTraits, call: MoveCall): CopyLayout | u
   };
 }
 
-/** Moves the rows of x along the inverse map. */
+/** Moves the rows of x along the inverse map, and multiplies them by their weights if there are any. */
 export function permuteRows(schedule: Schedule, call: MoveCall): void {
   if (call.x.byteLength === 0) return;
   const layout = copyLayout(schedule.device, call);
   if (layout === undefined) gatherOdd(schedule, call);
   else moveWhole(schedule, call, layout);
+  weighRows(schedule, call);
 }
 
 function moveWhole(schedule: Schedule, call: MoveCall, layout: CopyLayout): void {

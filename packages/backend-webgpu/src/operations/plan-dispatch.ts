@@ -4,6 +4,7 @@ import { type View, wordsPerBinding } from '../segments.js';
 import { copyLayout, permuteRows } from './permute-rows.js';
 import { placeFewPairs, placeTiles, type RowCopy } from './place-pairs.js';
 import { countTiles, fewPairs, scan, type Tiles } from './tiles.js';
+import { weighRows } from './weigh-rows.js';
 
 /** Where every pair goes. */
 export function planDispatch(schedule: Schedule, call: Call<'planDispatch', View>): void {
@@ -27,8 +28,10 @@ export function planAndPermute(
   const { x, permuteInput } = call;
   const layout = copyLayout(schedule.device, call);
   const oneCut = call.tokens * call.topK <= wordsPerBinding(schedule.device.limits);
-  if (layout?.whole && oneCut) place(schedule, call, counted, { x, permuteInput, layout });
-  else {
+  if (layout?.whole && oneCut) {
+    place(schedule, call, counted, { x, permuteInput, layout });
+    weighRows(schedule, call);
+  } else {
     place(schedule, call, counted, undefined);
     permuteRows(schedule, call);
   }
@@ -41,10 +44,12 @@ function clearPlan(schedule: Schedule, call: Call<'planDispatch', View>): void {
 
 function place(
   schedule: Schedule,
-  call: Call<'planDispatch', View>,
+  allExperts: Call<'planDispatch', View>,
   counted: Tiles | undefined,
   copy: RowCopy | undefined,
 ): void {
+  // Zero experts get no rows, as numbers that are no experts.
+  const call = { ...allExperts, numExperts: allExperts.numExperts - allExperts.zeroExperts };
   if (fewPairs(schedule.device, call)) {
     placeFewPairs(schedule, call, copy);
     return;

@@ -1,110 +1,40 @@
-import type { Call, Router, Spec } from '@moe-dispatch/core/backend';
-import { routeRank } from '../kernels/route-rank.wgsl.js';
-import {
-  lanesForRow,
-  type RouteSelectOptions,
-  routeSelect,
-  routeSelectCounted,
-} from '../kernels/route-select.wgsl.js';
-import type { DeviceTraits, Schedule } from '../schedule.js';
-import { rowsOf, rowsPerBinding, type View, wholeView } from '../segments.js';
-import { makeTiles, type Tiles } from './tiles.js';
-
-/** From this many choices on, ranking all experts at once beats picking one after the other. */
-const MANY_PICKS = 32;
-
-/** How the kernels route: whether they pick one expert of each group, and whether scales are the values themselves. */
-const ROUTERS: Record<Router, { readonly grouped: boolean; readonly topkOnly: boolean }> = {
-  softmax: { grouped: false, topkOnly: false },
-  group: { grouped: true, topkOnly: false },
-  'topk-only': { grouped: false, topkOnly: true },
-};
+import type { Schedule } from '../schedule.js';
+import { dropBeyondCapacity } from './drop-choices.js';
+import { mask, mixSparsely, type RouteCall, score, skippedFrom, weigh } from './route-launches.js';
+import { chooseExperts, chooseSelection, type Selection } from './select-experts.js';
+import type { Tiles } from './tiles.js';
 
 /**
- * Chooses experts and their scales.
+ * Chooses experts and makes the weights of the choices. Most routers take one launch, route-select; what it has no room for
+ * follows in launches of its own.
  * @param count whether to count the choices by tile as well, if the kernel can.
  * @returns the counts, if any.
  */
-export function routeTokens(
-  schedule: Schedule,
-  call: Call<'routeTokens', View>,
-  count: boolean,
-): Tiles | undefined {
-  const { device } = schedule;
-  const { tokens, numExperts } = call;
-  const selection = chooseSelection(device, call);
-  // The choices, being fewer than the gating values, fit too.
-  const most = rowsPerBinding(device.limits, numExperts, 1, 'gatingOutput');
-  const { rowsPerWorkgroup } = selection;
-  const counts = count && selection.countable && rowsPerWorkgroup <= most;
-  const tiles = counts ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
-  // Whole tiles, if they are counted.
-  const step = tiles ? most - (most % rowsPerWorkgroup) : most;
-  for (let first = 0; first < tokens; first += step) {
-    launchCut(schedule, call, selection, tiles, first, Math.min(first + step, tokens));
+export function routeTokens(schedule: Schedule, call: RouteCall, count: boolean): Tiles | undefined {
+  if (call.tokens === 0) return undefined;
+  const { selection, expertCapacity, dropPolicy, normBeforeDrop, tokenMask } = call;
+  const chosen = chooseSelection(schedule.device, call);
+  const drops = expertCapacity > 0;
+  const given = selection === 'given';
+  const tokenKeys = dropPolicy === 'probs' ? schedule.workspace(call.tokens * 4) : undefined;
+  let tiles: Tiles | undefined;
+  if (selection === 'sparsemixer') mixSparsely(schedule, call);
+  else {
+    // Choices that become -1 afterwards are counted afterwards.
+    if (!given) tiles = chooseExperts(schedule, call, chosen, count && tokenMask === null && !drops);
+    if (given || !chosen.scored || tokenKeys) score(schedule, call, tokenKeys);
   }
+  if (tokenMask) mask(schedule, call);
+  if (drops && !normBeforeDrop) dropBeyondCapacity(schedule, call, tokenKeys);
+  if (isWeighed(call, chosen)) weigh(schedule, call);
+  if (drops && normBeforeDrop) dropBeyondCapacity(schedule, call, tokenKeys);
   return tiles;
 }
 
-function launchCut(
-  schedule: Schedule,
-  call: Call<'routeTokens', View>,
-  { width, picks, groups, rowsPerWorkgroup, select, topkOnly }: Selection,
-  tiles: Tiles | undefined,
-  first: number,
-  end: number,
-): void {
-  const { numExperts, topK } = call;
-  const bindings = {
-    gating_output: rowsOf(call.gatingOutput, numExperts, first, end),
-    top_k_indices: rowsOf(call.topKIndices, topK, first, end),
-    expert_scales_float: rowsOf(call.expertScalesFloat, topK, first, end),
-  };
-  const params = { first_row: first * groups, rows: end * groups, width, picks };
-  const workgroups = ((end - first) * groups) / rowsPerWorkgroup;
-  if (select === undefined) schedule.launch(routeRank(topkOnly), bindings, params, workgroups);
-  else if (tiles === undefined) {
-    schedule.launch(routeSelect(select), bindings, { ...params, groups }, workgroups);
-  } else {
-    const places = rowsOf(tiles.places, topK, first, end);
-    schedule.launch(
-      routeSelectCounted(select),
-      { ...bindings, places, tile_entries: wholeView(tiles.entries) },
-      { ...params, groups, tiles: tiles.count },
-      workgroups,
-    );
-  }
-}
-
-/** How rows are chosen from. A row is a token, or a group of a token of which the best expert is picked. */
-interface Selection {
-  readonly width: number;
-  readonly picks: number;
-  readonly groups: number;
-  readonly rowsPerWorkgroup: number;
-  readonly topkOnly: boolean;
-  /** For picking one choice after the other; undefined if all are ranked at once. */
-  readonly select: RouteSelectOptions | undefined;
-  /** Whether the kernel can count the choices, a workgroup's tokens as a tile. */
-  readonly countable: boolean;
-}
-
-function chooseSelection(
-  { workgroupSize, subgroupSize }: DeviceTraits,
-  { numExperts, topK, router }: Spec<'routeTokens'>,
-): Selection {
-  const { grouped, topkOnly } = ROUTERS[router];
-  const groups = grouped ? topK : 1;
-  const sizes = { width: numExperts / groups, picks: topK / groups, groups, topkOnly };
-  const { width, picks } = sizes;
-  if (picks > Math.min(MANY_PICKS, workgroupSize)) {
-    return { ...sizes, rowsPerWorkgroup: 1, select: undefined, countable: false };
-  }
-  const { lanes, slots } = lanesForRow(width, picks, workgroupSize);
-  return {
-    ...sizes,
-    rowsPerWorkgroup: workgroupSize / lanes,
-    select: { lanes, slots, subgroups: lanes <= subgroupSize, topkOnly },
-    countable: groups === 1 && width <= workgroupSize,
-  };
+/** Whether the scores of the choices are no weights yet when they have been chosen. */
+function isWeighed(call: RouteCall, { weighs }: Selection): boolean {
+  if (weighs && call.selection !== 'given') return false;
+  const { normTopkProb, routedScalingFactor, perExpertScale, globalScale } = call;
+  const hasFactors = routedScalingFactor !== 1 || perExpertScale !== null || globalScale !== null;
+  return normTopkProb || hasFactors || skippedFrom(call) < call.numExperts;
 }

@@ -1,0 +1,244 @@
+import type { RouteSelectOptions } from './route-select.wgsl.js';
+
+/** What groups are ranked by, if some of them are not kept: the best expert's choice value, or the sum of two scores. */
+export type Groups = 'all' | 'best' | 'bestTwo';
+
+/** Keys that a lane holds in registers. */
+const MAX_SLOTS = 8;
+/** A workgroup of 256 has a bit for each of its rows in one word. */
+const MIN_LANES = 8;
+
+/**
+ * The lanes for rows of that width: enough that each choice has one, and that each lane holds its part in registers,
+ * if the device allows it.
+ */
+export function lanesForRow(
+  width: number,
+  picks: number,
+  workgroupSize: number,
+): { lanes: number; slots: number } {
+  let lanes = Math.min(MIN_LANES, workgroupSize);
+  while (lanes < workgroupSize && (lanes < picks || lanes * MAX_SLOTS < width)) lanes *= 2;
+  // A power of two, so that there are few kernels to compile.
+  const slots = 2 ** Math.ceil(Math.log2(width / lanes));
+  return { lanes, slots: slots <= MAX_SLOTS ? Math.max(slots, 1) : 0 };
+}
+
+/** How the lanes of a row find their place and exchange values: in workgroup memory. */
+export const WORKGROUP_LANES = {
+  place: `let place = thread;`,
+  // Two halves that take turns, so that one barrier is enough.
+  exchange: `
+var<workgroup> values: array<u32, 2u * WORKGROUP>;
+var<private> turn = 0u;
+
+fn partner(value: u32, thread: u32, distance: u32) -> u32 {
+  turn = WORKGROUP - turn;
+  values[turn + thread] = value;
+  workgroupBarrier();
+  return values[turn + (thread ^ distance)];
+}
+`,
+};
+
+/**
+ * The same through the subgroup. Nothing says which threads form one, so subgroups take numbers; which one they get
+ * does not show. Without a barrier, SwiftShader gives each subgroup workgroup memory of its own.
+ */
+export const SUBGROUP_LANES = {
+  place: `workgroupBarrier();
+  var number = 0u;
+  if (subgroupElect()) { number = atomicAdd(&subgroup_count, 1u); }
+  number = subgroupBroadcastFirst(number);
+  let place = number * size + position;`,
+  exchange: `
+var<workgroup> subgroup_count: atomic<u32>;
+
+fn partner(value: u32, thread: u32, distance: u32) -> u32 {
+  return subgroupShuffleXor(value, distance);
+}
+`,
+};
+
+/** What the lanes of a row have together. */
+export const TEAM = `
+// The highest key, then the lowest index that has it.
+fn team_best(mine: vec2<u32>, thread: u32) -> vec2<u32> {
+  var key = mine.x;
+  for (var step = 1u; step <= STEPS; step++) { key = max(key, partner(key, thread, LANES >> step)); }
+  var index = select(0xffffffffu, mine.y, mine.x == key);
+  for (var step = 1u; step <= STEPS; step++) { index = min(index, partner(index, thread, LANES >> step)); }
+  return vec2(key, index);
+}
+
+fn team_sum(mine: vec2<u32>, thread: u32) -> vec2<u32> {
+  var sum = mine;
+  for (var step = 1u; step <= STEPS; step++) {
+    let x = partner(sum.x, thread, LANES >> step);
+    sum += vec2(x, partner(sum.y, thread, LANES >> step));
+  }
+  return sum;
+}
+
+fn load_key(start: u32, i: u32) -> u32 { return select(0u, logit_key(start + i), i < p.width); }
+
+fn take(best: vec2<u32>, key: u32, index: u32) -> vec2<u32> {
+  return select(best, vec2(key, index), key > best.x);
+}
+`;
+
+/** WGSL `load_keys`, `next_best`, and what else the options need of a lane's keys. */
+export function laneKeys({ lanes, slots, scoringFunc, biased, groups }: RouteSelectOptions): string {
+  const term = scoringFunc === 'softmax' ? TERM : '';
+  if (slots === 0) return `${MEMORY}${term && SUM_MEMORY}${term}`;
+  const registers = new Registers(lanes, slots);
+  return `${registers.load()}
+${term && registers.sum()}${term}
+${biased ? `${BIASED_KEY}${registers.change('with_bias', 'sums: Row', (key, index) => `biased_key(${key}, ${index}, sums)`)}` : ''}
+${groups === 'all' ? '' : registers.groups()}`;
+}
+
+/** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
+class Registers {
+  readonly #slots: readonly { readonly name: string; readonly index: string }[];
+
+  constructor(lanes: number, count: number) {
+    this.#slots = Array.from({ length: count }, (_, i) => ({ name: `k${i}`, index: `lane + ${i * lanes}u` }));
+  }
+
+  load(): string {
+    return `
+struct Keys { ${this.#each(({ name }) => `${name}: u32`, ', ')} }
+
+fn load_keys(start: u32, lane: u32) -> Keys {
+  return Keys(${this.#each(({ index }) => `load_key(start, ${index})`, ', ')});
+}
+
+// The best that is left without the last choice.
+fn next_best(keys: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  ${this.#each(({ name, index }) => `(*keys).${name} = select((*keys).${name}, 0u, last.y == ${index});`)}
+  var best = vec2(0u, 0xffffffffu);
+  ${this.#each(({ name, index }) => `best = take(best, (*keys).${name}, ${index});`)}
+  return best;
+}
+`;
+  }
+
+  sum(): string {
+    return `
+fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: u32) -> vec2<u32> {
+  return ${this.#each(({ name }) => `key_term(keys.${name}, maximum)`, ' + ')};
+}
+`;
+  }
+
+  /** A function that makes other keys. */
+  change(name: string, given: string, key: (key: string, index: string) => string): string {
+    return `
+fn ${name}(keys: Keys, lane: u32, ${given}) -> Keys {
+  return Keys(${this.#each((slot) => key(`keys.${slot.name}`, slot.index), ', ')});
+}
+`;
+  }
+
+  groups(): string {
+    return `
+fn in_group(key: u32, index: u32, kept: u32) -> u32 {
+  return select(0u, key, ((kept >> (index / p.group_width)) & 1u) == 1u);
+}
+${this.change('in_groups', 'kept: u32', (key, index) => `in_group(${key}, ${index}, kept)`)}
+
+fn with_key(two: vec2<u32>, key: u32) -> vec2<u32> { return vec2(max(two.x, key), max(two.y, min(two.x, key))); }
+
+fn best_two(keys: Keys, lane: u32, group: u32) -> vec2<u32> {
+  let kept = 1u << group;
+  var two = vec2(0u);
+  ${this.#each(({ name, index }) => `two = with_key(two, in_group(keys.${name}, ${index}, kept));`)}
+  return two;
+}
+`;
+  }
+
+  #each(text: (slot: { name: string; index: string }) => string, separator = '\n'): string {
+    return this.#slots.map(text).join(separator);
+  }
+}
+
+const TERM = `
+fn key_term(key: u32, maximum: u32) -> vec2<u32> {
+  return select(vec2(0u), term(key_bits(key), maximum), key != 0u);
+}
+`;
+
+const BIASED_KEY = `
+fn biased_key(key: u32, index: u32, sums: Row) -> u32 {
+  if (key == 0u) { return 0u; }
+  let bias = clean(e_score_correction_bias[index + p.e_score_correction_bias_at]);
+  return rank_key(add(score(key_bits(key), sums), bias));
+}
+`;
+
+/** Rows too wide for registers are read again, from cache. */
+const MEMORY = `
+fn load_keys(start: u32, lane: u32) -> u32 { return 0u; }
+
+fn next_best(keys: ptr<function, u32>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  var best = vec2(0u, 0xffffffffu);
+  for (var i = lane; i < p.width; i += LANES) {
+    let key = load_key(start, i);
+    let behind = key < last.x || (key == last.x && i > last.y);
+    best = take(best, select(0u, key, behind), i);
+  }
+  return best;
+}
+`;
+
+const SUM_MEMORY = `
+fn sum_terms(keys: u32, start: u32, lane: u32, maximum: u32) -> vec2<u32> {
+  var sum = vec2(0u);
+  for (var i = lane; i < p.width; i += LANES) { sum += term(logit(start + i), maximum); }
+  return sum;
+}
+`;
+
+/** WGSL `groups_to_keep`: a bit for each group that is kept. Lane g ranks group g. */
+export function groupsOfTeam(groups: Groups, biased: boolean): string {
+  return `
+${groups === 'best' ? `fn group_key(two: vec2<u32>, sums: Row) -> u32 { return two.x; }` : topTwo(biased)}
+
+fn groups_to_keep(keys: Keys, lane: u32, thread: u32, sums: Row) -> u32 {
+  var mine = vec2(0u);
+  let groups = p.width / p.group_width;
+  for (var group = 0u; group < groups; group++) {
+    var two = best_two(keys, lane, group);
+    for (var step = 1u; step <= STEPS; step++) {
+      let x = partner(two.x, thread, LANES >> step);
+      two = with_key(${groups === 'best' ? 'two' : `with_key(two, partner(two.y, thread, LANES >> step))`}, x);
+    }
+    if (lane == group) { mine = two; }
+  }
+  var key = 0u;
+  if (lane < groups) { key = group_key(mine, sums); }
+  var kept = 0u;
+  for (var i = 0u; i < p.kept_groups; i++) {
+    let best = team_best(vec2(key, lane), thread).y;
+    kept |= 1u << best;
+    if (lane == best) { key = 0u; }
+  }
+  return kept;
+}
+`;
+}
+
+/** WGSL `group_key`: ranks a group by the sum of its two best scores, with the bias or without. */
+export function topTwo(biased: boolean): string {
+  return `
+fn group_score(key: u32, sums: Row) -> u32 { return ${biased ? `key_bits(key)` : `score(key_bits(key), sums)`}; }
+
+fn group_key(two: vec2<u32>, sums: Row) -> u32 {
+  let best = group_score(two.x, sums);
+  if (two.y == 0u) { return order_key(best); }
+  return order_key(add(best, group_score(two.y, sums)));
+}
+`;
+}

@@ -1,0 +1,138 @@
+import type { FloatDType } from '@moe-dispatch/core';
+import type { GroupScoreFunc } from '@moe-dispatch/core/backend';
+import { type Groups, lanesForRow } from '../kernels/lane-keys.wgsl.js';
+import { routeRank } from '../kernels/route-rank.wgsl.js';
+import { type RouteSelectOptions, routeSelect, type Weights } from '../kernels/route-select.wgsl.js';
+import { scoreExperts } from '../kernels/score-experts.wgsl.js';
+import type { DeviceTraits, Schedule } from '../schedule.js';
+import { cutRows, rowsOf, type View, wholeView } from '../segments.js';
+import { type Cut, type RouteCall, routeBindings, routeCuts, routeParams } from './route-launches.js';
+import { makeTiles, type Tiles } from './tiles.js';
+
+/** From this many choices on, ranking all experts at once beats picking one after the other. */
+const MANY_PICKS = 32;
+/** Groups that route-select keeps a bit of. */
+const MAX_GROUPS = 32;
+/** As kernels name them. */
+const RANKINGS: { readonly [Func in GroupScoreFunc]: Groups } = { max: 'best', top2_sum: 'bestTwo' };
+
+/** How rows are chosen from. A row is a token, or a group of a token of which the best expert is picked. */
+export interface Selection {
+  readonly groups: Groups;
+  /** Whether score-experts makes keys of the logits first. */
+  readonly keyed: boolean;
+  /** Whether the scores are there as well. */
+  readonly scored: boolean;
+  /** Whether they are weights already. */
+  readonly weighs: boolean;
+  readonly rowsPerWorkgroup: number;
+  /** For picking one choice after the other; undefined if all are ranked at once. */
+  readonly select: RouteSelectOptions | undefined;
+  /** Whether the kernel can count the choices, a workgroup's tokens as a tile. */
+  readonly countable: boolean;
+}
+
+export function chooseSelection({ workgroupSize, subgroupSize }: DeviceTraits, call: RouteCall): Selection {
+  const { nGroup, topkGroup, groupScoreFunc, scoringFunc } = call;
+  const { rows_per_token, width, picks } = routeParams(call, { first: 0, end: 0 });
+  const groups = topkGroup < nGroup ? RANKINGS[groupScoreFunc] : 'all';
+  const biased = call.eScoreCorrectionBias !== null;
+  const picksMany = picks > Math.min(MANY_PICKS, workgroupSize);
+  const tooMany = groups !== 'all' && nGroup > Math.min(MAX_GROUPS, workgroupSize);
+  const least = groups === 'all' || tooMany ? picks : Math.max(picks, nGroup);
+  const { lanes, slots } = lanesForRow(width, least, workgroupSize);
+  const keyed = (biased || groups !== 'all') && (picksMany || tooMany || slots === 0);
+  const scored = !keyed && !picksMany;
+  const weighs = scored && !hasMore(call);
+  const select: RouteSelectOptions = {
+    ...{ lanes, slots, subgroups: lanes <= subgroupSize, counted: false },
+    ...(keyed
+      ? { gating: 'keys', scoringFunc: 'none', biased: false, groups: 'all' }
+      : { gating: call.gatingDtype as FloatDType, scoringFunc, biased, groups }),
+    weights: weighs ? weightsOf(call) : 'scores',
+  };
+  return {
+    ...{ groups, keyed, scored, weighs },
+    rowsPerWorkgroup: picksMany ? 1 : workgroupSize / lanes,
+    select: picksMany ? undefined : select,
+    countable: !picksMany && rows_per_token === 1 && width <= workgroupSize,
+  };
+}
+
+/** Whether weights need more than the choices of a token and two numbers. */
+function hasMore({ perExpertScale, globalScale, sharedLogits, expertCapacity }: RouteCall): boolean {
+  return perExpertScale !== null || globalScale !== null || sharedLogits !== null || expertCapacity > 0;
+}
+
+function weightsOf({ normTopkProb, routedScalingFactor }: RouteCall): Weights {
+  if (normTopkProb) return 'normalised';
+  return routedScalingFactor === 1 ? 'scores' : 'scaled';
+}
+
+/** Chooses the experts, in cuts; with their scores and weights if the selection says so. */
+export function chooseExperts(
+  schedule: Schedule,
+  call: RouteCall,
+  selection: Selection,
+  count: boolean,
+): Tiles | undefined {
+  const { numExperts, nGroup } = call;
+  const { rowsPerWorkgroup, countable, keyed } = selection;
+  // Whole tiles, if they are counted.
+  const counts = count && countable;
+  const cuts = routeCuts(schedule, call, counts ? rowsPerWorkgroup : 1);
+  const whole = cuts.length === 1 || cuts[0].end % rowsPerWorkgroup === 0;
+  const tiles = counts && whole ? makeTiles(schedule, call, rowsPerWorkgroup) : undefined;
+  // One cut after the other uses the same workspace.
+  const most = cuts[0].end;
+  const keys = keyed ? schedule.workspace(most * numExperts * 4) : undefined;
+  const groupKeys = keyed ? schedule.workspace(most * nGroup * 4) : undefined;
+  for (const cut of cuts) {
+    if (keys && groupKeys) makeKeys(schedule, call, selection, cut, keys, groupKeys);
+    launchCut(schedule, call, selection, tiles, cut, keys);
+  }
+  return tiles;
+}
+
+function makeKeys(
+  schedule: Schedule,
+  call: RouteCall,
+  { groups }: Selection,
+  cut: Cut,
+  keys: View,
+  groupKeys: View,
+): void {
+  const { scoringFunc, eScoreCorrectionBias, gatingDtype } = call;
+  const biased = eScoreCorrectionBias !== null;
+  schedule.launch(
+    scoreExperts({ gating: gatingDtype as FloatDType, scoringFunc, biased, groups }),
+    { ...routeBindings(call, cut), expert_keys: wholeView(keys), group_keys: wholeView(groupKeys) },
+    routeParams(call, cut),
+    cut.end - cut.first,
+  );
+}
+
+function launchCut(
+  schedule: Schedule,
+  call: RouteCall,
+  { select, weighs, rowsPerWorkgroup }: Selection,
+  tiles: Tiles | undefined,
+  cut: Cut,
+  keys: View | undefined,
+): void {
+  const { first, end } = cut;
+  const bindings = routeBindings(call, cut);
+  const params = routeParams(call, cut);
+  if (keys) bindings.gating_output = cutRows(keys, call.numExperts, first, end);
+  // Those that are skipped belong to the sum.
+  if (!weighs) params.skipped_from = call.numExperts;
+  if (tiles) {
+    bindings.places = rowsOf(tiles.places, call.topK, first, end);
+    bindings.tile_entries = wholeView(tiles.entries);
+    params.tiles = tiles.count;
+  }
+  const kernel = select
+    ? routeSelect({ ...select, counted: tiles !== undefined })
+    : routeRank(keys ? 'keys' : (call.gatingDtype as FloatDType));
+  schedule.launch(kernel, bindings, params, (params.rows - params.first_row) / rowsPerWorkgroup);
+}
