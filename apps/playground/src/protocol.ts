@@ -1,13 +1,13 @@
 import type { CaseResult } from '@moe-dispatch/conformance';
-import type { DType } from '@moe-dispatch/core';
+import type { DType, RouterOptions } from '@moe-dispatch/core';
 import type { Settings } from './settings.js';
 
 /** What the page asks of the worker, by name: arguments and answer. All work is done there. */
 export interface Requests {
   /** Reads a safetensors file and keeps it for `dispatch`. */
   load: { args: { bytes: Uint8Array<ArrayBuffer>; name: string }; result: FileInfo };
-  /** Dispatches random data of the settings, or the loaded file with their topK and mode. */
-  dispatch: { args: { settings: Settings; fromFile: boolean }; result: DispatchView };
+  /** Dispatches random data of the settings, or the loaded file. */
+  dispatch: { args: { settings: Settings; routing: Routing; fromFile: boolean }; result: DispatchView };
   /** Times the last dispatch on every backend. */
   time: { args: undefined; result: readonly Timing[] };
   /** The last dispatch's results as a safetensors file. */
@@ -18,13 +18,21 @@ export interface Requests {
 
 export type BackendName = 'webgpu' | 'cpu';
 
+/** A mode of the settings in core's words: so the worker needs no models. */
+export interface Routing {
+  readonly mode: string;
+  readonly options: RouterOptions;
+  /** Whether there is a bias for the choice: that of the file, or one made up. */
+  readonly biased: boolean;
+}
+
 export interface FileInfo {
   readonly name: string;
   readonly tokens: number;
   readonly hidden: number;
   readonly experts: number;
   readonly dtype: DType;
-  /** The routing that the file's metadata asks for, if it does. */
+  /** The routing that the file's metadata asks for, if it does. The page may not have the mode. */
   readonly routing: Partial<Pick<Settings, 'topK' | 'mode'>>;
 }
 

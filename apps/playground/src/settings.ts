@@ -1,5 +1,6 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { MODELS, type Model } from './models.js';
+import type { Routing } from './protocol.js';
 
 export const PADDLE_MODES = ['softmax', 'topk-only', 'group'] as const;
 export const FLOAT_DTYPES: readonly FloatDType[] = ['float32', 'bfloat16', 'float16'];
@@ -16,6 +17,19 @@ export interface Settings {
   /** How much some experts are liked better than others: 0 not at all, 1 a lot. */
   readonly skew: number;
   readonly seed: number;
+}
+
+/** The mode, if there is one of that name. */
+export function knownMode(name: string | null | undefined): string | undefined {
+  return [...PADDLE_MODES, ...MODELS.keys()].find((mode) => mode === name);
+}
+
+export function routingOf({ topK, mode }: Settings): Routing {
+  const model = MODELS.get(mode);
+  const options = model
+    ? { router: { ...model.router, topK } }
+    : { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
+  return { mode, options, biased: model?.tensors.eScoreCorrectionBias !== undefined };
 }
 
 export interface Preset {
@@ -66,7 +80,7 @@ export function fromHash(hash: string): Settings {
     const text = fields.get(key);
     if (text !== null && /^\d+(\.\d+)?$/.test(text)) found[name] = Number(text);
   }
-  const mode = [...PADDLE_MODES, ...MODELS.keys()].find((name) => name === fields.get('mode'));
+  const mode = knownMode(fields.get('mode'));
   const dtype = FLOAT_DTYPES.find((name) => name === fields.get('dtype'));
   return { ...DEFAULTS, ...found, ...(mode && { mode }), ...(dtype && { dtype }) };
 }

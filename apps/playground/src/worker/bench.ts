@@ -25,8 +25,9 @@ export class Bench implements Handlers {
     return describeFile(input, metadata);
   }
 
-  async dispatch({ settings, fromFile }: Requests['dispatch']['args']): Promise<DispatchView> {
-    const input = fromFile && this.file ? withRouting(this.file, settings) : randomInput(settings);
+  async dispatch({ settings, routing, fromFile }: Requests['dispatch']['args']): Promise<DispatchView> {
+    const input =
+      fromFile && this.file ? withRouting(this.file, routing, settings.seed) : randomInput(settings, routing);
     this.lastRun = await runDispatch(input, await this.backends.open());
     return this.lastRun.view;
   }

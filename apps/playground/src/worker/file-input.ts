@@ -1,5 +1,4 @@
 import { type HostTensor, readSafetensors, type SafetensorsFile } from '@moe-dispatch/safetensors';
-import { MODELS } from '../models.js';
 import type { FileInfo } from '../protocol.js';
 import { checkSize, type DispatchInput, InputError } from './input.js';
 
@@ -17,8 +16,8 @@ export function readInput(
     throw new InputError(`${name}: expected the tensors x and gating_output, found ${names}`);
   };
   const bias = tensors.get('e_score_correction_bias');
-  const routing = { mode: 'softmax', options: { moeTopk: 1 }, bias };
-  const input = { title: name, x: tensor('x'), gating: tensor('gating_output'), routing };
+  const routing = { mode: 'softmax', options: { moeTopk: 1 }, biased: false };
+  const input = { title: name, x: tensor('x'), gating: tensor('gating_output'), routing, bias };
   for (const [key, { shape }] of Object.entries({ x: input.x, gating_output: input.gating })) {
     if (shape.length === 2 || shape.length === 3) continue;
     throw new InputError(`${name}: expected ${key} of two or three dimensions, found [${shape.join(', ')}]`);
@@ -33,9 +32,8 @@ export function describeFile(
   const size = (shape: readonly number[]) => shape.slice(0, -1).reduce((product, n) => product * n, 1);
   const topK = Number(metadata.get('moe_topk'));
   const isSet = (key: string) => /^(true|1)$/i.test(metadata.get(key) ?? '');
-  const model = metadata.get('model') ?? '';
   const paddleMode = isSet('topk_only_mode') ? 'topk-only' : isSet('group_moe') ? 'group' : 'softmax';
-  const mode = MODELS.has(model) ? model : paddleMode;
+  const mode = metadata.get('model') ?? paddleMode;
   return {
     name: title,
     tokens: size(x.shape),

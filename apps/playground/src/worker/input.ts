@@ -1,12 +1,6 @@
-import {
-  DTYPES,
-  type FloatDType,
-  float32ToBfloat16,
-  float32ToFloat16,
-  type RouterOptions,
-} from '@moe-dispatch/core';
+import { DTYPES, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
 import type { HostTensor } from '@moe-dispatch/safetensors';
-import { MODELS, type Model } from '../models.js';
+import type { Routing } from '../protocol.js';
 import type { Settings } from '../settings.js';
 
 /** What is dispatched, and how. */
@@ -15,11 +9,6 @@ export interface DispatchInput {
   readonly x: HostTensor;
   readonly gating: HostTensor;
   readonly routing: Routing;
-}
-
-export interface Routing {
-  readonly mode: string;
-  readonly options: RouterOptions;
   /** eScoreCorrectionBias, where the router has one. */
   readonly bias: HostTensor | undefined;
 }
@@ -34,18 +23,8 @@ const MAX_BYTES = 256 * 2 ** 20;
 /** Tokens in a row that are of one mind, as those of one text would be. */
 const TOKENS_PER_TEXT = 64;
 
-export function routingOf(settings: Settings, experts: number): Routing {
-  const { topK, mode } = settings;
-  const model = MODELS.get(mode);
-  const options = model
-    ? { router: { ...model.router, topK } }
-    : { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
-  const biased = model?.tensors.eScoreCorrectionBias !== undefined;
-  return { mode, options, bias: biased ? biasOf(settings, model, experts) : undefined };
-}
-
 /** Random rows, and gating values by which some experts are liked better than others. */
-export function randomInput(settings: Settings): DispatchInput {
+export function randomInput(settings: Settings, routing: Routing): DispatchInput {
   const { tokens, hidden, experts, topK, dtype, seed } = settings;
   for (const [name, size] of Object.entries({ T: tokens, D: hidden, E: experts })) {
     if (Number.isInteger(size) && size >= 0) continue;
@@ -62,15 +41,15 @@ export function randomInput(settings: Settings): DispatchInput {
     title: 'random data',
     x: { data: toDType(x, dtype), shape: [tokens, hidden], dtype },
     gating: { data: gating, shape: [tokens, experts], dtype: 'float32' },
-    routing: routingOf(settings, experts),
+    routing,
+    bias: biasOf(routing, experts, seed),
   };
 }
 
-/** A file's input, routed as the settings say: with its own bias, if it has one and the router takes one. */
-export function withRouting(file: DispatchInput, settings: Settings): DispatchInput {
-  const routing = routingOf(settings, file.gating.shape.at(-1)!);
-  const bias = routing.bias && (file.routing.bias ?? routing.bias);
-  return { ...file, routing: { ...routing, bias } };
+/** A file's input, routed as asked: with its own bias, if it has one and the router takes one. */
+export function withRouting(file: DispatchInput, routing: Routing, seed: number): DispatchInput {
+  const madeUp = biasOf(routing, file.gating.shape.at(-1)!, seed);
+  return { ...file, routing, bias: madeUp && (file.bias ?? madeUp) };
 }
 
 /** Throws InputError where the tensors would be too large for the page. */
@@ -82,9 +61,10 @@ export function checkSize(bytes: number): void {
   );
 }
 
-/** [E]: a bias as large as matters among scores, made up. */
-function biasOf({ seed }: Settings, { router }: Model, experts: number): HostTensor {
-  const size = router.scoringFunc === 'sigmoid' ? 0.1 : 1 / experts;
+/** [E]: a bias as large as matters among scores, made up; undefined for a router without one. */
+function biasOf({ biased, options }: Routing, experts: number, seed: number): HostTensor | undefined {
+  if (!biased) return undefined;
+  const size = options.router?.scoringFunc === 'sigmoid' ? 0.1 : 1 / experts;
   // Another stream than that of the gating, so that it knows nothing of what tokens like.
   const noise = normal(xorshift(~seed));
   const data = Float32Array.from({ length: experts }, () => noise() * size);

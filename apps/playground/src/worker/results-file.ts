@@ -1,5 +1,5 @@
 import { type HostTensor, writeSafetensors } from '@moe-dispatch/safetensors';
-import type { Routing } from './input.js';
+import type { Routing } from '../protocol.js';
 import type { DispatchRun } from './run-dispatch.js';
 
 /**
@@ -17,8 +17,7 @@ export function resultsFile({ input, outputs }: DispatchRun): Uint8Array<ArrayBu
     ['expert_scales_float', outputs.expertScalesFloat],
     ['top_k_indices', outputs.topKIndices],
   ]);
-  const { bias } = input.routing;
-  if (bias) tensors.set('e_score_correction_bias', bias);
+  if (input.bias) tensors.set('e_score_correction_bias', input.bias);
   return writeSafetensors(tensors, metadataOf(input.routing)) as Uint8Array<ArrayBuffer>;
 }
 

@@ -41,7 +41,7 @@ export async function runDispatch(input: DispatchInput, backends: OpenBackends):
   const outputs = await computeOutputs(backend, input);
   const comparison = backend === cpu ? undefined : compareOutputs(outputs, await computeOutputs(cpu, input));
   const [tokens, topK] = outputs.topKIndices.shape;
-  const { options, bias } = input.routing;
+  const { options } = input.routing;
   const experts = input.gating.shape.at(-1)!;
   const view: DispatchView = {
     source: input.title,
@@ -51,7 +51,7 @@ export async function runDispatch(input: DispatchInput, backends: OpenBackends):
     zeroExperts: options.router?.zeroExperts?.count ?? 0,
     topK,
     dtype: input.x.dtype,
-    bias: bias?.data as Float32Array | undefined,
+    bias: input.bias?.data as Float32Array | undefined,
     groups: await keptGroups(cpu, input, experts),
     weighsRows: options.router?.applyRouterWeightOnInput ?? false,
     backend: { name: backend.info.name, device: backend.info.device },

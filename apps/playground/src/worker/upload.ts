@@ -10,7 +10,7 @@ export interface Uploaded {
 }
 
 /** The input in a backend's memory: the arguments of moeDispatch. */
-export function upload(backend: Backend, { x, gating, routing }: DispatchInput): Uploaded {
+export function upload(backend: Backend, { x, gating, routing, bias }: DispatchInput): Uploaded {
   const tensors: Tensor[] = [];
   const put = ({ data, shape, dtype }: HostTensor) => {
     const tensor = backend.tensor(data, shape, dtype);
@@ -20,7 +20,7 @@ export function upload(backend: Backend, { x, gating, routing }: DispatchInput):
   return {
     x: put(x),
     gating: put(gating),
-    options: { ...routing.options, eScoreCorrectionBias: routing.bias && put(routing.bias) },
+    options: { ...routing.options, eScoreCorrectionBias: bias && put(bias) },
     dispose: () => {
       for (const tensor of tensors) tensor.dispose();
     },
