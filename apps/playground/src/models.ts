@@ -97,7 +97,7 @@ export function describeModel({ router, tensors }: Model): string {
       : `${scoringFunc} scores`,
     tensors.eScoreCorrectionBias && 'a bias for the choice, made up here',
     nGroup && `only the ${topkGroup} best of ${nGroup} groups (${groupScoreFunc})`,
-    zeroExperts && `${zeroExperts.count} of the experts are zero experts (${zeroExperts.kind})`,
+    zeroExperts && `zero experts: the last ${zeroExperts.count} (${zeroExperts.kind})`,
     normTopkProb && 'scales divided by their sum',
     routedScalingFactor && `scales × ${routedScalingFactor}`,
     applyRouterWeightOnInput && 'rows multiplied by their scales on the way to the experts',

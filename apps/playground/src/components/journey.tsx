@@ -151,7 +151,7 @@ function Choices({ view, token }: TokenProps) {
 
 function rowText(row: number, expert: number): string {
   if (row >= 0) return number(row);
-  return expert < 0 ? 'none' : 'none: a zero expert';
+  return expert < 0 ? 'none' : 'zero expert';
 }
 
 /** Lines from one place to every choice, as thick as the scale is large. The table says the same. */

@@ -37,7 +37,7 @@ export function LoadTable({ view }: { view: DispatchView }) {
 }
 
 function rowsOf({ experts, zeroExperts, offsets }: DispatchView, expert: number): string {
-  if (expert >= experts - zeroExperts) return 'none: a zero expert';
+  if (expert >= experts - zeroExperts) return 'zero expert';
   const [first, end] = [offsets[expert], offsets[expert + 1]];
   return first === end ? 'none' : `${number(first)} to ${number(end - 1)}`;
 }

@@ -32,6 +32,7 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
         : undefined,
     [view, width],
   );
+  const nowhere = view.chosen.filter((expert) => expert < 0).length;
   const marked = useMemo(() => (grid ? markedColumns(view, token, grid) : []), [view, token, grid]);
   const drawing = grid && { view, token, grid, width, palette, marked };
   return (
@@ -39,7 +40,8 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
       <h2>Who goes where</h2>
       <p class="sub">
         {count(tokens, 'token')} ({view.source}), {count(experts, 'expert')}
-        {zeroExperts > 0 && `, the last ${zeroExperts} of them zero experts`}, {topK} chosen by each token
+        {zeroExperts > 0 && ` with ${count(zeroExperts, 'zero expert')}`}, {topK} chosen by each token
+        {nowhere > 0 && `, ${count(nowhere, 'choice')} going nowhere`}
       </p>
       <div class="chart">
         <div />
@@ -205,7 +207,7 @@ function describeCells({ measure, tokensPerRow, expertsPerColumn }: Grid): strin
 /** What lines and grey mean. */
 function describeGround({ groups, zeroExperts }: DispatchView): string {
   if (groups) return `Grey: the groups that the token keeps, of ${groups.count}.`;
-  return zeroExperts > 0 ? 'Behind the line: zero experts.' : '';
+  return zeroExperts > 0 ? 'Right of the line: zero experts.' : '';
 }
 
 function Legend({ grid: { measure, least, most }, palette }: { grid: Grid; palette: Palette }) {

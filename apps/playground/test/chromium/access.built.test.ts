@@ -91,6 +91,11 @@ describe("models' routers", () => {
 
   it('zaya1-8b: shows a token that goes nowhere', async () => {
     const { page } = await openPage(browser, `${server.url}#T=96&D=40&E=17&K=1&mode=zaya1-8b`);
+    expect(
+      await page
+        .getByText(/17 experts with 1 zero expert, 1 chosen by .* [1-9]\d* choices? going nowhere/)
+        .count(),
+    ).toBe(1);
     const map = page.getByRole('slider', { name: 'Token, in a heat map' });
     await map.focus();
     for (let i = 0; i < 95; i++) {

@@ -242,7 +242,7 @@ describe('the conformance suite', () => {
     await page.getByRole('button', { name: 'Run the suite' }).click();
     await page.locator('.matrix').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
-    await page.getByText(/^Stopped after \d+ of \d{3} cases\.$/).waitFor();
+    await page.getByText(/^Stopped after \d+ of \d,\d{3} cases\.$/).waitFor();
     const all = page.locator('.matrix tfoot');
     const stopped = await all.textContent();
     await page.waitForTimeout(500);
