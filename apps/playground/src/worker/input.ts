@@ -48,7 +48,7 @@ export function randomInput(settings: Settings, routing: Routing): DispatchInput
 
 /** A file's input, routed as asked: with its own bias, if it has one and the router takes one. */
 export function withRouting(file: DispatchInput, routing: Routing, seed: number): DispatchInput {
-  const madeUp = biasOf(routing, file.gating.shape.at(-1)!, seed);
+  const madeUp = biasOf(routing, file.gating.shape[1], seed);
   return { ...file, routing, bias: madeUp && (file.bias ?? madeUp) };
 }
 

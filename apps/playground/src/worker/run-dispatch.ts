@@ -42,7 +42,7 @@ export async function runDispatch(input: DispatchInput, backends: OpenBackends):
   const comparison = backend === cpu ? undefined : compareOutputs(outputs, await computeOutputs(cpu, input));
   const [tokens, topK] = outputs.topKIndices.shape;
   const { options } = input.routing;
-  const experts = input.gating.shape.at(-1)!;
+  const experts = input.gating.shape[1];
   const view: DispatchView = {
     source: input.title,
     tokens,

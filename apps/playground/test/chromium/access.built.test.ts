@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launch, openPage } from './open-page.js';
+import { launch, openPage, settle } from './open-page.js';
 import { serveBuiltPage } from './static-server.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -86,6 +86,20 @@ describe("models' routers", () => {
     expect(biases).toBe(experts);
     expect(await violations(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(PHONE.width);
+    await page.close();
+  });
+
+  it('are what the presets choose', async () => {
+    const { page } = await openPage(browser, `${server.url}#${SHAPE}`);
+    const preset = page.getByRole('button', { name: 'DeepSeek-V3' });
+    await preset.click();
+    await settle(page);
+    expect(await preset.getAttribute('aria-pressed')).toBe('true');
+    const router = page.getByRole('combobox', { name: 'Router' });
+    expect(await router.inputValue()).toBe('deepseek-v3');
+    expect(await page.locator('#router-text').textContent()).toContain('the 4 best of 8 groups (top2_sum)');
+    expect(await page.getByText(/^It keeps the groups (\d, ){3}\d of 8,/).count()).toBe(1);
+    expect(await page.locator('.choices tbody tr').count()).toBe(8);
     await page.close();
   });
 
