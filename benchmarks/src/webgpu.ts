@@ -9,10 +9,12 @@ import {
   permuteRows,
   planDispatch,
   prepareDispatch,
+  type Router,
+  type RouterTensorName,
   routeTokens,
 } from '@moe-dispatch/core';
 import { create } from 'webgpu';
-import { H200_SHAPES } from './h200-shapes.js';
+import { H200_ROUTERS, H200_SHAPES } from './h200-shapes.js';
 import { copyRate } from './webgpu-copy.js';
 import { GpuTimer, median } from './webgpu-timer.js';
 
@@ -20,6 +22,7 @@ import { GpuTimer, median } from './webgpu-timer.js';
 const ELEMENT_BYTES = 2;
 
 interface Row {
+  model: string;
   T: number;
   D: number;
   E: number;
@@ -49,33 +52,46 @@ const backend = await webgpu({ gpu }).create();
 const timer = new GpuTimer(backend.device, runs);
 const bytesPerUs = await copyRate(backend.device, timer, Math.min(maxBytes, 2 ** 30));
 const rows: Row[] = [];
-for (const shape of H200_SHAPES) {
-  const [T, D, , K] = shape;
-  const largest = T * D * K * ELEMENT_BYTES;
-  if (largest <= Math.min(maxBytes, backend.info.limits.maxTensorBytes)) rows.push(await measure(shape));
-  else console.error(`left out: [${shape}] needs a tensor of ${largest} bytes`);
+for (const [T, D, E, K] of H200_SHAPES) await add('', [T, D, E, K], { topK: K });
+for (const { model, router, experts, hidden, tokens } of H200_ROUTERS) {
+  for (const T of tokens) await add(model, [T, hidden, experts, router.topK], router);
 }
 report();
 backend.dispose();
 process.exit(0);
 
-async function measure([T, D, E, K]: (typeof H200_SHAPES)[number]): Promise<Row> {
+/** T, D, E, K */
+type Shape = [number, number, number, number];
+
+async function add(model: string, shape: Shape, router: Router): Promise<void> {
+  const [T, D, , K] = shape;
+  const largest = T * D * K * ELEMENT_BYTES;
+  if (largest <= Math.min(maxBytes, backend.info.limits.maxTensorBytes)) {
+    rows.push(await measure(model, shape, router));
+  } else console.error(`left out: [${shape}] needs a tensor of ${largest} bytes`);
+}
+
+/** @param model whose router it is; it has a bias. Empty for a softmax. */
+async function measure(model: string, [T, D, E, K]: Shape, router: Router): Promise<Row> {
   const x = backend.tensor(randomRows(T * D), [T, D], 'bfloat16');
   const gating = backend.tensor(Float32Array.from({ length: T * E }, gaussian), [T, E], 'float32');
-  const options = { moeTopk: K };
+  const bias = backend.tensor(Float32Array.from({ length: E }, gaussian), [E], 'float32');
+  const named = model === '' ? {} : { eScoreCorrectionBias: bias };
+  const options = { router, ...named };
   const out = moeDispatch(x, gating, options);
   const prepared = prepareDispatch(backend, {
     tokens: T,
     hidden: D,
     numExperts: E,
-    moeTopk: K,
+    router,
+    tensors: Object.keys(named) as RouterTensorName[],
     dtype: 'bfloat16',
   });
   await prepared.ready;
   const recordTimes: number[] = [];
   const dispatchUs = await timer.time((encoder, pass) => {
     const start = performance.now();
-    prepared.encode(encoder, x, gating, out, undefined, pass);
+    prepared.encode(encoder, x, gating, out, named, pass);
     recordTimes.push((performance.now() - start) * 1000);
   });
   const reduced = backend.empty([T, D], 'bfloat16');
@@ -85,7 +101,7 @@ async function measure([T, D, E, K]: (typeof H200_SHAPES)[number]): Promise<Row>
     moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, { out: reduced });
   });
   const row = {
-    ...{ T, D, E, K, dispatchUs, reduceUs, recordCpuUs: median(recordTimes) },
+    ...{ model, T, D, E, K, dispatchUs, reduceUs, recordCpuUs: median(recordTimes) },
     dispatchFloorUs: (T * D * ELEMENT_BYTES * (1 + K) + T * E * 4 + T * K * 12) / bytesPerUs,
     reduceFloorUs: (T * D * ELEMENT_BYTES * (1 + K) + T * K * 12) / bytesPerUs,
     routeUs: await operation(() => routeTokens(gating, { ...options, out })),
@@ -94,7 +110,7 @@ async function measure([T, D, E, K]: (typeof H200_SHAPES)[number]): Promise<Row>
   };
   await backend.settled();
   prepared.dispose();
-  for (const tensor of [x, gating, out, reduced]) tensor.dispose();
+  for (const tensor of [x, gating, bias, out, reduced]) tensor.dispose();
   return row;
 }
 
@@ -119,6 +135,7 @@ function report(): void {
     `bfloat16 on ${info.device}; ${kind}, median of ${runs}; copy ${(bytesPerUs / 1e6).toFixed(3)} TB/s\n`,
   );
   const head = [
+    'router',
     'T',
     'D',
     'E',
@@ -132,7 +149,7 @@ function report(): void {
     'plan',
   ];
   head.push('permute', 'CPU record µs');
-  console.log(`| ${head.join(' | ')} |\n|${head.map(() => '---:').join('|')}|`);
+  console.log(`| ${head.join(' | ')} |\n|${head.map((_, i) => (i === 0 ? '---' : '---:')).join('|')}|`);
   for (const row of rows) {
     const { T, D, E, K, dispatchUs, dispatchFloorUs, reduceUs, reduceFloorUs, routeUs, planUs, permuteUs } =
       row;
@@ -144,7 +161,9 @@ function report(): void {
       reduceUs / reduceFloorUs,
     ];
     cells.push(routeUs, planUs, permuteUs, row.recordCpuUs);
-    console.log(`| ${[T, D, E, K, ...cells.map((cell) => cell.toFixed(2))].join(' | ')} |`);
+    console.log(
+      `| ${[row.model || 'softmax', T, D, E, K, ...cells.map((cell) => cell.toFixed(2))].join(' | ')} |`,
+    );
   }
   const { name, device, limits } = info;
   const result = { backend: { name, device, limits }, timing: kind, runs, copyTBps: bytesPerUs / 1e6, rows };

@@ -4,6 +4,7 @@ import { type Command, UsageError } from './commands/command.js';
 import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
 import { doctorCommand } from './commands/doctor.js';
+import { hashCommand } from './commands/hash.js';
 import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
 import { ConformanceError } from './conformance-error.js';
@@ -11,6 +12,7 @@ import { ConformanceError } from './conformance-error.js';
 const COMMANDS: readonly Command[] = [
   runCommand,
   compareCommand,
+  hashCommand,
   mergeCommand,
   diffCommand,
   benchCommand,

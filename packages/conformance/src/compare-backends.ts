@@ -24,7 +24,7 @@ export interface ComparisonReport {
   readonly seed: number;
   readonly totals: { readonly agreed: number; readonly failed: number; readonly notClaimed: number };
   readonly failures: readonly ComparisonFailure[];
-  /** How far B's floats lay from A's. Scales below 1e-37, which may be 0, do not count. */
+  /** How far B's floats lay from A's. */
   readonly errors: readonly ErrorHistogram[];
 }
 
@@ -54,8 +54,8 @@ export interface CompareOptions {
 const MAX_FAILURES = 10;
 
 /**
- * Gives random calls of every mode, dtype and shape to two backends. Indices, counts, rows and sums must agree in every
- * byte, scales as far as the contract binds both.
+ * Gives random calls of every router, dtype and shape to two backends. Every byte must agree, but for weights and sums if one
+ * of the two is not exact.
  * @param a a backend, which stays alive, or a factory, whose backend is disposed at the end
  * @throws what a factory throws
  */

@@ -130,8 +130,10 @@ function floorRoot(value: bigint): bigint {
 
 /** The upper word of the product of two words. */
 function high(a: number, b: number): number {
-  const [upper, lower] = [a >>> 16, a & 0xffff];
-  const [otherUpper, otherLower] = [b >>> 16, b & 0xffff];
+  const upper = a >>> 16;
+  const lower = a & 0xffff;
+  const otherUpper = b >>> 16;
+  const otherLower = b & 0xffff;
   const middle = upper * otherLower + lower * otherUpper + Math.floor((lower * otherLower) / 2 ** 16);
   return upper * otherUpper + Math.floor(middle / 2 ** 16);
 }

@@ -24,7 +24,7 @@ export interface ConformanceReport {
   readonly seed: number;
   readonly totals: ReportTotals;
   readonly cases: readonly CaseResult[];
-  /** How far the floats of all cases together lay from the float64 oracle, by result. */
+  /** How far the floats of all cases together lay from the oracle, by result. */
   readonly errors: readonly ErrorHistogram[];
 }
 

@@ -51,6 +51,8 @@ struct RouteArgs {
   float jitterEps;           // of sparsemixer
   uint32_t choiceGroups;     // of which some are kept, else 1
   uint32_t keptGroups;
+  uint32_t groupWidth;
+  uint32_t groupLanesLog2;  // lanes of a group: a power of two; of kernels that route by lanes
   uint32_t groupsByTwo;  // rank groups by the sum of their two best scores, not by their best value
   uint32_t finishes;     // store weights; else scores
 };

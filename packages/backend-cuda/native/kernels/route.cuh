@@ -58,28 +58,26 @@ __device__ __forceinline__ void add_bias(const uint32_t (&bias)[VALUES], uint32_
 }
 
 template <int VALUES>
-__device__ __forceinline__ void add_bias(const RouteArgs& a, const Scorer& score, uint32_t first, uint32_t count,
-                                         uint32_t (&keys)[VALUES]) {
-  uint32_t bias[VALUES];
-  load_bits(a.bias + first, count, bias);
+__device__ __forceinline__ void add_bias(const Scorer& score, const uint32_t (&bias)[VALUES], uint32_t (&keys)[VALUES]) {
   // What most models use stands in a loop of its own, in which nothing branches.
-  if (a.score == Score::kSigmoid) {
+  if (score.kind == Score::kSigmoid) {
     add_bias(bias, keys, [](float value) { return __uint_as_float(sigmoid(__float_as_uint(value))); });
   } else {
     add_bias(bias, keys, [&](float value) { return called_score(score, value); });
   }
 }
 
-/** Lanes of the groups that are not kept let go of their values. A group is held by `groupLanes` lanes. */
+/** Lanes of the groups that are not kept let go of their values. */
 template <int LANES, int VALUES>
 __device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES>& team, const Scorer& score,
-                                            uint32_t groupLanes, SortedRuns<VALUES>& runs) {
+                                            SortedRuns<VALUES>& runs) {
+  const uint32_t groupLanes = 1u << a.groupLanesLog2;
   Top2 best = runs.top2();
   for (uint32_t step = groupLanes / 2; step > 0; step /= 2) {
     best = larger_two(best, {__shfl_xor_sync(kFullMask, best.first, step), __shfl_xor_sync(kFullMask, best.second, step)});
   }
   const uint32_t key = group_key(a, score, best);
-  const uint32_t group = team.lane / groupLanes;
+  const uint32_t group = team.lane >> a.groupLanesLog2;
   uint32_t better = 0;
   for (uint32_t i = 0; i < a.choiceGroups; i++) {
     const uint32_t other = __shfl_sync(kFullMask, key, team.first() + i * groupLanes);
@@ -88,55 +86,74 @@ __device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES
   if (better >= a.keptGroups) runs.clear();
 }
 
-/** The same with all that a router can ask for. picks ≤ LANES; a group of which some are kept is held by lanes of its own. */
+/** The lane's columns of a row: its group's lanes share those of the group. */
+template <int LANES, int VALUES>
+struct LaneColumns {
+  uint32_t first, count;
+
+  __device__ __forceinline__ LaneColumns(const RouteArgs& a, uint32_t lane, bool active) {
+    const uint32_t inGroup = (lane & ((1u << a.groupLanesLog2) - 1)) * VALUES;
+    first = (lane >> a.groupLanesLog2) * a.groupWidth + inGroup;
+    count = active && inGroup < a.groupWidth ? a.groupWidth - inGroup : 0;
+  }
+};
+
+/** What makes the row's scores, of keys of its gating values. */
+template <int LANES, int VALUES>
+__device__ __forceinline__ Scorer scorer_of(const RouteArgs& a, const uint32_t (&keys)[VALUES]) {
+  Scorer score = {a.score, 0.0f, 0};
+  if (a.score != Score::kSoftmax && a.tokenScores == nullptr) return score;
+  uint32_t largest = keys[0];
+#pragma unroll
+  for (int j = 1; j < VALUES; j++) largest = max(largest, keys[j]);
+  score.largest = value_of(team_max<LANES>(largest));
+  if (a.score == Score::kSoftmax) score.sum = team_sum<LANES>(sum_exp(keys, score.largest));
+  return score;
+}
+
+/** Stores the choices of a team, each lane its own; `weight` is its score. All lanes of the warp take part. */
+template <int LANES>
+__device__ __forceinline__ void store_weighed(const RouteArgs& a, const Team<LANES>& team, bool holds, uint64_t pair,
+                                              uint32_t token, uint32_t expert, bool masked, float weight) {
+  float norm = 0.0f;
+  if (a.finishes && a.weights.normalise) {
+    for (uint32_t k = 0; k < a.picks; k++) {
+      norm = __fadd_rn(norm, __shfl_sync(kFullMask, weight, team.first() + k));
+    }
+    norm = complete_norm(a.weights, token, norm);
+  }
+  if (!holds) return;
+  if (a.finishes) weight = weight_of(a.weights, weight, norm, expert);
+  const bool goes = !masked && !(a.finishes && is_skipped(a.weights, expert));
+  a.topKIndices[pair] = goes ? static_cast<int32_t>(expert) : -1;
+  a.expertScalesFloat[pair] = goes ? weight : 0.0f;
+}
+
+/** The same with all that a router can ask for. picks ≤ LANES; a group that may be dropped is held by lanes of its own. */
 template <int LANES, int VALUES, class Emit>
 __device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
   const Team<LANES> team;
-  const uint32_t groupLanes = LANES / a.choiceGroups;
-  const uint32_t groupWidth = a.width / a.choiceGroups;
-  const uint32_t inGroup = team.lane % groupLanes * VALUES;
-  const uint32_t firstColumn = team.lane / groupLanes * groupWidth + inGroup;
-  const uint32_t count = active && inGroup < groupWidth ? groupWidth - inGroup : 0;
-  uint32_t keys[VALUES];
-  load_keys(a, row, firstColumn, count, keys);
-  Scorer score = {a.score, 0.0f, 0};
-  if (a.score == Score::kSoftmax || a.tokenScores != nullptr) {
-    uint32_t largest = keys[0];
-#pragma unroll
-    for (int j = 1; j < VALUES; j++) largest = max(largest, keys[j]);
-    score.largest = value_of(team_max<LANES>(largest));
-    if (a.score == Score::kSoftmax) score.sum = team_sum<LANES>(sum_exp(keys, score.largest));
-  }
-  if (a.bias != nullptr) add_bias(a, score, firstColumn, count, keys);
+  const LaneColumns<LANES, VALUES> columns(a, team.lane, active);
+  uint32_t keys[VALUES], bias[VALUES];
+  // Ahead of the gating values, so that both are under way together.
+  if (a.bias != nullptr) load_bits(a.bias + columns.first, columns.count, bias);
+  load_keys(a, row, columns.first, columns.count, keys);
+  const Scorer score = scorer_of<LANES>(a, keys);
+  if (a.bias != nullptr) add_bias(score, bias, keys);
   SortedRuns<VALUES> runs(keys);
-  if (a.keptGroups < a.choiceGroups) keep_groups(a, team, score, groupLanes, runs);
-  Choosing<LANES, VALUES> choosing(team, runs, firstColumn);
+  if (a.keptGroups < a.choiceGroups) keep_groups(a, team, score, runs);
+  Choosing<LANES, VALUES> choosing(team, runs, columns.first);
   const Chosen chosen = choosing.take(a.picks);
   const bool holds = active && team.lane < a.picks;
   const uint32_t token = !active ? 0 : a.groups == 1 ? row : row / a.groups;
   const bool masked = is_masked(a, token);
   const uint32_t expert = a.groups == 1 ? chosen.column : row % a.groups * a.width + chosen.column;
-  const uint32_t pair = row * a.picks + team.lane;
-  if (holds) emit(pair, masked || expert >= a.weights.experts ? kNoExpert : expert);
+  const uint64_t pair = static_cast<uint64_t>(row) * a.picks + team.lane;
+  if (holds) emit(static_cast<uint32_t>(pair), masked || expert >= a.weights.experts ? kNoExpert : expert);
   if (a.topKIndices == nullptr) return;
-  float weight = holds ? score(__uint_as_float(logit_bits(a, row, chosen.column))) : 0.0f;
-  bool goes = !masked;
-  if (a.finishes) {
-    float norm = 0.0f;
-    if (a.weights.normalise) {
-      for (uint32_t k = 0; k < a.picks; k++) {
-        norm = __fadd_rn(norm, __shfl_sync(kFullMask, weight, team.first() + k));
-      }
-      norm = complete_norm(a.weights, token, norm);
-    }
-    if (!holds) return;
-    weight = weight_of(a.weights, weight, norm, expert);
-    goes = goes && !is_skipped(a.weights, expert);
-  }
-  if (!holds) return;
-  a.topKIndices[pair] = goes ? static_cast<int32_t>(expert) : -1;
-  a.expertScalesFloat[pair] = goes ? weight : 0.0f;
-  if (a.tokenScores != nullptr && team.lane == 0) {
+  const float weight = holds ? score(__uint_as_float(logit_bits(a, row, chosen.column))) : 0.0f;
+  store_weighed(a, team, holds, pair, token, expert, masked, weight);
+  if (active && a.tokenScores != nullptr && team.lane == 0) {
     a.tokenScores[token] = key_of(__float_as_uint(called_score(score, score.largest)));
   }
 }

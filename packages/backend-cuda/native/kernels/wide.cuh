@@ -155,7 +155,7 @@ __device__ inline Scorer load_row(const RouteArgs& a, const WideMemory& m, uint3
 
 /** Clears the keys of the groups that are not kept. A warp ranks a group. */
 __device__ inline void keep_groups(const RouteArgs& a, const WideMemory& m, const Scorer& score) {
-  const uint32_t width = a.width / a.choiceGroups;
+  const uint32_t width = a.groupWidth;
   for (uint32_t group = warp_id(); group < a.choiceGroups; group += warps_in_block()) {
     Top2 best = {0, 0};
     for (uint32_t i = lane_id(); i < width; i += 32) best = larger_two(best, {m.keys[group * width + i], 0});

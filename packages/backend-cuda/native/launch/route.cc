@@ -236,6 +236,8 @@ RouteArgs route_args(const RouteSchedule& route, const Spec& s, const Tensors& a
   args.jitterEps = s.jitterEps;
   args.choiceGroups = choice_groups(s);
   args.keptGroups = args.choiceGroups == 1 ? 1 : s.topkGroup;
+  args.groupWidth = route.width / args.choiceGroups;
+  for (uint32_t lanes = route.shape.lanes / args.choiceGroups; lanes > 1; lanes /= 2) args.groupLanesLog2++;
   args.groupsByTwo = groups_by_two(s) ? 1 : 0;
   args.finishes = route.finishes ? 1 : 0;
   return args;

@@ -14,11 +14,25 @@ beforeAll(() => {
 });
 afterAll(() => driver.remove());
 
+/** Runs a file of tests for a GPU with the emulated one. */
+function runEmulated(file: string, env: Record<string, string>, ...args: string[]) {
+  const test = `packages/backend-cuda/test/gpu/${file}`;
+  return spawnSync(process.execPath, [VITEST, 'run', '--project', 'cuda', test, ...args], {
+    cwd: ROOT,
+    env: { ...process.env, LD_LIBRARY_PATH: driver.folder, NO_COLOR: '1', ...env },
+    encoding: 'utf8',
+  });
+}
+
 it('the kernels, run on the host, give the bytes of the CPU backend', () => {
-  const test = 'packages/backend-cuda/test/gpu/random-against-cpu.test.ts';
-  const env = { ...process.env, LD_LIBRARY_PATH: driver.folder, MOE_RANDOM: '100', MOE_MOST: '4000' };
-  const args = [VITEST, 'run', '--project', 'cuda', test];
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: ROOT, env, encoding: 'utf8' });
+  const env = { MOE_RANDOM: '100', MOE_MOST: '4000' };
+  const { status, stdout, stderr } = runEmulated('random-against-cpu.test.ts', env);
   expect(status, stdout + stderr).toBe(0);
   expect(stdout).toContain('1 passed');
+});
+
+it('the kernels, run on the host, pass the suite where it is about routers', () => {
+  const { status, stdout, stderr } = runEmulated('conformance.test.ts', {}, '-t', 'generated/routers');
+  expect(status, stdout + stderr).toBe(0);
+  expect(Number(/Tests .*?(\d+) passed/.exec(stdout)![1])).toBeGreaterThan(30);
 });

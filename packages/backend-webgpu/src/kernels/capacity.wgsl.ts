@@ -69,7 +69,7 @@ fn run(group: u32, thread: u32) {
   let choice = group * WORKGROUP + thread;
   if (choice >= p.tokens * p.top_k) { return; }
   let token = choice / p.top_k;
-  visit(choice, (choice - token * p.top_k) * p.tokens + ${ordered ? 'order[token + p.order_at]' : 'token'});
+  visit(choice, (choice - token * p.top_k) * p.tokens + ${ordered ? `order[token + p.order_at]` : `token`});
 }
 `;
 }

@@ -88,81 +88,59 @@ fn take(best: vec2<u32>, key: u32, index: u32) -> vec2<u32> {
 `;
 
 /** WGSL `load_keys`, `next_best`, and what else the options need of a lane's keys. */
-export function laneKeys({ lanes, slots, scoringFunc, biased, groups }: RouteSelectOptions): string {
-  const term = scoringFunc === 'softmax' ? TERM : '';
-  if (slots === 0) return `${MEMORY}${term && SUM_MEMORY}${term}`;
-  const registers = new Registers(lanes, slots);
-  return `${registers.load()}
-${term && registers.sum()}${term}
-${biased ? `${BIASED_KEY}${registers.change('with_bias', 'sums: Row', (key, index) => `biased_key(${key}, ${index}, sums)`)}` : ''}
-${groups === 'all' ? '' : registers.groups()}`;
+export function laneKeys(options: RouteSelectOptions): string {
+  const sums = options.scoringFunc === 'softmax';
+  if (options.slots > 0) return `${sums ? TERM : ''}${registers(options, sums)}`;
+  return `${MEMORY}${sums ? SUM_MEMORY : ''}`;
 }
 
 /** A lane's keys in registers; unused ones are 0, which is never chosen and adds nothing. */
-class Registers {
-  readonly #slots: readonly { readonly name: string; readonly index: string }[];
+function registers({ lanes, slots, biased, groups }: RouteSelectOptions, sums: boolean): string {
+  const each = (text: (key: string, index: string, i: number) => string, separator = ', ') =>
+    Array.from({ length: slots }, (_, i) => text(`keys.k${i}`, `lane + ${i * lanes}u`, i)).join(separator);
+  // A function that makes other keys.
+  const changed = (name: string, given: string, key: (key: string, index: string) => string) => `
+fn ${name}(keys: Keys, lane: u32, ${given}) -> Keys { return Keys(${each(key)}); }
+`;
+  return `
+struct Keys { ${each((_key, _index, i) => `k${i}: u32`)} }
 
-  constructor(lanes: number, count: number) {
-    this.#slots = Array.from({ length: count }, (_, i) => ({ name: `k${i}`, index: `lane + ${i * lanes}u` }));
-  }
+fn load_keys(start: u32, lane: u32) -> Keys { return Keys(${each((_, index) => `load_key(start, ${index})`)}); }
 
-  load(): string {
-    return `
-struct Keys { ${this.#each(({ name }) => `${name}: u32`, ', ')} }
-
-fn load_keys(start: u32, lane: u32) -> Keys {
-  return Keys(${this.#each(({ index }) => `load_key(start, ${index})`, ', ')});
-}
+${changed('without', `last: u32`, (key, index) => `select(${key}, 0u, last == ${index})`)}
 
 // The best that is left without the last choice.
-fn next_best(keys: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
-  ${this.#each(({ name, index }) => `(*keys).${name} = select((*keys).${name}, 0u, last.y == ${index});`)}
+fn next_best(left: ptr<function, Keys>, start: u32, lane: u32, last: vec2<u32>) -> vec2<u32> {
+  let keys = without(*left, lane, last.y);
+  *left = keys;
   var best = vec2(0u, 0xffffffffu);
-  ${this.#each(({ name, index }) => `best = take(best, (*keys).${name}, ${index});`)}
+  ${each((key, index) => `best = take(best, ${key}, ${index});`, ' ')}
   return best;
 }
-`;
-  }
 
-  sum(): string {
-    return `
-fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: u32) -> vec2<u32> {
-  return ${this.#each(({ name }) => `key_term(keys.${name}, maximum)`, ' + ')};
-}
-`;
-  }
-
-  /** A function that makes other keys. */
-  change(name: string, given: string, key: (key: string, index: string) => string): string {
-    return `
-fn ${name}(keys: Keys, lane: u32, ${given}) -> Keys {
-  return Keys(${this.#each((slot) => key(`keys.${slot.name}`, slot.index), ', ')});
-}
-`;
-  }
-
-  groups(): string {
-    return `
-fn in_group(key: u32, index: u32, kept: u32) -> u32 {
-  return select(0u, key, ((kept >> (index / p.group_width)) & 1u) == 1u);
-}
-${this.change('in_groups', 'kept: u32', (key, index) => `in_group(${key}, ${index}, kept)`)}
-
-fn with_key(two: vec2<u32>, key: u32) -> vec2<u32> { return vec2(max(two.x, key), max(two.y, min(two.x, key))); }
-
+${sums ? `fn sum_terms(keys: Keys, start: u32, lane: u32, maximum: u32) -> vec2<u32> { return ${each((key) => `key_term(${key}, maximum)`, ' + ')}; }` : ''}
+${biased ? `${BIASED_KEY}${changed('with_bias', `sums: Row`, (key, index) => `biased_key(${key}, ${index}, sums)`)}` : ''}
+${
+  groups === 'all'
+    ? ''
+    : `${IN_GROUP}${changed('in_groups', `kept: u32`, (key, index) => `in_group(${key}, ${index}, kept)`)}
 fn best_two(keys: Keys, lane: u32, group: u32) -> vec2<u32> {
   let kept = 1u << group;
   var two = vec2(0u);
-  ${this.#each(({ name, index }) => `two = with_key(two, in_group(keys.${name}, ${index}, kept));`)}
+  ${each((key, index) => `two = with_key(two, in_group(${key}, ${index}, kept));`, ' ')}
   return two;
 }
-`;
-  }
-
-  #each(text: (slot: { name: string; index: string }) => string, separator = '\n'): string {
-    return this.#slots.map(text).join(separator);
-  }
+`
+}`;
 }
+
+const IN_GROUP = `
+fn in_group(key: u32, index: u32, kept: u32) -> u32 {
+  return select(0u, key, ((kept >> (index / p.group_width)) & 1u) == 1u);
+}
+
+fn with_key(two: vec2<u32>, key: u32) -> vec2<u32> { return vec2(max(two.x, key), max(two.y, min(two.x, key))); }
+`;
 
 const TERM = `
 fn key_term(key: u32, maximum: u32) -> vec2<u32> {
@@ -213,7 +191,7 @@ fn groups_to_keep(keys: Keys, lane: u32, thread: u32, sums: Row) -> u32 {
     var two = best_two(keys, lane, group);
     for (var step = 1u; step <= STEPS; step++) {
       let x = partner(two.x, thread, LANES >> step);
-      two = with_key(${groups === 'best' ? 'two' : `with_key(two, partner(two.y, thread, LANES >> step))`}, x);
+      two = with_key(${groups === 'best' ? `two` : `with_key(two, partner(two.y, thread, LANES >> step))`}, x);
     }
     if (lane == group) { mine = two; }
   }

@@ -148,6 +148,6 @@ fn result(i: u32, number: u32) -> Unit {
 
 /** The number of the unit to load: in the gathered cuts, or in the whole tensor. */
 function source(row: string, rows: string, gathered: boolean): string {
-  if (gathered) return 'k * p.output_count * PER_UNIT + i';
+  if (gathered) return `k * p.output_count * PER_UNIT + i`;
   return `min(${row}, p.${rows} - 1u) * p.row_elements + column`;
 }

@@ -98,7 +98,7 @@ fn run(group: u32, thread: u32${subgroups ? `, position: u32, size: u32` : ''}) 
   };
 }
 
-/** Lane k gets the index of choice k, \`mine\`; \`sums\` is what a score needs of the row. */
+/** Lane k gets the index of choice k, `mine`; `sums` is what a score needs of the row. */
 function pickKeys({ scoringFunc, biased, groups }: RouteSelectOptions): string {
   const softmax = scoringFunc === 'softmax';
   // The best key of all is known from the first pick, unless keys change before.

@@ -29,19 +29,6 @@ ${values === 'rows' ? rowChecks(dtype, layout) : sumChecks(floats, inTwo)}
 `;
 }
 
-/** WGSL `unusual(floats)`: whether one of them is 0, subnormal, infinite or NaN. It needs FLOAT32. */
-export function unusualFloats(dtype: FloatDType, layout: RowLayout): string {
-  const [bits, inTwo] = bitsOf(dtype, layout);
-  const each = (floats: string) => `any_unusual(bitcast<${bits}>(${floats}))`;
-  return /* wgsl */ `
-fn any_unusual(bits: ${bits}) -> bool {
-  let exponents = bits & ${bits}(INFINITY);
-  return any(exponents == ${bits}(0u)) || any(exponents == ${bits}(INFINITY));
-}
-fn unusual(value: Floats) -> bool { return ${inTwo ? `${each('value[0]')} || ${each('value[1]')}` : each('value')}; }
-`;
-}
-
 /** The bits of Floats, and whether there are two of them. */
 function bitsOf(dtype: FloatDType, layout: RowLayout): [string, boolean] {
   const half = dtype !== 'float32';

@@ -19,7 +19,7 @@ export function rowUnits(dtype: FloatDType, layout: RowLayout, names: readonly s
   const split = half && layout === 'split';
   const perWord = half && !split ? 2 : 1;
   const word = vectors ? `unit[lane / ${perWord}u]` : `unit`;
-  const shift = perWord === 2 ? '(16u * (lane % 2u))' : '0u';
+  const shift = perWord === 2 ? `(16u * (lane % 2u))` : `0u`;
   const bits = half ? `widen((${word} >> ${shift}) & 0xffffu)` : word;
   const value = half ? `(narrow(bits) << ${shift})` : `bits`;
   const place = `select(vec4(), vec4(${value}), vec4(0u, 1u, 2u, 3u) == vec4(lane / ${perWord}u))`;

@@ -33,7 +33,7 @@ fn run(group: u32, thread: u32) {
   let token = p.first_token + group;
   if (token >= p.end_token) { return; }
   let start = token * p.experts;
-  let row = ${measured ? 'measure_row(start, thread)' : 'Row()'};
+  let row = ${measured ? `measure_row(start, thread)` : `Row()`};
   for (var k = thread; k < p.top_k; k += WORKGROUP) {
     let choice = token * p.top_k + k;
     let at = choice + p.top_k_indices_at;

@@ -38,7 +38,7 @@ fn run(group: u32, thread: u32) {
   let token = p.first_token + group;
   if (token >= p.end_token) { return; }
   let start = token * p.experts;
-  let row = ${measured ? 'measure_row(start, thread)' : 'Row()'};
+  let row = ${measured ? `measure_row(start, thread)` : `Row()`};
   let keys = group * p.experts + p.expert_keys_at;
   for (var i = thread; i < p.experts; i += WORKGROUP) { expert_keys[keys + i] = choice_key(start, i, row); }
   ${grouped ? `keep_groups(group, keys, thread, row);` : ''}

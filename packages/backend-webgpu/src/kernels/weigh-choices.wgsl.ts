@@ -20,7 +20,7 @@ fn run(group: u32, thread: u32) {
   let i = group * WORKGROUP + thread;
   if (i >= p.weights_count) { return; }
   let choice = p.weights_first + i;
-  var weight = ${scales === 'ones' ? '0x3f800000u' : 'scale_of(choice)'};
+  var weight = ${scales === 'ones' ? `0x3f800000u` : `scale_of(choice)`};
   ${norm ? NORMALIZE : ''}
   weights[choice + p.weights_at] = multiply(weight, p.factor);
 }

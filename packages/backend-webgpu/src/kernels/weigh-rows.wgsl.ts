@@ -2,7 +2,7 @@ import type { FloatDType } from '@moe-dispatch/core';
 import { kernelId, signature } from '../kernel.js';
 import { FLOAT32 } from './float32.wgsl.js';
 import type { Arithmetic } from './reduce-rows.wgsl.js';
-import { rowFloats, unusualFloats } from './row-floats.wgsl.js';
+import { floatChecks, rowFloats } from './row-floats.wgsl.js';
 import { type RowLayout, rowUnits } from './row-units.wgsl.js';
 
 export interface WeighRowsOptions {
@@ -28,15 +28,15 @@ fn run(group: u32, thread: u32) {
 fn result(i: u32, number: u32) -> Unit {
   return weighed(load_output(number), row_weights[number / p.row_elements + p.row_weights_at]);
 }
-${arithmetic === 'floats' ? '' : inIntegers}
+${arithmetic === 'floats' ? '' : IN_INTEGERS}
 ${arithmetic === 'integers' ? ALL_IN_INTEGERS : rowFloats(dtype, layout)}
 ${arithmetic === 'floats' ? IN_FLOATS : ''}
-${arithmetic === 'normal floats' ? `${unusualFloats(dtype, layout)}${CHECKED}` : ''}
+${arithmetic === 'normal floats' ? `${floatChecks(dtype, layout, 'rows')}${CHECKED}` : ''}
 `,
   };
 }
 
-const inIntegers = /* wgsl */ `
+const IN_INTEGERS = /* wgsl */ `
 ${FLOAT32}
 fn exact(unit: Unit, weight: u32) -> Unit {
   var product = Unit();
@@ -49,11 +49,12 @@ const ALL_IN_INTEGERS = `fn weighed(unit: Unit, weight: u32) -> Unit { return ex
 
 const IN_FLOATS = `fn weighed(unit: Unit, weight: u32) -> Unit { return pack(product(bitcast<f32>(weight), unpack(unit))); }`;
 
-/** What is flushed to zero shows in the product: it is 0, infinite or NaN, or a subnormal itself. */
+/** As reduce-rows checks its products. */
 const CHECKED = /* wgsl */ `
 fn weighed(unit: Unit, weight: u32) -> Unit {
-  let product = product(bitcast<f32>(weight), unpack(unit));
-  if (unusual(product)) { return exact(unit, weight); }
-  return pack(product);
+  let value = product(bitcast<f32>(weight), unpack(unit));
+  let small = abs(bitcast<f32>(weight)) < 0x1p-37f || doubtful(met(UNSEEN, unit));
+  if (small || is_nan(value)) { return exact(unit, weight); }
+  return pack(value);
 }
 `;

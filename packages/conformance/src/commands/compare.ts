@@ -9,8 +9,8 @@ import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance compare --backend <A> --backend <B> [options]
 
-Gives the same random calls to two backends. Indices, counts, rows and sums must agree in every byte, scales as
-far as the contract binds both. A call on which they differ is made as small as possible before it is printed.
+Gives the same random calls to two backends. Every byte must agree, but for weights and sums if one has exact: false. A
+call on which they differ is made as small as possible before it is printed.
 
   --backend <module>   twice: package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
   --cases <n>          number of calls (default 1000)

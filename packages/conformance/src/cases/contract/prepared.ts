@@ -33,7 +33,8 @@ export function preparedCases(): ConformanceCase[] {
     ['t=1', { tokens: 1 }],
     ['e=1', { numExperts: 1, topK: 1 }],
     ['e=8192', { tokens: 3, numExperts: 8192, topK: 8 }],
-    ['t=66000', { tokens: 66_000, hidden: 2, numExperts: 4, topK: 2 }],
+    // Without a softmax, because the oracle's is slow.
+    ['t=66000', { tokens: 66_000, hidden: 2, numExperts: 4, topK: 2, options: { topkOnlyMode: true } }],
     ['t=2050', { tokens: 2050, numExperts: 64, topK: 6 }],
   ];
   const routers: [name: string, fields: Partial<RouterFields>][] = [

@@ -2,7 +2,7 @@ import type { ErrorHistogram } from '../../report.js';
 import type { Column, Matrix } from '../matrix.js';
 import { html, type Markup, NOTHING, scrollTable, shortCount } from './markup.js';
 
-/** How far the floats lay from the float64 oracle: a table of bars for each result, a row for each backend. */
+/** How far the floats lay from the oracle: a table of bars for each result, a row for each backend. */
 export function errorHistograms({ columns }: Matrix): Markup {
   const tensors = [...new Set(columns.flatMap(({ report }) => report.errors.map(({ tensor }) => tensor)))];
   if (tensors.length === 0) return NOTHING;
