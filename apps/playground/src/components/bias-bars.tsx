@@ -14,23 +14,30 @@ interface BiasBarsProps {
   readonly marked: readonly number[];
 }
 
-/** What is added to each expert's score for the choice, on the columns of the heat map. */
+/** Two rows of the chart: what is added to each expert's score for the choice, on the columns of the heat map. */
 export function BiasBars({ bias, grid, width, palette, marked }: BiasBarsProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     paintBiases(canvas.current!, columnMeans(bias, grid), palette, { width, height: HEIGHT }, marked);
   }, [bias, grid, width, palette, marked]);
   return (
-    <canvas
-      ref={canvas}
-      style={{ width: `${width}px`, height: `${HEIGHT}px` }}
-      role="img"
-      aria-label={`Bias per expert as bars. ${summarizeBias(bias)} The table below has all numbers.`}
-    />
+    <>
+      <div />
+      <p class="readout" aria-hidden="true">
+        <b>Bias per expert.</b> {summarize(bias)}
+      </p>
+      <div />
+      <canvas
+        ref={canvas}
+        style={{ width: `${width}px`, height: `${HEIGHT}px` }}
+        role="img"
+        aria-label={`Bias per expert as bars. ${summarize(bias)} The table below has all numbers.`}
+      />
+    </>
   );
 }
 
-export function summarizeBias(bias: Float32Array): string {
+function summarize(bias: Float32Array): string {
   const most = bias.reduce((a, b) => Math.max(a, b));
   const least = bias.reduce((a, b) => Math.min(a, b));
   return `Added to the scores for the choice only: from ${scale(least)} to ${scale(most)}.`;

@@ -5,7 +5,7 @@ import { paintBars, paintHeatMap } from '../draw/paint.js';
 import type { Palette } from '../draw/palette.js';
 import { chosenOf, count, decimals, keptBy, number, scale } from '../format.js';
 import type { DispatchView } from '../protocol.js';
-import { BiasBars, summarizeBias } from './bias-bars.js';
+import { BiasBars } from './bias-bars.js';
 import { usePalette, useWidth } from './hooks.js';
 import { LoadTable } from './load-table.js';
 
@@ -24,7 +24,7 @@ interface PictureProps {
 export function RoutingPicture({ view, token, onToken }: PictureProps) {
   const [frame, width] = useWidth<HTMLDivElement>();
   const palette = usePalette();
-  const { tokens, experts, zeroExperts, topK, bias } = view;
+  const { tokens, experts, bias } = view;
   const grid = useMemo(
     () =>
       tokens > 0 && width > 0
@@ -32,17 +32,12 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
         : undefined,
     [view, width],
   );
-  const nowhere = view.chosen.filter((expert) => expert < 0).length;
   const marked = useMemo(() => (grid ? markedColumns(view, token, grid) : []), [view, token, grid]);
   const drawing = grid && { view, token, grid, width, palette, marked };
   return (
     <section class="card">
       <h2>Who goes where</h2>
-      <p class="sub">
-        {count(tokens, 'token')} ({view.source}), {count(experts, 'expert')}
-        {zeroExperts > 0 && ` with ${count(zeroExperts, 'zero expert')}`}, {topK} chosen by each token
-        {nowhere > 0 && `, ${count(nowhere, 'choice')} going nowhere`}
-      </p>
+      <p class="sub">{describeView(view)}</p>
       <div class="chart">
         <div />
         <p class="readout" aria-hidden="true">
@@ -53,16 +48,7 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
           <span>0</span>
         </div>
         <div ref={frame}>{drawing && <Bars {...drawing} />}</div>
-        {bias && drawing && (
-          <>
-            <div />
-            <p class="readout" aria-hidden="true">
-              <b>Bias per expert.</b> {summarizeBias(bias)}
-            </p>
-            <div />
-            <BiasBars bias={bias} {...drawing} />
-          </>
-        )}
+        {bias && drawing && <BiasBars bias={bias} {...drawing} />}
         <div />
         <p class="readout">
           <b>Tokens × experts.</b> {grid && describeCells(grid)} {describeGround(view)}
@@ -84,6 +70,14 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
       <LoadTable view={view} />
     </section>
   );
+}
+
+function describeView({ tokens, source, experts, zeroExperts, topK, chosen }: DispatchView): string {
+  const zero = zeroExperts > 0 ? ` with ${count(zeroExperts, 'zero expert')}` : '';
+  const lost = chosen.filter((expert) => expert < 0).length;
+  const nowhere = lost > 0 ? `, ${count(lost, 'choice')} going nowhere` : '';
+  const sizes = `${count(tokens, 'token')} (${source}), ${count(experts, 'expert')}${zero}`;
+  return `${sizes}, ${topK} chosen by each token${nowhere}`;
 }
 
 interface Drawing {
