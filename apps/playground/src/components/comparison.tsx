@@ -60,7 +60,7 @@ function Outputs({ comparison }: { comparison: readonly OutputComparison[] }) {
 }
 
 function verdict({ differing }: OutputComparison): string {
-  return differing === 0 ? 'the same bits' : `${count(differing, 'element')} differ`;
+  return differing === 0 ? 'the same bits' : `other bits in ${count(differing, 'element')}`;
 }
 
 function Timings({ worker, view }: { worker: WorkerClient; view: DispatchView }) {
