@@ -33,7 +33,14 @@ export function backendName(name: string): string {
   return { webgpu: 'WebGPU', cpu: 'CPU' }[name] ?? name;
 }
 
-/** The experts that a token chose, best first as the backend gave them. */
+/** The experts that a token chose, best first as the backend gave them; −1 where it went nowhere. */
 export function chosenOf({ chosen, topK }: DispatchView, token: number): number[] {
   return [...chosen.subarray(token * topK, (token + 1) * topK)];
+}
+
+/** The groups that a token keeps; none where it has no groups. */
+export function keptBy({ groups }: DispatchView, token: number): number[] {
+  if (groups === undefined) return [];
+  const own = [...groups.kept.subarray(token * groups.count, (token + 1) * groups.count)];
+  return own.flatMap((isKept, group) => (isKept ? [group] : []));
 }

@@ -1,9 +1,9 @@
 import type { FloatDType } from '@moe-dispatch/core';
+import { MODELS, type Model } from './models.js';
+import type { Routing } from './protocol.js';
 
-export const MODES = ['softmax', 'topk-only', 'group'] as const;
+export const PADDLE_MODES = ['softmax', 'topk-only', 'group'] as const;
 export const FLOAT_DTYPES: readonly FloatDType[] = ['float32', 'bfloat16', 'float16'];
-
-export type Mode = (typeof MODES)[number];
 
 /** What is dispatched when no file is loaded, and how. The numbers may be wrong: core says so. */
 export interface Settings {
@@ -11,11 +11,25 @@ export interface Settings {
   readonly hidden: number;
   readonly experts: number;
   readonly topK: number;
-  readonly mode: Mode;
+  /** One of Paddle's modes, or a name in MODELS. */
+  readonly mode: string;
   readonly dtype: FloatDType;
   /** How much some experts are liked better than others: 0 not at all, 1 a lot. */
   readonly skew: number;
   readonly seed: number;
+}
+
+/** The mode, if there is one of that name. */
+export function knownMode(name: string | null | undefined): string | undefined {
+  return [...PADDLE_MODES, ...MODELS.keys()].find((mode) => mode === name);
+}
+
+export function routingOf({ topK, mode }: Settings): Routing {
+  const model = MODELS.get(mode);
+  const options = model
+    ? { router: { ...model.router, topK } }
+    : { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
+  return { mode, options, biased: model?.tensors.eScoreCorrectionBias !== undefined };
 }
 
 export interface Preset {
@@ -23,23 +37,19 @@ export interface Preset {
   readonly settings: Omit<Settings, 'skew' | 'seed'>;
 }
 
-/** Shapes of real models, with so few tokens that a phone takes them: no result is larger than 24 MB. */
+/** Shapes and routers of real models, with so few tokens that a phone takes them: no result is larger than 24 MB. */
 export const PRESETS: readonly Preset[] = [
-  { name: "Paddle's example", settings: preset(1280, 768, 48, 6, 'softmax', 'float32') },
-  { name: 'Mixtral 8×7B', settings: preset(512, 4096, 8, 2, 'softmax', 'bfloat16') },
-  { name: 'Qwen3-30B-A3B', settings: preset(512, 2048, 128, 8, 'softmax', 'bfloat16') },
-  { name: 'DeepSeek-V3', settings: preset(128, 7168, 256, 8, 'topk-only', 'bfloat16') },
+  {
+    name: "Paddle's example",
+    settings: { tokens: 1280, hidden: 768, experts: 48, topK: 6, mode: 'softmax', dtype: 'float32' },
+  },
+  ...[...MODELS].map(([mode, model]) => ({ name: model.name, settings: settingsOf(mode, model) })),
 ];
 
-function preset(
-  tokens: number,
-  hidden: number,
-  experts: number,
-  topK: number,
-  mode: Mode,
-  dtype: FloatDType,
-): Preset['settings'] {
-  return { tokens, hidden, experts, topK, mode, dtype };
+function settingsOf(mode: string, { hidden, numExperts, router }: Model): Preset['settings'] {
+  const { topK } = router;
+  const tokens = topK * hidden > 20_000 ? 128 : 512;
+  return { tokens, hidden, experts: numExperts, topK, mode, dtype: 'bfloat16' };
 }
 
 export const DEFAULTS: Settings = { ...PRESETS[0].settings, skew: 0.5, seed: 1 };
@@ -70,7 +80,7 @@ export function fromHash(hash: string): Settings {
     const text = fields.get(key);
     if (text !== null && /^\d+(\.\d+)?$/.test(text)) found[name] = Number(text);
   }
-  const mode = MODES.find((name) => name === fields.get('mode'));
+  const mode = knownMode(fields.get('mode'));
   const dtype = FLOAT_DTYPES.find((name) => name === fields.get('dtype'));
   return { ...DEFAULTS, ...found, ...(mode && { mode }), ...(dtype && { dtype }) };
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { columnLoads, makeGrid } from '../src/draw/grid.js';
+import { columnMeans, makeGrid } from '../src/draw/grid.js';
+import { makeGround } from '../src/draw/groups.js';
 import type { DispatchView } from '../src/protocol.js';
 
 /** Token t chooses expert t mod E, with scale t + 1. */
@@ -39,7 +40,38 @@ describe('the heat map', () => {
 
   it("has the mean load of each column's experts above it", () => {
     const many = view(5, 3);
-    expect(columnLoads(many, makeGrid(many, 5, 3))).toEqual([2, 2, 1]);
-    expect(columnLoads(many, makeGrid(many, 2, 2))).toEqual([2, 1]);
+    expect(columnMeans(many.counts, makeGrid(many, 5, 3))).toEqual([2, 2, 1]);
+    expect(columnMeans(many.counts, makeGrid(many, 2, 2))).toEqual([2, 1]);
+  });
+
+  it('leaves out choices that go nowhere', () => {
+    const nowhere = { ...view(2, 2), chosen: Int32Array.of(-1, 1) };
+    expect([...makeGrid(nowhere, 10, 10).values]).toEqual([Number.NaN, Number.NaN, Number.NaN, 2]);
+    expect([...makeGrid(nowhere, 1, 1).values]).toEqual([1 / 4]);
+  });
+});
+
+describe('the ground of the heat map', () => {
+  it('has the share of the tokens that keep each group, and a border between groups', () => {
+    const groups = { count: 2, kept: Uint8Array.of(1, 0, 1, 1, 0, 1) };
+    const grouped = { ...view(3, 4), groups, zeroExperts: 0 };
+    const { bands, borders } = makeGround(grouped, makeGrid(grouped, 2, 4));
+    expect(bands.map(({ row, share }) => [row, share])).toEqual([
+      [0, 1],
+      [0, 0.5],
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(bands.map(({ from, to }) => [from, to]).slice(0, 2)).toEqual([
+      [0, 0.5],
+      [0.5, 1],
+    ]);
+    expect(borders).toEqual([0.5]);
+  });
+
+  it('has a border before zero experts, where the last column holds fewer experts, too', () => {
+    const zero = { ...view(3, 5), zeroExperts: 2 };
+    const { bands, borders } = makeGround(zero, makeGrid(zero, 3, 3));
+    expect([bands, borders]).toEqual([[], [3 / 6]]);
   });
 });

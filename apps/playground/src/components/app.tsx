@@ -2,7 +2,7 @@ import { useMemo, useState } from 'preact/hooks';
 import { deviceText } from '../device.js';
 import { backendName } from '../format.js';
 import type { DispatchView, FileInfo } from '../protocol.js';
-import { fromHash } from '../settings.js';
+import { fromHash, knownMode } from '../settings.js';
 import { WorkerClient } from '../worker-client.js';
 import { Comparison } from './comparison.js';
 import { Conformance } from './conformance.js';
@@ -24,7 +24,8 @@ export function App() {
     setFile(info);
     if (info === undefined) return;
     const topK = Math.min(settings.topK, Math.max(info.experts, 1));
-    setSettings({ ...settings, topK, ...info.routing });
+    const mode = knownMode(info.routing.mode) ?? settings.mode;
+    setSettings({ ...settings, topK, ...info.routing, mode });
   };
 
   return (

@@ -14,9 +14,9 @@ export function Conformance({ hasWebGpu }: { hasWebGpu: boolean }) {
     <section class="card">
       <h2>Is this browser right?</h2>
       <p>
-        The conformance suite: 36 golden outputs of Paddle's own kernels, generated cases, every error, and
-        random calls, checked against a computation in float64. It fetches up to 2.4 MB and takes seconds, or
-        minutes where WebGPU runs in software.
+        The conformance suite: 36 golden outputs of Paddle's own kernels, 63 of models' routers, generated
+        cases, every error, and random calls. It fetches up to 7 MB and takes seconds, or minutes where WebGPU
+        runs in software.
       </p>
       <SuiteForm hasWebGpu={hasWebGpu} running={running} onStart={start} onStop={stop} />
       {run?.error && <ErrorBox error={run.error} />}

@@ -1,5 +1,6 @@
+import { describeModel, MODELS } from '../models.js';
 import type { FileInfo } from '../protocol.js';
-import { FLOAT_DTYPES, MODES, type Mode, PRESETS, presetOf, type Settings } from '../settings.js';
+import { FLOAT_DTYPES, PADDLE_MODES, PRESETS, presetOf, type Settings } from '../settings.js';
 import { NumberField } from './number-field.js';
 
 interface ControlsProps {
@@ -11,7 +12,7 @@ interface ControlsProps {
 /** Where there is room beside the pictures; elsewhere the controls start folded, so that the pictures are seen. */
 const WIDE = '(min-width: 861px)';
 
-/** Sizes, dtype and mode. With a file only K and the mode are left to choose. */
+/** Sizes, dtype and router. With a file only K and the router are left to choose. */
 export function Controls({ settings, file, onChange }: ControlsProps) {
   const change = (changed: Partial<Settings>) => onChange({ ...settings, ...changed });
   const experts = file?.experts ?? settings.experts;
@@ -19,7 +20,7 @@ export function Controls({ settings, file, onChange }: ControlsProps) {
     <>
       {file === undefined && <Presets settings={settings} onChange={onChange} />}
       <details class="settings" open={matchMedia(WIDE).matches}>
-        <summary>Sizes, data and mode</summary>
+        <summary>Sizes, data and router</summary>
         {file === undefined && <Sizes settings={settings} change={change} />}
         <NumberField
           label="K"
@@ -30,7 +31,7 @@ export function Controls({ settings, file, onChange }: ControlsProps) {
           onChange={(topK) => change({ topK })}
         />
         {file === undefined && <RandomData settings={settings} change={change} />}
-        <Modes settings={settings} change={change} />
+        <Routers settings={settings} change={change} />
       </details>
     </>
   );
@@ -40,7 +41,7 @@ function Presets({ settings, onChange }: Pick<ControlsProps, 'settings' | 'onCha
   const current = presetOf(settings);
   return (
     <fieldset class="presets">
-      <legend>Shapes of</legend>
+      <legend>Shape and router of</legend>
       {PRESETS.map((preset) => (
         <button
           key={preset.name}
@@ -129,30 +130,42 @@ function RandomData({ settings: { skew, seed, dtype }, change }: PartProps) {
   );
 }
 
-const MODE_TEXTS: { readonly [M in Mode]: string } = {
+const MODE_TEXTS: { readonly [mode: string]: string } = {
   softmax: 'the best K experts; scales are a softmax over all',
   'topk-only': 'the best K experts; scales are the gating values',
   group: 'the best expert of each of K groups; softmax in the group',
 };
 
-function Modes({ settings, change }: PartProps) {
+function Routers({ settings: { mode }, change }: PartProps) {
+  const model = MODELS.get(mode);
   return (
-    <fieldset>
-      <legend>Mode</legend>
-      {MODES.map((mode) => (
-        <label class="choice" key={mode}>
-          <input
-            type="radio"
-            name="mode"
-            value={mode}
-            checked={settings.mode === mode}
-            onChange={() => change({ mode })}
-          />
-          <span>
-            <b>{mode}</b> <small>{MODE_TEXTS[mode]}</small>
-          </span>
-        </label>
-      ))}
-    </fieldset>
+    <>
+      <label class="field">
+        <span class="field-label">
+          <b>Router</b> who chooses
+        </span>
+        <select
+          value={mode}
+          aria-describedby="router-text"
+          onChange={(event) => change({ mode: event.currentTarget.value })}
+        >
+          <optgroup label="Paddle's modes">
+            {PADDLE_MODES.map((name) => (
+              <option key={name}>{name}</option>
+            ))}
+          </optgroup>
+          <optgroup label="Models">
+            {[...MODELS].map(([id, { name }]) => (
+              <option key={id} value={id}>
+                {name}
+              </option>
+            ))}
+          </optgroup>
+        </select>
+      </label>
+      <p class="sub" id="router-text">
+        {model ? describeModel(model) : MODE_TEXTS[mode]}
+      </p>
+    </>
   );
 }

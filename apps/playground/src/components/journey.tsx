@@ -1,4 +1,4 @@
-import { chosenOf, count, difference, number, scale } from '../format.js';
+import { chosenOf, count, difference, keptBy, number, scale } from '../format.js';
 import type { DispatchView } from '../protocol.js';
 
 interface JourneyProps {
@@ -12,7 +12,7 @@ const CHOICE_HEIGHT = 34;
 
 /** One token's way: its row, the experts, the rows of permuteInput, and what moeReduce gives back. */
 export function Journey({ view, token, onToken }: JourneyProps) {
-  const { tokens } = view;
+  const { tokens, groups } = view;
   if (tokens === 0) return null;
   const change = (event: Event) => {
     const { valueAsNumber } = event.currentTarget as HTMLInputElement;
@@ -24,6 +24,12 @@ export function Journey({ view, token, onToken }: JourneyProps) {
         The journey of token{' '}
         <input type="number" aria-label="Token" min={0} max={tokens - 1} value={token} onInput={change} />
       </h2>
+      {groups && (
+        <p class="sub">
+          It keeps the groups {keptBy(view, token).join(', ')} of {groups.count}, and chooses among their
+          experts.
+        </p>
+      )}
       <div class="journey">
         <Sent view={view} token={token} />
         <div class="middle">
@@ -55,8 +61,10 @@ function Sent({ view, token }: TokenProps) {
 
 function Returned({ view, token }: TokenProps) {
   const { returned, offBy, exactRows, width } = view.journey;
-  const { topK, hidden, dtype } = view;
-  const copies = `${exactRows[token]} of ${topK} rows hold the token's own bytes.`;
+  const { hidden, dtype, weighsRows } = view;
+  const copies = weighsRows
+    ? 'Its rows were multiplied by their scales on the way to the experts.'
+    : `${exactRows[token]} of ${count(rowsOf(view, token), 'row')} hold the token's own bytes.`;
   if (returned === undefined) {
     return (
       <div class="stop">
@@ -72,7 +80,8 @@ function Returned({ view, token }: TokenProps) {
       <h3>Back from moeReduce</h3>
       <Values values={returned} width={width} token={token} hidden={hidden} />
       <p>
-        off by at most {difference(offBy[token])}. {copies}
+        {!weighsRows && `off by at most ${difference(offBy[token])}. `}
+        {copies}
       </p>
     </div>
   );
@@ -98,6 +107,11 @@ function Values({
   );
 }
 
+/** How many rows of permuteInput a token has. */
+function rowsOf({ rows, tokens }: DispatchView, token: number): number {
+  return rows.filter((row, i) => i % tokens === token && row >= 0).length;
+}
+
 /** The scale as a share of the token's largest. */
 function shares({ scales, topK }: DispatchView, token: number): number[] {
   const own = [...scales.subarray(token * topK, (token + 1) * topK)];
@@ -106,31 +120,38 @@ function shares({ scales, topK }: DispatchView, token: number): number[] {
 }
 
 function Choices({ view, token }: TokenProps) {
-  const { scales, rows, tokens, topK } = view;
+  const { scales, rows, tokens, topK, bias } = view;
   const share = shares(view, token);
   return (
     <table class="choices">
       <thead>
         <tr>
           <th scope="col">Expert</th>
+          {bias && <th scope="col">Bias</th>}
           <th scope="col">Scale</th>
           <th scope="col">Row of permuteInput</th>
         </tr>
       </thead>
       <tbody>
         {chosenOf(view, token).map((expert, k) => (
-          <tr key={expert} style={{ height: `${CHOICE_HEIGHT}px` }}>
-            <th scope="row">{expert}</th>
+          <tr key={k} style={{ height: `${CHOICE_HEIGHT}px` }}>
+            <th scope="row">{expert < 0 ? 'nowhere' : expert}</th>
+            {bias && <td>{expert < 0 ? '' : scale(bias[expert])}</td>}
             <td class="scale">
               <span class="scale-bar" style={{ width: `${share[k] * 100}%` }} />
               <span>{scale(scales[token * topK + k])}</span>
             </td>
-            <td>{number(rows[k * tokens + token])}</td>
+            <td>{rowText(rows[k * tokens + token], expert)}</td>
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+function rowText(row: number, expert: number): string {
+  if (row >= 0) return number(row);
+  return expert < 0 ? 'none' : 'zero expert';
 }
 
 /** Lines from one place to every choice, as thick as the scale is large. The table says the same. */

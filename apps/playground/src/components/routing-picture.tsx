@@ -1,9 +1,11 @@
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { columnLoads, type Grid, makeGrid } from '../draw/grid.js';
+import { columnMeans, type Grid, makeGrid } from '../draw/grid.js';
+import { makeGround } from '../draw/groups.js';
 import { paintBars, paintHeatMap } from '../draw/paint.js';
 import type { Palette } from '../draw/palette.js';
-import { chosenOf, count, decimals, number, scale } from '../format.js';
+import { chosenOf, count, decimals, keptBy, number, scale } from '../format.js';
 import type { DispatchView } from '../protocol.js';
+import { BiasBars } from './bias-bars.js';
 import { usePalette, useWidth } from './hooks.js';
 import { LoadTable } from './load-table.js';
 
@@ -22,7 +24,7 @@ interface PictureProps {
 export function RoutingPicture({ view, token, onToken }: PictureProps) {
   const [frame, width] = useWidth<HTMLDivElement>();
   const palette = usePalette();
-  const { tokens, experts, topK } = view;
+  const { tokens, experts, bias } = view;
   const grid = useMemo(
     () =>
       tokens > 0 && width > 0
@@ -30,26 +32,26 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
         : undefined,
     [view, width],
   );
-  const drawing = grid && { view, token, grid, width, palette };
+  const marked = useMemo(() => (grid ? markedColumns(view, token, grid) : []), [view, token, grid]);
+  const drawing = grid && { view, token, grid, width, palette, marked };
   return (
     <section class="card">
       <h2>Who goes where</h2>
-      <p class="sub">
-        {count(tokens, 'token')} ({view.source}), {count(experts, 'expert')}, {topK} chosen by each token
-      </p>
+      <p class="sub">{describeView(view)}</p>
       <div class="chart">
         <div />
         <p class="readout" aria-hidden="true">
           <b>Load per expert.</b> {summarize(view)}
         </p>
         <div class="axis rows" aria-hidden="true">
-          <span>{grid && decimals(Math.max(...columnLoads(view, grid)))}</span>
+          <span>{grid && decimals(Math.max(...columnMeans(view.counts, grid)))}</span>
           <span>0</span>
         </div>
         <div ref={frame}>{drawing && <Bars {...drawing} />}</div>
+        {bias && drawing && <BiasBars bias={bias} {...drawing} />}
         <div />
         <p class="readout">
-          <b>Tokens × experts.</b> {grid && describeCells(grid)}
+          <b>Tokens × experts.</b> {grid && describeCells(grid)} {describeGround(view)}
         </p>
         <div class="axis rows" aria-hidden="true">
           <span>{tokens > 0 && 0}</span>
@@ -70,22 +72,31 @@ export function RoutingPicture({ view, token, onToken }: PictureProps) {
   );
 }
 
+function describeView({ tokens, source, experts, zeroExperts, topK, chosen }: DispatchView): string {
+  const zero = zeroExperts > 0 ? ` with ${count(zeroExperts, 'zero expert')}` : '';
+  const lost = chosen.filter((expert) => expert < 0).length;
+  const nowhere = lost > 0 ? `, ${count(lost, 'choice')} going nowhere` : '';
+  const sizes = `${count(tokens, 'token')} (${source}), ${count(experts, 'expert')}${zero}`;
+  return `${sizes}, ${topK} chosen by each token${nowhere}`;
+}
+
 interface Drawing {
   readonly view: DispatchView;
   readonly token: number;
   readonly grid: Grid;
   readonly width: number;
   readonly palette: Palette;
+  /** Columns of the token's experts. */
+  readonly marked: readonly number[];
 }
 
-function Bars({ view, token, grid, width, palette }: Drawing) {
+function Bars({ view, grid, width, palette, marked }: Drawing) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const share = evenShare(view);
   useEffect(() => {
-    const marked = markedColumns(view, token, grid);
     const size = { width, height: BARS_HEIGHT };
-    paintBars(canvas.current!, columnLoads(view, grid), share, palette, size, marked);
-  }, [view, token, grid, width, palette, share]);
+    paintBars(canvas.current!, columnMeans(view.counts, grid), share, palette, size, marked);
+  }, [view, grid, width, palette, share, marked]);
   return (
     <canvas
       ref={canvas}
@@ -109,15 +120,16 @@ function summarize(view: DispatchView): string {
 }
 
 /** Chooses a token by pointer or by keys. */
-function HeatMap({ view, token, grid, width, palette, onToken }: Drawing & PictureProps) {
+function HeatMap({ view, token, grid, width, palette, marked, onToken }: Drawing & PictureProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { tokens, experts } = view;
+  const ground = useMemo(() => makeGround(view, grid), [view, grid]);
   const height =
     grid.rows * Math.min(MAX_CELL_HEIGHT, Math.max(MIN_CELL, Math.floor(MAP_HEIGHT / grid.rows)));
   useEffect(() => {
-    const marked = { row: Math.floor(token / grid.tokensPerRow), columns: markedColumns(view, token, grid) };
-    paintHeatMap(canvas.current!, grid, palette, { width, height }, marked);
-  }, [view, token, grid, width, height, palette]);
+    const mark = { row: Math.floor(token / grid.tokensPerRow), columns: marked };
+    paintHeatMap(canvas.current!, grid, ground, palette, { width, height }, mark);
+  }, [token, grid, ground, width, height, palette, marked]);
   const choose = ({ offsetY }: PointerEvent) => {
     const row = Math.floor((offsetY / height) * grid.rows * grid.tokensPerRow);
     onToken(Math.min(Math.max(row, 0), tokens - 1));
@@ -165,13 +177,17 @@ function tokenAfterKey(key: string, token: number, tokens: number): number | und
 }
 
 function describeToken(view: DispatchView, token: number): string {
-  const { scales, topK } = view;
-  const choices = chosenOf(view, token).map((e, k) => `${e} with scale ${scale(scales[token * topK + k])}`);
-  return `token ${token}, experts ${choices.join(', ')}`;
+  const { scales, topK, groups } = view;
+  const choices = chosenOf(view, token).map((e, k) =>
+    e < 0 ? 'nowhere' : `${e} with scale ${scale(scales[token * topK + k])}`,
+  );
+  const kept = groups ? `, groups ${keptBy(view, token).join(', ')}` : '';
+  return `token ${token}${kept}, experts ${choices.join(', ')}`;
 }
 
 function markedColumns(view: DispatchView, token: number, { expertsPerColumn }: Grid): number[] {
-  return chosenOf(view, token).map((expert) => Math.floor(expert / expertsPerColumn));
+  const chosen = chosenOf(view, token).filter((expert) => expert >= 0);
+  return chosen.map((expert) => Math.floor(expert / expertsPerColumn));
 }
 
 /** What a cell is and what its colour means. */
@@ -180,6 +196,12 @@ function describeCells({ measure, tokensPerRow, expertsPerColumn }: Grid): strin
     return 'A cell is one token and one expert, its colour the scale; blank is not chosen.';
   const cell = `${count(tokensPerRow, 'token')} × ${count(expertsPerColumn, 'expert')}`;
   return `A cell is ${cell}, its colour the share of these pairs that were chosen; blank is none.`;
+}
+
+/** What lines and grey mean. */
+function describeGround({ groups, zeroExperts }: DispatchView): string {
+  if (groups) return `Grey: the groups that the token keeps, of ${groups.count}.`;
+  return zeroExperts > 0 ? 'Right of the line: zero experts.' : '';
 }
 
 function Legend({ grid: { measure, least, most }, palette }: { grid: Grid; palette: Palette }) {

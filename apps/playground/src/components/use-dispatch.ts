@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { DispatchView, FileInfo, PlainError } from '../protocol.js';
-import { type Settings, toHash } from '../settings.js';
+import { routingOf, type Settings, toHash } from '../settings.js';
 import type { WorkerClient } from '../worker-client.js';
 
 /** Pause after a change, so that a moving slider asks for few dispatches. */
@@ -21,7 +21,11 @@ export function useDispatch(worker: WorkerClient, settings: Settings, file: File
     const dispatch = async () => {
       if (!isLatest()) return;
       try {
-        const result = await worker.call('dispatch', { settings, fromFile: file !== undefined });
+        const result = await worker.call('dispatch', {
+          settings,
+          routing: routingOf(settings),
+          fromFile: file !== undefined,
+        });
         if (!isLatest()) return;
         setView(result);
         setError(undefined);

@@ -36,7 +36,7 @@ type GridShape = Omit<Grid, 'values' | 'least' | 'most'>;
 function scalesOf({ chosen, scales, topK }: DispatchView, { rows, columns }: GridShape): Float32Array {
   const values = new Float32Array(rows * columns).fill(Number.NaN);
   chosen.forEach((expert, i) => {
-    values[Math.floor(i / topK) * columns + expert] = scales[i];
+    if (expert >= 0) values[Math.floor(i / topK) * columns + expert] = scales[i];
   });
   return values;
 }
@@ -46,6 +46,7 @@ function sharesOf(view: DispatchView, shape: GridShape): Float32Array {
   const { rows, columns, tokensPerRow, expertsPerColumn } = shape;
   const values = new Float32Array(rows * columns);
   chosen.forEach((expert, i) => {
+    if (expert < 0) return;
     const row = Math.floor(Math.floor(i / topK) / tokensPerRow);
     values[row * columns + Math.floor(expert / expertsPerColumn)]++;
   });
@@ -59,10 +60,19 @@ function sharesOf(view: DispatchView, shape: GridShape): Float32Array {
   });
 }
 
-/** Tokens per expert, as the mean over each column's experts. */
-export function columnLoads({ counts }: DispatchView, { columns, expertsPerColumn }: Grid): number[] {
+/** Of a value for each expert: the mean over each column's experts. */
+export function columnMeans(
+  values: Int32Array | Float32Array,
+  { columns, expertsPerColumn }: Grid,
+): number[] {
   return Array.from({ length: columns }, (_, column) => {
-    const own = counts.subarray(column * expertsPerColumn, (column + 1) * expertsPerColumn);
-    return own.reduce((sum, load) => sum + load, 0) / own.length;
+    const own = values.subarray(column * expertsPerColumn, (column + 1) * expertsPerColumn);
+    return mean(own);
   });
+}
+
+export function mean(values: Int32Array | Float32Array | Uint8Array): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum / values.length;
 }

@@ -1,4 +1,5 @@
 import type { Grid } from './grid.js';
+import type { Ground } from './groups.js';
 import { heatColour, type Palette } from './palette.js';
 
 /** Sizes the canvas for sharp pixels, clears it, and gives a context that measures in CSS pixels. */
@@ -16,20 +17,29 @@ export interface Marked {
   readonly columns: readonly number[];
 }
 
-/** A cell for each value of the grid; the marked row has a frame, and dots where it has choices. */
+/** A cell for each value of the grid, on the groups that are kept; the marked row has a frame, and dots where it has choices. */
 export function paintHeatMap(
   canvas: HTMLCanvasElement,
   grid: Grid,
+  ground: Ground,
   palette: Palette,
   size: { width: number; height: number },
   marked: Marked,
 ): void {
   const { width, height } = size;
   const context = prepare(canvas, width, height);
+  const cell = { width: width / grid.columns, height: height / grid.rows };
+  context.fillStyle = palette.kept;
+  for (const { row, from, to, share } of ground.bands) {
+    context.globalAlpha = share;
+    context.fillRect(from * width, row * cell.height, (to - from) * width, cell.height);
+  }
+  context.globalAlpha = 1;
   context.imageSmoothingEnabled = false;
   context.drawImage(cells(grid, palette), 0, 0, width, height);
-  const cell = { width: width / grid.columns, height: height / grid.rows };
   if (cell.width >= 5) gaps(context, grid, palette, size);
+  context.fillStyle = palette.line;
+  for (const border of ground.borders) context.fillRect(border * width - 0.5, 0, 1, height);
   const top = marked.row * cell.height;
   context.strokeStyle = palette.mark;
   context.fillStyle = palette.mark;
@@ -101,4 +111,24 @@ export function paintBars(
   context.moveTo(0, height - evenShare * perToken);
   context.lineTo(width, height - evenShare * perToken);
   context.stroke();
+}
+
+/** A bar for each bias, up or down from a line in the middle, on the columns of the heat map. */
+export function paintBiases(
+  canvas: HTMLCanvasElement,
+  biases: readonly number[],
+  palette: Palette,
+  { width, height }: { width: number; height: number },
+  marked: readonly number[],
+): void {
+  const context = prepare(canvas, width, height);
+  const step = width / biases.length;
+  const gap = step >= 5 ? 1 : 0;
+  const perUnit = height / 2 / (Math.max(...biases.map(Math.abs)) || 1);
+  biases.forEach((bias, column) => {
+    context.fillStyle = marked.includes(column) ? palette.mark : palette.bar;
+    context.fillRect(column * step + gap / 2, height / 2, step - gap, -bias * perUnit);
+  });
+  context.fillStyle = palette.line;
+  context.fillRect(0, height / 2 - 0.5, width, 1);
 }

@@ -2,6 +2,8 @@
 export interface Palette {
   /** From the least value to the most. */
   readonly heat: readonly string[];
+  /** Under the groups that a token keeps. */
+  readonly kept: string;
   readonly bar: string;
   readonly line: string;
   readonly mark: string;
@@ -10,6 +12,7 @@ export interface Palette {
 
 export const LIGHT: Palette = {
   heat: ['#d3e5f5', '#8fc0e4', '#4391cc', '#1c5f9f', '#0b2f5e'],
+  kept: '#eceff2',
   bar: '#6aa6d6',
   line: '#5a6672',
   mark: '#d9480f',
@@ -18,6 +21,7 @@ export const LIGHT: Palette = {
 
 export const DARK: Palette = {
   heat: ['#1d3a5a', '#27619a', '#3f93d1', '#85c8f0', '#e4f5ff'],
+  kept: '#262e38',
   bar: '#3f7fb5',
   line: '#93a1b0',
   mark: '#ff9f45',

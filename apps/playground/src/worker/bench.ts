@@ -1,7 +1,7 @@
 import type { DispatchView, FileInfo, Requests, SuiteEnd, SuiteProgress, Timing } from '../protocol.js';
 import { Backends } from './backends.js';
 import { describeFile, readInput } from './file-input.js';
-import { type DispatchInput, randomInput, routingOf } from './input.js';
+import { type DispatchInput, randomInput, withRouting } from './input.js';
 import { resultsFile } from './results-file.js';
 import { type DispatchRun, runDispatch } from './run-dispatch.js';
 import { timeDispatch } from './timing.js';
@@ -25,9 +25,9 @@ export class Bench implements Handlers {
     return describeFile(input, metadata);
   }
 
-  async dispatch({ settings, fromFile }: Requests['dispatch']['args']): Promise<DispatchView> {
+  async dispatch({ settings, routing, fromFile }: Requests['dispatch']['args']): Promise<DispatchView> {
     const input =
-      fromFile && this.file ? { ...this.file, routing: routingOf(settings) } : randomInput(settings);
+      fromFile && this.file ? withRouting(this.file, routing, settings.seed) : randomInput(settings, routing);
     this.lastRun = await runDispatch(input, await this.backends.open());
     return this.lastRun.view;
   }

@@ -2,7 +2,7 @@ import { type HostTensor, readSafetensors, type SafetensorsFile } from '@moe-dis
 import type { FileInfo } from '../protocol.js';
 import { checkSize, type DispatchInput, InputError } from './input.js';
 
-/** The tensors of a safetensors file. @throws SafetensorsError, InputError */
+/** The tensors of a safetensors file, [B, S, …] as [B·S, …]. @throws SafetensorsError, InputError */
 export function readInput(
   bytes: Uint8Array,
   name: string,
@@ -15,12 +15,15 @@ export function readInput(
     const names = [...tensors.keys()].join(', ') || 'no tensor';
     throw new InputError(`${name}: expected the tensors x and gating_output, found ${names}`);
   };
-  const routing = { moeTopk: 1, groupMoe: false, topkOnlyMode: false };
-  const input = { title: name, x: tensor('x'), gating: tensor('gating_output'), routing };
-  for (const [key, { shape }] of Object.entries({ x: input.x, gating_output: input.gating })) {
-    if (shape.length === 2 || shape.length === 3) continue;
+  const matrix = (key: string): HostTensor => {
+    const { data, shape, dtype } = tensor(key);
+    if (shape.length === 2) return { data, shape, dtype };
+    if (shape.length === 3) return { data, shape: [shape[0] * shape[1], shape[2]], dtype };
     throw new InputError(`${name}: expected ${key} of two or three dimensions, found [${shape.join(', ')}]`);
-  }
+  };
+  const bias = tensors.get('e_score_correction_bias');
+  const routing = { mode: 'softmax', options: { moeTopk: 1 }, biased: false };
+  const input = { title: name, x: matrix('x'), gating: matrix('gating_output'), routing, bias };
   return { input, metadata };
 }
 
@@ -28,15 +31,15 @@ export function describeFile(
   { title, x, gating }: DispatchInput,
   metadata: SafetensorsFile['metadata'],
 ): FileInfo {
-  const size = (shape: readonly number[]) => shape.slice(0, -1).reduce((product, n) => product * n, 1);
   const topK = Number(metadata.get('moe_topk'));
   const isSet = (key: string) => /^(true|1)$/i.test(metadata.get(key) ?? '');
-  const mode = isSet('topk_only_mode') ? 'topk-only' : isSet('group_moe') ? 'group' : 'softmax';
+  const paddleMode = isSet('topk_only_mode') ? 'topk-only' : isSet('group_moe') ? 'group' : 'softmax';
+  const mode = metadata.get('model') ?? paddleMode;
   return {
     name: title,
-    tokens: size(x.shape),
-    hidden: x.shape.at(-1)!,
-    experts: gating.shape.at(-1)!,
+    tokens: x.shape[0],
+    hidden: x.shape[1],
+    experts: gating.shape[1],
     dtype: x.dtype,
     routing: Number.isInteger(topK) && topK > 0 ? { topK, mode } : {},
   };

@@ -1,11 +1,6 @@
-import {
-  DTYPES,
-  type FloatDType,
-  float32ToBfloat16,
-  float32ToFloat16,
-  type RouterOptions,
-} from '@moe-dispatch/core';
+import { DTYPES, type FloatDType, float32ToBfloat16, float32ToFloat16 } from '@moe-dispatch/core';
 import type { HostTensor } from '@moe-dispatch/safetensors';
+import type { Routing } from '../protocol.js';
 import type { Settings } from '../settings.js';
 
 /** What is dispatched, and how. */
@@ -13,7 +8,9 @@ export interface DispatchInput {
   readonly title: string;
   readonly x: HostTensor;
   readonly gating: HostTensor;
-  readonly routing: Required<RouterOptions>;
+  readonly routing: Routing;
+  /** eScoreCorrectionBias, where the router has one. */
+  readonly bias: HostTensor | undefined;
 }
 
 /** Settings or a file that this page does not take, though moeDispatch might. */
@@ -26,12 +23,8 @@ const MAX_BYTES = 256 * 2 ** 20;
 /** Tokens in a row that are of one mind, as those of one text would be. */
 const TOKENS_PER_TEXT = 64;
 
-export function routingOf({ topK, mode }: Pick<Settings, 'topK' | 'mode'>): Required<RouterOptions> {
-  return { moeTopk: topK, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
-}
-
 /** Random rows, and gating values by which some experts are liked better than others. */
-export function randomInput(settings: Settings): DispatchInput {
+export function randomInput(settings: Settings, routing: Routing): DispatchInput {
   const { tokens, hidden, experts, topK, dtype, seed } = settings;
   for (const [name, size] of Object.entries({ T: tokens, D: hidden, E: experts })) {
     if (Number.isInteger(size) && size >= 0) continue;
@@ -48,8 +41,15 @@ export function randomInput(settings: Settings): DispatchInput {
     title: 'random data',
     x: { data: toDType(x, dtype), shape: [tokens, hidden], dtype },
     gating: { data: gating, shape: [tokens, experts], dtype: 'float32' },
-    routing: routingOf(settings),
+    routing,
+    bias: biasOf(routing, experts, seed),
   };
+}
+
+/** A file's input, routed as asked: with its own bias, if it has one and the router takes one. */
+export function withRouting(file: DispatchInput, routing: Routing, seed: number): DispatchInput {
+  const madeUp = biasOf(routing, file.gating.shape[1], seed);
+  return { ...file, routing, bias: madeUp && (file.bias ?? madeUp) };
 }
 
 /** Throws InputError where the tensors would be too large for the page. */
@@ -59,6 +59,16 @@ export function checkSize(bytes: number): void {
   throw new InputError(
     `this page takes at most ${mebibytes(MAX_BYTES)} of tensors, and this would be ${mebibytes(bytes)}: choose a smaller T, D or K`,
   );
+}
+
+/** [E]: a bias as large as matters among scores, made up; undefined for a router without one. */
+function biasOf({ biased, options }: Routing, experts: number, seed: number): HostTensor | undefined {
+  if (!biased) return undefined;
+  const size = options.router?.scoringFunc === 'sigmoid' ? 0.1 : 1 / experts;
+  // Another stream than that of the gating, so that it knows nothing of what tokens like.
+  const noise = normal(xorshift(~seed));
+  const data = Float32Array.from({ length: experts }, () => noise() * size);
+  return { data, shape: [experts], dtype: 'float32' };
 }
 
 /** [T, E]: noise, what all tokens like, and what the tokens of one text like. */
@@ -76,7 +86,7 @@ function randomGating(
       });
     for (let e = 0; e < experts; e++) gating[token * experts + e] = noise() + likedHere[e];
   }
-  // Such scores are probabilities where they are used without a softmax, as DeepSeek-V3 does.
+  // Scores that are used without a softmax are often probabilities.
   return mode === 'topk-only' ? gating.map((value) => 1 / (1 + Math.exp(-value))) : gating;
 }
 

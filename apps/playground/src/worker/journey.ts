@@ -14,7 +14,7 @@ export function isFloat(dtype: DType): boolean {
 /** Looks at every token's rows: as sent, in permuteInput, as given back. */
 export function followTokens(x: HostTensor, outputs: HostOutputs): JourneyView {
   const [tokens] = outputs.topKIndices.shape;
-  const hidden = x.shape.at(-1)!;
+  const hidden = x.shape[1];
   const width = Math.min(SHOWN_VALUES, hidden);
   const sent = toFloat32(x);
   const returned = outputs.returned && toFloat32(outputs.returned);
@@ -54,11 +54,12 @@ function largestDifferences(a: Float32Array, b: Float32Array, rows: number, colu
 
 function countExactRows(x: HostTensor, outputs: HostOutputs, tokens: number): Int32Array {
   const { data: rows, shape } = outputs.permuteIndicesPerToken;
-  const rowBytes = x.shape.at(-1)! * x.data.BYTES_PER_ELEMENT;
+  const rowBytes = x.shape[1] * x.data.BYTES_PER_ELEMENT;
   const sent = bytesOf(x.data);
   const permuted = bytesOf(outputs.permuteInput.data);
   const exact = new Int32Array(tokens);
   for (let i = 0; i < shape[0] * tokens; i++) {
+    if (rows[i] < 0) continue;
     const token = i % tokens;
     if (sameBytes(sent, token * rowBytes, permuted, rows[i] * rowBytes, rowBytes)) exact[token]++;
   }

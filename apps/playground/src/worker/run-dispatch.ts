@@ -4,17 +4,21 @@ import {
   type DType,
   moeDispatch,
   moeReduce,
+  type RouterOptions,
   type Tensor,
 } from '@moe-dispatch/core';
 import type { HostTensor } from '@moe-dispatch/safetensors';
 import type { DispatchView } from '../protocol.js';
 import type { OpenBackends } from './backends.js';
 import { compareOutputs } from './compare.js';
+import { keptGroups } from './groups.js';
 import type { DispatchInput } from './input.js';
 import { followTokens, isFloat } from './journey.js';
+import { upload } from './upload.js';
 
 /** The outputs of moeDispatch, and of moeReduce on them, in plain memory. */
 export interface HostOutputs {
+  /** Only the rows that have an expert. */
   readonly permuteInput: HostTensor;
   readonly tokenNumsPerExpert: HostTensor<'int64'>;
   readonly expertOffsets: HostTensor<'int32'>;
@@ -37,16 +41,22 @@ export async function runDispatch(input: DispatchInput, backends: OpenBackends):
   const outputs = await computeOutputs(backend, input);
   const comparison = backend === cpu ? undefined : compareOutputs(outputs, await computeOutputs(cpu, input));
   const [tokens, topK] = outputs.topKIndices.shape;
+  const { options } = input.routing;
+  const experts = input.gating.shape[1];
   const view: DispatchView = {
     source: input.title,
     tokens,
     hidden: outputs.permuteInput.shape[1],
-    experts: outputs.tokenNumsPerExpert.data.length,
+    experts,
+    zeroExperts: options.router?.zeroExperts?.count ?? 0,
     topK,
     dtype: input.x.dtype,
+    bias: input.bias?.data as Float32Array | undefined,
+    groups: await keptGroups(cpu, input, experts),
+    weighsRows: options.router?.applyRouterWeightOnInput ?? false,
     backend: { name: backend.info.name, device: backend.info.device },
     skipped: skipped.map(({ name, reason }) => ({ name, reason })),
-    counts: Int32Array.from(outputs.tokenNumsPerExpert.data, Number),
+    counts: countChoices(outputs, experts),
     offsets: outputs.expertOffsets.data,
     rows: outputs.permuteIndicesPerToken.data,
     scales: outputs.expertScalesFloat.data,
@@ -58,21 +68,30 @@ export async function runDispatch(input: DispatchInput, backends: OpenBackends):
   return { input, outputs, view };
 }
 
-async function computeOutputs(backend: Backend, { x, gating, routing }: DispatchInput): Promise<HostOutputs> {
+/** [E]: of zero experts, too. */
+function countChoices({ tokenNumsPerExpert, topKIndices }: HostOutputs, experts: number): Int32Array {
+  const counts = new Int32Array(experts);
+  counts.set(Array.from(tokenNumsPerExpert.data, Number));
+  const withRows = tokenNumsPerExpert.data.length;
+  for (const expert of topKIndices.data) if (expert >= withRows) counts[expert]++;
+  return counts;
+}
+
+async function computeOutputs(backend: Backend, input: DispatchInput): Promise<HostOutputs> {
   const owned: { dispose(): void }[] = [];
   const own = <T extends { dispose(): void }>(disposable: T): T => {
     owned.push(disposable);
     return disposable;
   };
   try {
-    const rows = own(backend.tensor(x.data, x.shape, x.dtype));
-    const scores = own(backend.tensor(gating.data, gating.shape, gating.dtype));
-    const out = own(moeDispatch(rows, scores, routing));
-    const returned = isFloat(x.dtype) ? own(reduce(out)) : undefined;
+    const { x, gating, options } = own(upload(backend, input));
+    const out = own(moeDispatch(x, gating, options));
+    const returned = isFloat(x.dtype) ? own(reduce(out, x, options)) : undefined;
+    const expertOffsets = await read<'int32'>(out.expertOffsets);
     return {
-      permuteInput: await read(out.permuteInput),
+      permuteInput: firstRows(await read(out.permuteInput), expertOffsets.data.at(-1)!),
       tokenNumsPerExpert: await read<'int64'>(out.tokenNumsPerExpert),
-      expertOffsets: await read<'int32'>(out.expertOffsets),
+      expertOffsets,
       permuteIndicesPerToken: await read<'int32'>(out.permuteIndicesPerToken),
       expertScalesFloat: await read<'float32'>(out.expertScalesFloat),
       topKIndices: await read<'int32'>(out.topKIndices),
@@ -83,12 +102,17 @@ async function computeOutputs(backend: Backend, { x, gating, routing }: Dispatch
   }
 }
 
-/** Each token is the weighted mean of its own copies, so it should come back. */
-function reduce(out: DispatchResult<Tensor>): Tensor {
-  const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = out;
-  return moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, {
-    normTopkProb: true,
+/** Each token is the weighted mean of its own copies, so it should come back; unless the copies have their weights. */
+function reduce(out: DispatchResult<Tensor>, x: Tensor, { router }: RouterOptions): Tensor {
+  return moeReduce(out.permuteInput, out, {
+    normTopkProb: !router?.applyRouterWeightOnInput,
+    x: router?.zeroExperts?.kind === 'identity' ? x : null,
   });
+}
+
+/** The rows that have an expert: those behind them are undefined. */
+function firstRows({ data, shape, dtype }: HostTensor, rows: number): HostTensor {
+  return { data: data.subarray(0, rows * shape[1]) as HostTensor['data'], shape: [rows, shape[1]], dtype };
 }
 
 async function read<D extends DType>(tensor: Tensor & { readonly dtype: D }): Promise<HostTensor<D>> {

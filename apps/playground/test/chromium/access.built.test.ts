@@ -3,7 +3,7 @@ import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { launch, openPage } from './open-page.js';
+import { launch, openPage, settle } from './open-page.js';
 import { serveBuiltPage } from './static-server.js';
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -60,12 +60,68 @@ describe.each([
     await page.getByRole('button', { name: 'Run the suite' }).click();
     await page.getByText(/ in [\d.]+ s on /).waitFor();
     await page.getByText('Load per expert as a table').click();
-    if (viewport === PHONE) await page.getByText('Sizes, data and mode').click();
+    if (viewport === PHONE) await page.getByText('Sizes, data and router').click();
     await page.getByRole('spinbutton', { name: 'K per token' }).fill('99');
     await page.getByRole('alert').waitFor();
     expect(await violations(page)).toEqual([]);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     expect(width).toBe(viewport.width);
+    await page.close();
+  });
+});
+
+describe("models' routers", () => {
+  it.each([
+    ['deepseek-v3', 256, 8, /^token 0, groups (\d, ){4}experts (\d+ with scale [\d.]+(, |$)){8}$/],
+    ['longcat-flash', 768, 12, /^token 0, experts (\d+ with scale [\d.]+(, |$)){12}$/],
+    ['zaya1-8b', 17, 1, /^token 0, experts /],
+  ])('%s: says what it draws, and nothing is wider than a phone', async (mode, experts, topK, text) => {
+    const shape = `T=96&D=40&E=${experts}&K=${topK}&mode=${mode}`;
+    const { page } = await openPage(browser, `${server.url}#${shape}`, { viewport: PHONE });
+    await page.getByText('Load per expert as a table').click();
+    const map = page.getByRole('slider', { name: 'Token, in a heat map' });
+    expect(await map.getAttribute('aria-valuetext')).toMatch(text);
+    expect(await page.getByRole('img', { name: /^Bias per expert as bars\. .* from -/ }).count()).toBe(1);
+    const biases = await page.getByRole('region', { name: 'Load per expert' }).locator('tbody tr').count();
+    expect(biases).toBe(experts);
+    expect(await violations(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(PHONE.width);
+    await page.close();
+  });
+
+  it('are what the presets choose', async () => {
+    const { page } = await openPage(browser, `${server.url}#${SHAPE}`);
+    const preset = page.getByRole('button', { name: 'DeepSeek-V3' });
+    await preset.click();
+    await settle(page);
+    expect(await preset.getAttribute('aria-pressed')).toBe('true');
+    const router = page.getByRole('combobox', { name: 'Router' });
+    expect(await router.inputValue()).toBe('deepseek-v3');
+    expect(await page.locator('#router-text').textContent()).toContain('the 4 best of 8 groups (top2_sum)');
+    expect(await page.getByText(/^It keeps the groups (\d, ){3}\d of 8,/).count()).toBe(1);
+    expect(await page.locator('.choices tbody tr').count()).toBe(8);
+    await page.close();
+  });
+
+  it('zaya1-8b: shows a token that goes nowhere', async () => {
+    const { page } = await openPage(browser, `${server.url}#T=96&D=40&E=17&K=1&mode=zaya1-8b`);
+    expect(
+      await page
+        .getByText(/17 experts with 1 zero expert, 1 chosen by .* [1-9]\d* choices? going nowhere/)
+        .count(),
+    ).toBe(1);
+    const map = page.getByRole('slider', { name: 'Token, in a heat map' });
+    await map.focus();
+    for (let i = 0; i < 95; i++) {
+      if ((await map.getAttribute('aria-valuetext'))!.includes('nowhere')) break;
+      await page.keyboard.press('ArrowDown');
+    }
+    expect(await page.locator('.choices tbody :is(th, td)').allTextContents()).toEqual([
+      'nowhere',
+      '',
+      '0.0000',
+      'none',
+    ]);
     await page.close();
   });
 });
@@ -91,12 +147,13 @@ describe('by keyboard', () => {
     const controls = await page
       .locator('button:enabled, select, input:enabled, summary, [tabindex="0"]')
       .count();
-    // One stop for the three radio buttons; the table that scrolls is folded.
-    expect(reached).toHaveLength(controls - 2 - 1);
+    // The table that scrolls is folded.
+    expect(reached).toHaveLength(controls - 1);
     const order = [
       "Paddle's example",
       'T tokens',
       'K per token',
+      'Router',
       'Token, in a heat map',
       'Token',
       'Run the suite',

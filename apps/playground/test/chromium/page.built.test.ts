@@ -1,9 +1,15 @@
 import { readFile } from 'node:fs/promises';
 import { cpu } from '@moe-dispatch/backend-cpu';
-import { moeDispatch, selectBackend } from '@moe-dispatch/core';
-import { type HostTensor, readSafetensors, writeSafetensors } from '@moe-dispatch/safetensors';
+import { moeDispatch, type RouterOptions, selectBackend } from '@moe-dispatch/core';
+import {
+  type HostTensor,
+  readSafetensors,
+  type SafetensorsFile,
+  writeSafetensors,
+} from '@moe-dispatch/safetensors';
 import type { Browser, Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MODELS } from '../../src/models.js';
 import { launch, type OpenPage, openPage, settle } from './open-page.js';
 import { serveBuiltPage } from './static-server.js';
 
@@ -34,11 +40,48 @@ async function chooseFile(page: Page, name: string, buffer: Buffer | Uint8Array)
   await page.locator('input[type=file]').setInputFiles(file);
 }
 
+function router(page: Page) {
+  return page.getByRole('combobox', { name: 'Router' });
+}
+
+/** Reads what "Download" gives, where the page says that WebGPU's outputs are the CPU's. */
+async function expectSameBits(page: Page): Promise<SafetensorsFile> {
+  expect(await page.locator('.badge').textContent()).toBe('WebGPU');
+  const verdict = page.locator('.verdict');
+  expect(await verdict.textContent()).toBe('Equal: all 7 outputs are the same bits on both.');
+  const outputs = await page.locator('.verdict + table td').allTextContents();
+  expect(outputs).toEqual(Array(7).fill('the same bits'));
+  return readSafetensors(await download(page), 'download');
+}
+
+/** Compares the outputs in a file with the CPU's from its inputs. */
+async function expectCpuResults(tensors: SafetensorsFile['tensors'], options: RouterOptions): Promise<void> {
+  const backend = await selectBackend([cpu()]);
+  const put = (name: string) => {
+    const found = tensors.get(name);
+    return found && backend.tensor(found.data, found.shape, found.dtype);
+  };
+  const eScoreCorrectionBias = put('e_score_correction_bias');
+  const out = moeDispatch(put('x')!, put('gating_output')!, { ...options, eScoreCorrectionBias });
+  const offsets = await out.expertOffsets.read();
+  const values = offsets.at(-1)! * out.permuteInput.shape[1];
+  const permuted = await out.permuteInput.read();
+  expect(tensors.get('permute_input')?.data).toEqual(permuted.slice(0, values));
+  expect(tensors.get('token_nums_per_expert')?.data).toEqual(await out.tokenNumsPerExpert.read());
+  expect(tensors.get('expert_offsets')?.data).toEqual(offsets);
+  expect(tensors.get('permute_indices_per_token')?.data).toEqual(await out.permuteIndicesPerToken.read());
+  expect(tensors.get('expert_scales_float')?.data).toEqual(await out.expertScalesFloat.read());
+  expect(tensors.get('top_k_indices')?.data).toEqual(await out.topKIndices.read());
+  backend.dispose();
+}
+
 describe('dispatching on WebGPU', () => {
   it('says that it works as soon as a control changes', async () => {
     const { page } = open;
     const busy = await page.evaluate(async () => {
-      document.querySelector<HTMLInputElement>('input[type=radio]:not(:checked)')!.click();
+      const router = document.querySelector<HTMLSelectElement>('select:has(optgroup)')!;
+      router.value = 'group';
+      router.dispatchEvent(new Event('change', { bubbles: true }));
       // Renders in a microtask, long before effects run.
       await new Promise<void>((resolve) => queueMicrotask(resolve));
       return document.querySelector<HTMLElement>('.backend')!.dataset.busy;
@@ -51,31 +94,35 @@ describe('dispatching on WebGPU', () => {
     "%s: the file to download holds the CPU's results",
     async (mode) => {
       const { page } = open;
-      await page.getByRole('radio', { name: new RegExp(`^${mode}`) }).check();
+      await router(page).selectOption(mode);
       await settle(page);
-      expect(await page.locator('.badge').textContent()).toBe('WebGPU');
-      expect(await page.locator('.verdict').textContent()).toContain('Equal: all 5 outputs');
-
-      const { tensors } = readSafetensors(await download(page), 'download');
-      const [x, gating] = [tensors.get('x')!, tensors.get('gating_output') as HostTensor<'float32'>];
-      expect([x.shape, gating.shape]).toEqual([
+      const { tensors } = await expectSameBits(page);
+      expect([tensors.get('x')!.shape, tensors.get('gating_output')!.shape]).toEqual([
         [96, 40],
         [96, 240],
       ]);
-      const backend = await selectBackend([cpu()]);
-      const routing = { moeTopk: 6, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
-      const expected = moeDispatch(
-        backend.tensor(x.data, x.shape, x.dtype),
-        backend.tensor(gating.data, gating.shape, gating.dtype),
-        routing,
-      );
-      expect(tensors.get('permute_input')?.data).toEqual(await expected.permuteInput.read());
-      expect(tensors.get('token_nums_per_expert')?.data).toEqual(await expected.tokenNumsPerExpert.read());
-      expect(tensors.get('expert_offsets')?.data).toEqual(await expected.expertOffsets.read());
-      expect(tensors.get('top_k_indices')?.data).toEqual(await expected.topKIndices.read());
-      const rows = await expected.permuteIndicesPerToken.read();
-      expect(tensors.get('permute_indices_per_token')?.data).toEqual(rows);
-      backend.dispose();
+      const options = { moeTopk: 6, groupMoe: mode === 'group', topkOnlyMode: mode === 'topk-only' };
+      await expectCpuResults(tensors, options);
+    },
+  );
+
+  it.each(['deepseek-v3', 'llama-4-scout', 'longcat-flash', 'zaya1-8b', 'phi-3.5-moe'])(
+    '%s: routes as the CPU does',
+    async (mode) => {
+      const { numExperts, router } = MODELS.get(mode)!;
+      const shape = `T=64&D=16&E=${numExperts}&K=${router.topK}&dtype=bfloat16&mode=${mode}`;
+      const { page, complaints } = await openPage(browser, `${server.url}#${shape}`);
+      const { tensors, metadata } = await expectSameBits(page);
+      expect(JSON.parse(metadata.get('router')!)).toEqual(router);
+      await expectCpuResults(tensors, { router });
+      // The page takes its own file: the same router, with the bias in it.
+      const chosen = await page.locator('.choices').textContent();
+      await page.getByRole('spinbutton', { name: 'Seed' }).fill('9');
+      await chooseFile(page, 'own.safetensors', writeSafetensors(tensors, metadata));
+      await page.getByText(`64 tokens (own.safetensors), ${numExperts} experts`).waitFor();
+      expect(await page.locator('.choices').textContent()).toBe(chosen);
+      expect(complaints).toEqual([]);
+      await page.close();
     },
   );
 
@@ -102,7 +149,7 @@ describe('mistakes', () => {
   it("shows core's code and text, and goes on when the setting is mended", async () => {
     const { page } = open;
     const topK = page.getByRole('spinbutton', { name: 'K per token' });
-    await page.getByRole('radio', { name: /^group/ }).check();
+    await router(page).selectOption('group');
     await topK.fill('7');
     await page.getByRole('alert').getByText('EXPERTS_NOT_DIVISIBLE').waitFor();
     await topK.fill('241');
@@ -195,7 +242,7 @@ describe('the conformance suite', () => {
     await page.getByRole('button', { name: 'Run the suite' }).click();
     await page.locator('.matrix').waitFor();
     await page.getByRole('button', { name: 'Stop' }).click();
-    await page.getByText(/^Stopped after \d+ of \d{3} cases\.$/).waitFor();
+    await page.getByText(/^Stopped after \d+ of \d,\d{3} cases\.$/).waitFor();
     const all = page.locator('.matrix tfoot');
     const stopped = await all.textContent();
     await page.waitForTimeout(500);
