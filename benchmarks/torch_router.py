@@ -9,6 +9,7 @@ Times are of 20 calls in a row by CUDA events, the median of 60.
 import argparse
 import json
 import statistics
+from unittest import mock
 
 import torch
 from transformers.models.deepseek_v3 import modeling_deepseek_v3 as model
@@ -18,26 +19,13 @@ CALLS, ROUNDS = 20, 60
 
 
 def routing(config):
-    """logits -> indices and weights, by whichever of its classes this release of transformers does it with."""
-    moe = model.DeepseekV3MoE(config).cuda()
-    if hasattr(moe, "route_tokens_to_experts"):
-        return moe.route_tokens_to_experts
-    gate = moe.gate if hasattr(moe, "gate") else model.DeepseekV3TopkRouter(config).cuda()
-    for name in ("route_tokens_to_experts", "get_topk_indices"):
-        if hasattr(gate, name):
-            break
-    else:
-        raise SystemExit("this release of transformers routes in a way that is not known here")
-    if name == "route_tokens_to_experts":
-        return gate.route_tokens_to_experts
+    """logits -> indices and weights: the router's forward, with the product by the gate's weight taken out."""
+    gate = model.DeepseekV3TopkRouter(config).cuda()
 
     def route(logits):
-        scores = logits.sigmoid()
-        indices = gate.get_topk_indices(scores)
-        weights = scores.gather(1, indices)
-        if gate.norm_topk_prob:
-            weights = weights / (weights.sum(dim=-1, keepdim=True) + 1e-20)
-        return indices, weights * gate.routed_scaling_factor
+        with mock.patch.object(torch.nn.functional, "linear", lambda *_: logits):
+            _, weights, indices = gate(logits)
+        return indices, weights
 
     return route
 

@@ -3,7 +3,7 @@ import type { RouteSelectOptions } from './route-select.wgsl.js';
 /** What groups are ranked by, if some of them are not kept: the best expert's choice value, or the sum of two scores. */
 export type Groups = 'all' | 'best' | 'bestTwo';
 
-/** Keys that a lane holds in registers. */
+/** Keys that a lane holds in registers; twice as many if that saves a row from needing two subgroups. */
 const MAX_SLOTS = 8;
 /** A workgroup of 256 has a bit for each of its rows in one word. */
 const MIN_LANES = 8;
@@ -11,17 +11,21 @@ const MIN_LANES = 8;
 /**
  * The lanes for rows of that width: enough that each choice has one, and that each lane holds its part in registers,
  * if the device allows it.
+ * @param subgroupSize lanes that talk without workgroup memory; 0 if there are no subgroups.
  */
 export function lanesForRow(
   width: number,
   picks: number,
   workgroupSize: number,
+  subgroupSize: number,
 ): { lanes: number; slots: number } {
   let lanes = Math.min(MIN_LANES, workgroupSize);
   while (lanes < workgroupSize && (lanes < picks || lanes * MAX_SLOTS < width)) lanes *= 2;
+  const squeezed = lanes === 2 * subgroupSize && subgroupSize >= picks;
+  if (squeezed) lanes = subgroupSize;
   // A power of two, so that there are few kernels to compile.
   const slots = 2 ** Math.ceil(Math.log2(width / lanes));
-  return { lanes, slots: slots <= MAX_SLOTS ? Math.max(slots, 1) : 0 };
+  return { lanes, slots: slots <= (squeezed ? 2 : 1) * MAX_SLOTS ? Math.max(slots, 1) : 0 };
 }
 
 /** How the lanes of a row find their place and exchange values: in workgroup memory. */

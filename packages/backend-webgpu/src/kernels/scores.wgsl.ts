@@ -31,8 +31,6 @@ fn mulhi(a: u32, b: u32) -> u32 {
 // exp(-|x|) as (m, n): m · 2^(-31 - n) with 2^31 <= m, or m = 0 for zero.
 fn exp_neg(size: u32) -> vec2<u32> {
   let exponent = i32(size >> 23u) - 127;
-  if (exponent < -33) { return vec2(0x80000000u, 0u); }
-  if (exponent > 7) { return vec2(0u); }
   // |x| = a · 2^(exponent - 31); times log2(e), of which 64 bits are needed.
   let a = (size | 0x800000u) << 8u;
   let low = a * 0xb8aa3b29u;
@@ -45,7 +43,9 @@ fn exp_neg(size: u32) -> vec2<u32> {
   let whole = select(high >> shift, 0u, far);
   // 2^-t = 2^(g - n) with g = n - t in [0, 1).
   let g = 0u - t;
-  return vec2(0x80000000u + (mulhi(${polynomial(EXP, '+', 'g')}, g) >> 1u), whole + u32(g != 0u));
+  let power = vec2(0x80000000u + (mulhi(${polynomial(EXP, '+', 'g')}, g) >> 1u), whole + u32(g != 0u));
+  // No branches, because the lanes of a row would wait for each other.
+  return select(select(power, vec2(0x80000000u, 0u), exponent < -33), vec2(0u), exponent > 7);
 }
 
 fn shifted_right(value: u32, shift: u32) -> u32 { return select(0u, value >> (shift & 31u), shift < 32u); }

@@ -47,7 +47,7 @@ export function chooseSelection({ workgroupSize, subgroupSize }: DeviceTraits, c
   const picksMany = picks > Math.min(MANY_PICKS, workgroupSize);
   const tooMany = groups !== 'all' && nGroup > Math.min(MAX_GROUPS, workgroupSize);
   const least = groups === 'all' || tooMany ? picks : Math.max(picks, nGroup);
-  const { lanes, slots } = lanesForRow(width, least, workgroupSize);
+  const { lanes, slots } = lanesForRow(width, least, workgroupSize, subgroupSize);
   const wide = picksMany || tooMany || slots === 0;
   const keys = wide && (biased || groups !== 'all') ? 'all' : biased && SLOW[scoringFunc] ? 'biased' : 'none';
   const scored = keys !== 'all' && !picksMany;
