@@ -4,6 +4,7 @@ import { clean } from './gating-row.js';
 import { finishRouting } from './route.js';
 import { DIGITS, ROUTE_KERNEL } from './route-kernel.js';
 import type { RouteWorkspace } from './route-workspace.js';
+import { COEFFICIENTS } from './scores.js';
 import type { CpuTensor } from './tensor.js';
 
 type RouteCall = Call<'routeTokens', CpuTensor>;
@@ -43,6 +44,7 @@ export class SimdRouter {
     this.#kernel = instance.exports.route as RouteKernel;
     this.#floats = new Float32Array(this.#memory.buffer);
     this.#ints = new Int32Array(this.#memory.buffer);
+    this.#ints.set(COEFFICIENTS);
   }
 
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
@@ -76,8 +78,10 @@ export class SimdRouter {
     const picks = call.topK / groups;
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const size = chunk * columns;
-    // In the kernel's memory: its scratch at 0, the bias, the chunk, the results.
-    const bias = 4 * aligned(columns) + 3 * aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
+    // In the kernel's memory: its coefficients, its scratch, the bias, the chunk, the results.
+    const scratch = aligned(COEFFICIENTS.length);
+    const bias =
+      scratch + 4 * aligned(columns) + 3 * aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
     const gatingOutput = bias + aligned(columns);
     const experts = gatingOutput + aligned(size);
     const scores = experts + aligned(chunk * picks);
@@ -91,7 +95,7 @@ export class SimdRouter {
         4 * gatingOutput,
         4 * experts,
         4 * scores,
-        0,
+        4 * scratch,
         biased ? 4 * bias : 0,
         count,
         columns,
