@@ -40,7 +40,7 @@ export function findTerms(scoringFunc: i32, logits: usize, count: i32, max: v128
     const low = split(f64x2.promote_low_f32x4(sizes));
     const high = split(f64x2.promote_low_f32x4(swapHalves(sizes)));
     const g = lowerHalves(low, high);
-    const h = polynomial(EXP, LOG, g, i32x4.splat(0));
+    const h = polynomial(EXP, LOG, g, false);
     const lowTerms = join(i64x2.extmul_low_i32x4_u(h, g), low);
     const highTerms = join(i64x2.extmul_high_i32x4_u(h, g), high);
     v128.store(terms, lowTerms);
@@ -107,11 +107,14 @@ function mulhi(a: v128, b: v128): v128 {
   return i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 
-/** A polynomial by its coefficients from the highest on; powers are negative where `sign` is -1. */
-function polynomial(coefficient: usize, end: usize, x: v128, sign: v128): v128 {
-  let h = i32x4.splat(0);
-  for (; coefficient < end; coefficient += 4) {
-    h = i32x4.sub(i32x4.add(v128.load32_splat(coefficient), v128.xor(mulhi(h, x), sign)), sign);
+/** A polynomial of x, or of -x, by its coefficients from the highest on. */
+// @ts-ignore: a decorator
+@inline
+function polynomial(coefficient: usize, end: usize, x: v128, negative: bool): v128 {
+  let h = v128.load32_splat(coefficient);
+  while ((coefficient += 4) < end) {
+    const next = v128.load32_splat(coefficient);
+    h = negative ? i32x4.sub(next, mulhi(h, x)) : i32x4.add(next, mulhi(h, x));
   }
   return h;
 }
@@ -149,7 +152,7 @@ function evenSteps(sizes: v128): v128 {
 function roots(x: v128, negative: v128, e: v128): v128 {
   const sizes = f64x2.promote_low_f32x4(evenSteps(f32x4.abs(x)));
   const t = i32x4.trunc_sat_f64x2_u_zero(f64x2.add(e, e));
-  const h = polynomial(LOG, LOG_END, t, i32x4.splat(-1));
+  const h = polynomial(LOG, LOG_END, t, true);
   // The square is m · scale in units of 2^-31, with a power of two: e's, or one that leaves room for the sum with x.
   const digits = lowerHalves(v128.or(i64x2.shr_u(e, 21), i64x2.splat(0x80000000)), e);
   const log = f64x2.convert_low_i32x4_u(mulhi(digits, h));
