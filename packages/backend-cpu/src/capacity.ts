@@ -1,7 +1,6 @@
 import type { RouteCall } from './route.js';
-import type { RouteWorkspace } from './route-workspace.js';
-
-const DIGITS = 2 ** 16;
+import { DIGITS, type RouteWorkspace } from './route-workspace.js';
+import { rankOf } from './top-k.js';
 
 /**
  * Drops the choices that an expert has no room for: all first choices queue before all second ones (docs/semantics.md,
@@ -27,18 +26,11 @@ export function dropBeyondCapacity(call: RouteCall, workspace: RouteWorkspace): 
 }
 
 /** Puts the tokens into tokenOrder, the largest of `bestScores` first, equal ones in order: by both halves of a key. */
-function sortTokens(
-  tokens: number,
-  { scoreBits: bits, tokenOrder, otherOrder, digits }: RouteWorkspace,
-): void {
-  for (let token = 0; token < tokens; token++) {
-    // Descending, −0 as +0.
-    const key = bits[token] === 0x80000000 ? 0 : bits[token];
-    bits[token] = key >>> 31 === 1 ? key : ~key & 0x7fffffff;
-    tokenOrder[token] = token;
-  }
-  sortByDigit(tokenOrder, otherOrder, tokens, bits, digits, 0);
-  sortByDigit(otherOrder, tokenOrder, tokens, bits, digits, 16);
+function sortTokens(tokens: number, workspace: RouteWorkspace): void {
+  const { tokenOrder, otherOrder } = workspace;
+  for (let token = 0; token < tokens; token++) tokenOrder[token] = token;
+  sortByDigit(tokenOrder, otherOrder, tokens, workspace, 0);
+  sortByDigit(otherOrder, tokenOrder, tokens, workspace, 16);
 }
 
 /** A stable counting sort of `from` into `to`. */
@@ -46,17 +38,21 @@ function sortByDigit(
   from: Int32Array,
   to: Int32Array,
   count: number,
-  keys: Uint32Array,
-  digits: Int32Array,
+  { bestScores, digits }: RouteWorkspace,
   shift: number,
 ): void {
   digits.fill(0);
-  for (let i = 0; i < count; i++) digits[(keys[from[i]] >>> shift) % DIGITS]++;
+  for (let i = 0; i < count; i++) digits[digitOf(bestScores, from[i], shift)]++;
   let first = 0;
   for (let digit = 0; digit < DIGITS; digit++) {
     const tally = digits[digit];
     digits[digit] = first;
     first += tally;
   }
-  for (let i = 0; i < count; i++) to[digits[(keys[from[i]] >>> shift) % DIGITS]++] = from[i];
+  for (let i = 0; i < count; i++) to[digits[digitOf(bestScores, from[i], shift)]++] = from[i];
+}
+
+/** Of a key that is smaller for larger scores. */
+function digitOf(scores: Float32Array, token: number, shift: number): number {
+  return ((0x7fffffff - rankOf(scores, token)) >>> shift) % DIGITS;
 }

@@ -1,4 +1,5 @@
 import { bfloat16ToFloat32, type DType, float16ToFloat32 } from '@moe-dispatch/core';
+import type { CpuTensor } from './tensor.js';
 
 const tables = new Map<DType, Float32Array>();
 
@@ -11,4 +12,21 @@ export function tableOf(dtype: DType): Float32Array {
     tables.set(dtype, table);
   }
   return table;
+}
+
+/** Puts elements of a float tensor, from `first` on, into `target`. */
+export function loadFloats(
+  { dtype, padded }: CpuTensor,
+  first: number,
+  count: number,
+  target: Float32Array,
+  at: number,
+): void {
+  const elements = padded as Float32Array;
+  if (dtype === 'float32') {
+    for (let i = 0; i < count; i++) target[at + i] = elements[first + i];
+    return;
+  }
+  const table = tableOf(dtype);
+  for (let i = 0; i < count; i++) target[at + i] = table[elements[first + i]];
 }

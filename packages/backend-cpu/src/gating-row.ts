@@ -1,5 +1,5 @@
 import type { ScoringFunc } from '@moe-dispatch/core/backend';
-import { tableOf } from './float-table.js';
+import { loadFloats } from './float-table.js';
 import { expNeg, fraction, quotient32, sigmoid, size, sqrtsoftplus, unitsOf } from './scores.js';
 import type { CpuTensor } from './tensor.js';
 import { workspaceArray } from './workspace-array.js';
@@ -43,16 +43,10 @@ export class GatingRow {
   }
 
   /** Reads a row of a float tensor, from element `first` on. */
-  load({ dtype, padded }: CpuTensor, first: number, count: number): void {
+  load(tensor: CpuTensor, first: number, count: number): void {
     const { logits } = this;
-    if (dtype === 'float32') {
-      const values = padded as Float32Array;
-      for (let i = 0; i < count; i++) logits[i] = clean(values[first + i]);
-      return;
-    }
-    const words = padded as Uint16Array;
-    const table = tableOf(dtype);
-    for (let i = 0; i < count; i++) logits[i] = clean(table[words[first + i]]);
+    loadFloats(tensor, first, count, logits, 0);
+    for (let i = 0; i < count; i++) logits[i] = clean(logits[i]);
   }
 
   /** Makes ready for scores; those of a softmax are shares among `count` experts from `first` on. */

@@ -18,10 +18,9 @@ export function moveRows(call: PermuteCall, workspace: Workspace): void {
   const rowBytes = hidden * x.padded.BYTES_PER_ELEMENT;
   if (rowBytes === 0) return;
   if (call.applyRouterWeightOnInput) weighRows(call);
-  else if (!isWhole(rows, topK * tokens)) copySomeRows(call, rows);
-  else if (rowBytes <= SHORT_ROW) copyShortRows(call, rows, rowBytes);
-  else if (writesInOrder(rowBytes) && gathers(call, rowBytes))
-    gatherRows(call, rows, workspace.forRows(topK * tokens));
+  else if (!isWhole(rows, topK * tokens)) scatterRows(call, rows);
+  else if (!writesInOrder(rowBytes)) copyShortRows(call, rows, rowBytes);
+  else if (gathers(call, rowBytes)) gatherRows(call, rows, workspace.forRows(topK * tokens));
   else scatterRows(call, rows);
 }
 
@@ -31,16 +30,6 @@ function isWhole(rows: Int32Array, count: number): boolean {
   let signs = 0;
   for (let i = 0; i < count; i++) signs |= rows[i];
   return signs >= 0;
-}
-
-/** For maps in which some choices have no row. `set`, not a loop, in which a float's signalling NaN may become quiet. */
-function copySomeRows(call: PermuteCall, rows: Int32Array): void {
-  const { x, tokens, topK, hidden } = call;
-  const target = call.permuteInput.padded as Int32Array;
-  const views = rowViews(x, tokens, hidden);
-  for (let i = 0; i < topK * tokens; i++) {
-    if (rows[i] >= 0) target.set(views[i % tokens], rows[i] * hidden);
-  }
 }
 
 /** Whether calls with rows of this many bytes may gather, and so need `workspace.forRows`. */
@@ -53,14 +42,19 @@ function gathers({ tokens, topK }: PermuteCall, rowBytes: number): boolean {
   return bytes <= CACHED_SOURCE && bytes * topK > CACHED_RESULT;
 }
 
-/** Reads each row once and writes it K times, while it is in the cache. */
+/**
+ * Reads each row once and writes it to its places, while it is in the cache. With `set`, not a loop, in which a float's
+ * signalling NaN may become quiet.
+ */
 function scatterRows(call: PermuteCall, rows: Int32Array): void {
   const { x, tokens, topK, hidden } = call;
   const target = call.permuteInput.padded as Int32Array;
   const views = rowViews(x, tokens, hidden);
   for (let token = 0; token < tokens; token++) {
-    const row = views[token];
-    for (let k = 0; k < topK; k++) target.set(row, rows[k * tokens + token] * hidden);
+    for (let k = 0; k < topK; k++) {
+      const row = rows[k * tokens + token];
+      if (row >= 0) target.set(views[token], row * hidden);
+    }
   }
 }
 

@@ -8,13 +8,16 @@
 const LOG2_E = 0xb8aa3b2 * 2 ** 5;
 const LOG2_E_REST = 0x95c17f0bc * 2 ** -31;
 
-/** (2^g - 1) / g on [0, 1) by powers of g, in units of 2^-32. */
-const EXP = Int32Array.of(2977044472, 1031764901, 238389752, 41301092, 5750554, 627478, 89042);
-/** ln(1 + t) / t on [0, 1] by powers of -t, in units of 2^-32. */
-const LOG = Int32Array.of(
-  ...[4294967293, 2147482949, 1431625776, 1073236581, 854570521, 692739555, 535651859, 357296383],
-  ...[180876845, 58868918, 8976566],
+/**
+ * From the highest power on, in units of 2^-32: (2^g - 1) / g on [0, 1) by powers of g, then ln(1 + t) / t on [0, 1] by
+ * powers of -t.
+ */
+export const COEFFICIENTS = Int32Array.of(
+  ...[89042, 627478, 5750554, 41301092, 238389752, 1031764901, 2977044472],
+  ...[8976566, 58868918, 180876845, 357296383, 535651859, 692739555],
+  ...[854570521, 1073236581, 1431625776, 2147482949, 4294967293],
 );
+const LOG = 7;
 /** Powers of 2, from 2^FIRST_POWER on. */
 const FIRST_POWER = -410;
 const POWERS = Float64Array.from({ length: 520 }, (_, i) => 2 ** (FIRST_POWER + i));
@@ -106,14 +109,14 @@ function expParts(): void {
 /** 2^g - 1, both in units of 2^-32. */
 function powerOf(g: number): number {
   let h = 0;
-  for (let i = EXP.length - 1; i >= 0; i--) h = (EXP[i] + mulhi(h, g)) | 0;
+  for (let i = 0; i < LOG; i++) h = (COEFFICIENTS[i] + mulhi(h, g)) | 0;
   return mulhi(h, g);
 }
 
 /** ln(1 + t) / t on [0, 1], both in units of 2^-32. */
 function logarithmOverT(t: number): number {
   let h = 0;
-  for (let i = LOG.length - 1; i >= 0; i--) h = (LOG[i] - mulhi(h, t)) | 0;
+  for (let i = LOG; i < COEFFICIENTS.length; i++) h = (COEFFICIENTS[i] - mulhi(h, t)) | 0;
   return h;
 }
 

@@ -1,9 +1,10 @@
 import { type Call, SCORING_FUNCS, type Spec } from '@moe-dispatch/core/backend';
-import { tableOf } from './float-table.js';
+import { loadFloats } from './float-table.js';
 import { clean } from './gating-row.js';
 import { finishRouting } from './route.js';
 import { DIGITS, ROUTE_KERNEL } from './route-kernel.js';
 import type { RouteWorkspace } from './route-workspace.js';
+import { COEFFICIENTS } from './scores.js';
 import type { CpuTensor } from './tensor.js';
 
 type RouteCall = Call<'routeTokens', CpuTensor>;
@@ -43,6 +44,7 @@ export class SimdRouter {
     this.#kernel = instance.exports.route as RouteKernel;
     this.#floats = new Float32Array(this.#memory.buffer);
     this.#ints = new Int32Array(this.#memory.buffer);
+    this.#ints.set(COEFFICIENTS);
   }
 
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
@@ -76,14 +78,19 @@ export class SimdRouter {
     const picks = call.topK / groups;
     const chunk = Math.min(rows, Math.max(1, Math.floor(CHUNK_BYTES / (4 * columns))));
     const size = chunk * columns;
-    // In the kernel's memory: its scratch at 0, the bias, the chunk, the results.
-    const bias = 4 * aligned(columns) + 3 * aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
+    // In the kernel's memory: its coefficients, its scratch, the bias, the chunk, the results.
+    const scratch = aligned(COEFFICIENTS.length);
+    const bias =
+      scratch + 4 * aligned(columns) + 3 * aligned(picks) + aligned(nGroup) + aligned(columns / BLOCK);
     const gatingOutput = bias + aligned(columns);
     const experts = gatingOutput + aligned(size);
     const scores = experts + aligned(chunk * picks);
     this.#reserve(4 * (scores + aligned(chunk * picks)));
-    const biased = call.eScoreCorrectionBias !== null;
-    if (biased) this.#loadBias(call, bias);
+    const { eScoreCorrectionBias } = call;
+    if (eScoreCorrectionBias !== null) {
+      loadFloats(eScoreCorrectionBias, 0, columns, this.#floats, bias);
+      for (let i = bias; i < bias + columns; i++) this.#floats[i] = clean(this.#floats[i]);
+    }
     for (let first = 0; first < rows; first += chunk) {
       const count = Math.min(chunk, rows - first);
       this.#loadGating(call.gatingOutput, first * columns, size, gatingOutput);
@@ -91,8 +98,8 @@ export class SimdRouter {
         4 * gatingOutput,
         4 * experts,
         4 * scores,
-        0,
-        biased ? 4 * bias : 0,
+        4 * scratch,
+        eScoreCorrectionBias === null ? 0 : 4 * bias,
         count,
         columns,
         picks,
@@ -108,24 +115,15 @@ export class SimdRouter {
     finishRouting(call, workspace);
   }
 
-  #loadBias(call: RouteCall, to: number): void {
-    const bias = call.eScoreCorrectionBias?.padded as Float32Array;
-    for (let i = 0; i < call.numExperts; i++) this.#floats[to + i] = clean(bias[i]);
-  }
-
   /** Puts `size` elements from `first` on, or as many as there are, into the kernel's memory. */
-  #loadGating({ dtype, padded, block }: CpuTensor, first: number, size: number, to: number): void {
+  #loadGating(gating: CpuTensor, first: number, size: number, to: number): void {
+    const { dtype, padded, block } = gating;
     if (dtype === 'float32') {
       // Whole chunks, if a pooled block goes on behind the last row: the views serve any number of rows.
       const chunks = block.rows('float32', size) as Float32Array[];
       chunks[first / size] ??= (padded as Float32Array).subarray(first, first + size);
       this.#floats.set(chunks[first / size], to);
-      return;
-    }
-    const words = padded as Uint16Array;
-    const table = tableOf(dtype);
-    const count = Math.min(size, words.length - first);
-    for (let i = 0; i < count; i++) this.#floats[to + i] = table[words[first + i]];
+    } else loadFloats(gating, first, Math.min(size, padded.length - first), this.#floats, to);
   }
 
   #store(call: RouteCall, at: number, count: number, experts: number, scores: number): void {

@@ -10,12 +10,15 @@ const KEY_INDICES = 2 ** 20;
  */
 export function selectTop(values: Float32Array, keys: Float64Array, top: Int32Array, topK: number): void {
   for (let i = 0; i < keys.length; i++) {
-    floatBits[0] = values[i];
-    const bits = intBits[0];
-    // −0 and +0 have the same rank.
-    const rank = bits < 0 ? -(bits & 0x7fffffff) : bits;
-    keys[i] = i - rank * KEY_INDICES;
+    keys[i] = i - rankOf(values, i) * KEY_INDICES;
   }
   keys.sort();
   for (let k = 0; k < topK; k++) top[k] = keys[k] - Math.floor(keys[k] / KEY_INDICES) * KEY_INDICES;
+}
+
+/** An int32 that is larger for a larger value; −0 and +0 have the same. */
+export function rankOf(values: Float32Array, i: number): number {
+  floatBits[0] = values[i];
+  const bits = intBits[0];
+  return bits < 0 ? -(bits & 0x7fffffff) : bits;
 }

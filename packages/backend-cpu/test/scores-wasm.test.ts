@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import asc from 'assemblyscript/asc';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { COEFFICIENTS } from '../src/scores.js';
 import { agreesWith, CHUNK, type ScoreName } from './score-hashes.js';
 
 /** By their places in core's SCORING_FUNCS. */
@@ -50,6 +51,7 @@ beforeAll(async () => {
   );
   if (error) throw new Error(`${error.message}\n${stderr}`);
   scores = (await WebAssembly.instantiate(binary)).instance.exports as unknown as Scores;
+  new Int32Array(scores.memory.buffer).set(COEFFICIENTS);
 });
 
 describe('score functions in WebAssembly', () => {

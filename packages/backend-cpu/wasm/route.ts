@@ -47,6 +47,8 @@ export function route(
   /** Whether scores of all experts are needed, not only those of the choices. */
   const scoresRow = bias != 0 || top2Sum;
   let sum = f64x2.splat(0);
+  // What comes after the last block's maximum.
+  v128.store(blockMaxima + ((<usize>((blocks - 1) & ~3)) << 2), nothing());
   // The last pair of choices may have a place for one more, whose quotient is not to be a special case.
   store<f64>(topTerms + 2 * end, ONE);
   for (let token = 0; token < tokens; token++) {
@@ -114,23 +116,17 @@ function addBias(scores: usize, bias: usize, numExperts: i32, values: usize): vo
 
 /** Writes each group's largest value, or the sum of its two largest. */
 function scoreGroups(row: usize, size: i32, nGroup: i32, top2Sum: bool, groupScores: usize): void {
-  const count = i32x4.splat(size);
   for (let group = 0; group < nGroup; group++) {
+    const end = row + ((<usize>size) << 2);
     let first = nothing();
     let second = nothing();
-    let lanes = i32x4(0, 1, 2, 3);
-    for (let i = 0; i < size; i += 4) {
-      const value = v128.bitselect(v128.load(row + ((<usize>i) << 2)), nothing(), i32x4.lt_s(lanes, count));
+    for (; row < end; row += 4) {
+      const value = v128.load32_splat(row);
       second = f32x4.pmax(second, f32x4.pmin(first, value));
       first = f32x4.pmax(first, value);
-      lanes = i32x4.add(lanes, i32x4.splat(4));
     }
-    const best = largest(first);
-    const lane = ctz(i32x4.bitmask(f32x4.eq(first, best)));
-    const others = largest(f32x4.pmax(second, replaceLane(first, lane, nothing())));
-    const score = top2Sum && size > 1 ? f32x4.add(best, others) : best;
-    store<f32>(groupScores + ((<usize>group) << 2), f32x4.extract_lane(score, 0));
-    row += (<usize>size) << 2;
+    const score = top2Sum && size > 1 ? f32x4.add(first, second) : first;
+    v128.store32_lane(groupScores + ((<usize>group) << 2), score, 0);
   }
 }
 
@@ -149,19 +145,19 @@ function leaveOutGroups(groupScores: usize, nGroup: i32, topkGroup: i32, size: i
   }
 }
 
-/** Writes the largest value of each block, and −∞ after the last. */
+/** Writes the largest value of each block. */
 function findMaxima(blocks: i32, values: usize, blockMaxima: usize): void {
-  let maxima = nothing();
   for (let block = 0; block < blocks; block++) {
-    const low = f32x4.pmax(v128.load(values), v128.load(values, 16));
-    const high = f32x4.pmax(v128.load(values, 32), v128.load(values, 48));
-    maxima = replaceLane(maxima, block & 3, largest(f32x4.pmax(low, high)));
-    if ((block & 3) == 3 || block == blocks - 1) {
-      v128.store(blockMaxima + ((<usize>(block & ~3)) << 2), maxima);
-      maxima = nothing();
-    }
+    v128.store32_lane(blockMaxima + ((<usize>block) << 2), largestOfBlock(values), 0);
     values += BLOCK_BYTES;
   }
+}
+
+/** The largest value of a block, in every lane. */
+function largestOfBlock(start: usize): v128 {
+  const low = f32x4.pmax(v128.load(start), v128.load(start, 16));
+  const high = f32x4.pmax(v128.load(start, 32), v128.load(start, 48));
+  return largest(f32x4.pmax(low, high));
 }
 
 /** The largest value of a row, in every lane. */
@@ -192,9 +188,7 @@ function takeBest(blocks: i32, values: usize, blockMaxima: usize, top: usize): i
   store<f32>(top, load<f32>(values + ((<usize>expert) << 2)));
   const place = values + ((<usize>(expert & ~3)) << 2);
   v128.store(place, replaceLane(v128.load(place), expert & 3, nothing()));
-  const low = f32x4.pmax(v128.load(start), v128.load(start, 16));
-  const high = f32x4.pmax(v128.load(start, 32), v128.load(start, 48));
-  v128.store(maximaPlace, replaceLane(v128.load(maximaPlace), lane, largest(f32x4.pmax(low, high))));
+  v128.store(maximaPlace, replaceLane(v128.load(maximaPlace), lane, largestOfBlock(start)));
   return expert;
 }
 

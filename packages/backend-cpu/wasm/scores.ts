@@ -13,8 +13,15 @@ const LOG2_E: f64 = 0xb8aa3b2 * 32.0;
 const LOG2_E_REST: f64 = 0x95c17f0bc / 2147483648.0;
 /** Adding 2^52 rounds to an integer, and leaves it in the lowest bits. */
 const MAGIC: f64 = 4503599627370496.0;
+/** Adding 2^76 rounds to a multiple of 2^24. */
+const UNIT_24: f64 = 75557863725914323419136.0;
 /** 1 in units of 2^-31. */
 export const ONE: f64 = 2147483648.0;
+
+/** Where src/scores.ts's COEFFICIENTS are, which SimdRouter puts there. */
+const EXP: usize = 0;
+const LOG: usize = 28;
+const LOG_END: usize = 72;
 
 /**
  * Puts exp(−size) of `count` logits into `terms`, as float64 in units of 2^-31 and with 32 significant bits; sizes are
@@ -32,15 +39,8 @@ export function findTerms(scoringFunc: i32, logits: usize, count: i32, max: v128
     sizes = f32x4.pmin(f32x4.splat(256), sizes);
     const low = split(f64x2.promote_low_f32x4(sizes));
     const high = split(f64x2.promote_low_f32x4(swapHalves(sizes)));
-    const g = i8x16.shuffle(low, high, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
-    // (2^g - 1) / g on [0, 1) by powers of g, in units of 2^-32.
-    let h = i32x4.splat(89042);
-    h = i32x4.add(i32x4.splat(627478), mulhi(h, g));
-    h = i32x4.add(i32x4.splat(5750554), mulhi(h, g));
-    h = i32x4.add(i32x4.splat(41301092), mulhi(h, g));
-    h = i32x4.add(i32x4.splat(238389752), mulhi(h, g));
-    h = i32x4.add(i32x4.splat(1031764901), mulhi(h, g));
-    h = i32x4.add(i32x4.splat(<i32>2977044472), mulhi(h, g));
+    const g = lowerHalves(low, high);
+    const h = polynomial(EXP, LOG, g, false);
     const lowTerms = join(i64x2.extmul_low_i32x4_u(h, g), low);
     const highTerms = join(i64x2.extmul_high_i32x4_u(h, g), high);
     v128.store(terms, lowTerms);
@@ -107,82 +107,73 @@ function mulhi(a: v128, b: v128): v128 {
   return i8x16.shuffle(low, high, 4, 5, 6, 7, 12, 13, 14, 15, 20, 21, 22, 23, 28, 29, 30, 31);
 }
 
+/** A polynomial of x, or of -x, by its coefficients from the highest on. */
+// @ts-ignore: a decorator
+@inline
+function polynomial(coefficient: usize, end: usize, x: v128, negative: bool): v128 {
+  let h = v128.load32_splat(coefficient);
+  while ((coefficient += 4) < end) {
+    const next = v128.load32_splat(coefficient);
+    h = negative ? i32x4.sub(next, mulhi(h, x)) : i32x4.add(next, mulhi(h, x));
+  }
+  return h;
+}
+
 /** Two quotients, each rounded to float32 once. */
 function quotients(units: v128, sums: v128): v128 {
   const quotient = f64x2.div(units, sums);
-  // Two roundings are one, unless the first ends halfway between two floats, which subnormal ones have elsewhere.
-  const halfway = i64x2.eq(v128.and(quotient, i64x2.splat(0x1fffffff)), i64x2.splat(0x10000000));
-  if (!v128.any_true(v128.or(halfway, f64x2.lt(quotient, f64x2.splat(f32.MIN_NORMAL_VALUE))))) {
-    return f32x4.demote_f64x2_zero(quotient);
-  }
-  return f32x4(
-    quotient32(f64x2.extract_lane(units, 0), f64x2.extract_lane(sums, 0)),
-    quotient32(f64x2.extract_lane(units, 1), f64x2.extract_lane(sums, 1)),
-    0,
-    0,
+  // Two roundings are one, unless the first ends halfway between two floats: then the rest says to which side to go.
+  const other = f64x2.sub(f64x2.add(quotient, quotient), rounded(quotient));
+  const halfway = f64x2.eq(rounded(other), other);
+  const high = f64x2.sub(f64x2.add(sums, f64x2.splat(UNIT_24)), f64x2.splat(UNIT_24));
+  const rest = f64x2.sub(
+    f64x2.sub(units, f64x2.mul(quotient, high)),
+    f64x2.mul(quotient, f64x2.sub(sums, high)),
   );
+  const up = v128.and(halfway, f64x2.gt(rest, f64x2.splat(0)));
+  const down = v128.and(halfway, f64x2.lt(rest, f64x2.splat(0)));
+  return f32x4.demote_f64x2_zero(i64x2.add(i64x2.sub(quotient, up), down));
 }
 
-function quotient32(units: f64, sum: f64): f32 {
-  const quotient = units / sum;
-  const rounded = <f64>(<f32>quotient);
-  const rest = quotient - rounded;
-  const other = quotient + rest;
-  if (rest == 0 || <f64>(<f32>other) != other) return <f32>rounded;
-  const low = <f64>(<i64>sum & 0xffffff);
-  const beyond = units - quotient * (sum - low) - quotient * low;
-  if (beyond == 0) return <f32>rounded;
-  return <f32>(beyond > 0 == other > rounded ? other : rounded);
+function rounded(values: v128): v128 {
+  return f64x2.promote_low_f32x4(f32x4.demote_f64x2_zero(values));
 }
 
-/** Sizes below 2^-4 to multiples of 2^-28, and to 0 below that. */
+/** Sizes below 2^-5 to multiples of 2^-28, which those up to 2^-4 are, and to 0 below that. */
 function evenSteps(sizes: v128): v128 {
   const steps = f32x4.mul(sizes, f32x4.splat(268435456));
-  const whole = f32x4.floor(steps);
-  const up = v128.and(f32x4.ge(f32x4.sub(steps, whole), f32x4.splat(0.5)), f32x4.splat(1));
-  const even = f32x4.mul(f32x4.add(whole, up), f32x4.splat(1.0 / 268435456));
+  const whole = f32x4.floor(f32x4.add(steps, f32x4.splat(0.5)));
+  const even = f32x4.mul(whole, f32x4.splat(1.0 / 268435456));
   const kept = v128.and(even, f32x4.ge(steps, f32x4.splat(1)));
-  return v128.bitselect(kept, sizes, f32x4.lt(sizes, f32x4.splat(0.0625)));
+  return v128.bitselect(kept, sizes, f32x4.lt(sizes, f32x4.splat(0.03125)));
 }
 
 /** Two times sqrt(ln(1 + exp(x))); e is exp(−|x|). */
 function roots(x: v128, negative: v128, e: v128): v128 {
   const sizes = f64x2.promote_low_f32x4(evenSteps(f32x4.abs(x)));
-  const t = lowerHalves(
-    f64x2.add(f64x2.splat(MAGIC), f64x2.pmin(f64x2.splat(4294967295), f64x2.floor(f64x2.add(e, e)))),
-  );
-  // ln(1 + t) / t on [0, 1] by powers of -t, in units of 2^-32.
-  let h = i32x4.splat(8976566);
-  h = i32x4.sub(i32x4.splat(58868918), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(180876845), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(357296383), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(535651859), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(692739555), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(854570521), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(1073236581), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(1431625776), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(2147482949), mulhi(h, t));
-  h = i32x4.sub(i32x4.splat(<i32>4294967293), mulhi(h, t));
+  const t = i32x4.trunc_sat_f64x2_u_zero(f64x2.add(e, e));
+  const h = polynomial(LOG, LOG_END, t, true);
   // The square is m · scale in units of 2^-31, with a power of two: e's, or one that leaves room for the sum with x.
-  const digits = lowerHalves(v128.or(i64x2.shr_u(e, 21), i64x2.splat(0x80000000)));
+  const digits = lowerHalves(v128.or(i64x2.shr_u(e, 21), i64x2.splat(0x80000000)), e);
   const log = f64x2.convert_low_i32x4_u(mulhi(digits, h));
   const logScale = f64x2.mul(power(e), f64x2.splat(1 / ONE));
   const room = f64x2.pmax(f64x2.splat(1), f64x2.mul(power(sizes), f64x2.splat(2)));
-  const sum = f64x2.add(
-    f64x2.floor(f64x2.div(f64x2.mul(log, logScale), room)),
-    f64x2.floor(f64x2.div(f64x2.mul(sizes, f64x2.splat(ONE)), room)),
-  );
-  let m = v128.bitselect(log, sum, negative);
   const scale = v128.bitselect(logScale, room, negative);
-  // Devices have 32 bits for twice or four times the square.
-  const even = f64x2.mul(f64x2.floor(f64x2.mul(m, f64x2.splat(0.5))), f64x2.splat(2));
-  const evenScale = i64x2.shr_s(i64x2.shl(scale, 11), 63);
-  m = v128.bitselect(even, m, v128.and(evenScale, f64x2.ge(m, f64x2.splat(ONE))));
-  return f32x4.demote_f64x2_zero(f64x2.sqrt(f64x2.mul(f64x2.mul(m, scale), f64x2.splat(1 / ONE))));
+  const positive = v128.andnot(sizes, negative);
+  const m = f64x2.add(
+    f64x2.floor(f64x2.div(f64x2.mul(log, logScale), scale)),
+    f64x2.floor(f64x2.div(f64x2.mul(positive, f64x2.splat(ONE)), scale)),
+  );
+  // Devices have 32 bits for twice or four times the square: of 32 bits of m, the last goes where the scale is even.
+  const last = v128.and(i64x2.shr_u(scale, 31), i64x2.splat(0x200000));
+  const square = f64x2.mul(v128.andnot(m, v128.and(last, f64x2.ge(m, f64x2.splat(ONE)))), scale);
+  return f32x4.demote_f64x2_zero(f64x2.sqrt(f64x2.mul(square, f64x2.splat(1 / ONE))));
 }
 
-function lowerHalves(value: v128): v128 {
-  return i8x16.shuffle(value, value, 0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11);
+// @ts-ignore: a decorator
+@inline
+function lowerHalves(a: v128, b: v128): v128 {
+  return i8x16.shuffle(a, b, 0, 1, 2, 3, 8, 9, 10, 11, 16, 17, 18, 19, 24, 25, 26, 27);
 }
 
 /** The powers of two at or below two numbers. */

@@ -199,22 +199,23 @@ function readSpec<Op extends OperationName>(operation: Op, given: Given, backend
   const router = attributes.includes('scoringFunc')
     ? readRouter(given, tensors as RouterTensorName[])
     : undefined;
-  const { topK, topKName } = router ?? { topK: given.moeTopk, topKName: 'moeTopk' };
+  const topK: unknown = router ? router.spec.topK : given.moeTopk;
+  const topKName = router ? router.topKName : 'moeTopk';
   const choosesExperts = sizes.includes('numExperts') && fewest > 0;
   checkTopK(topKName, topK, choosesExperts ? (numExperts as number) : Number.MAX_SAFE_INTEGER, limits);
   checkRows(topKName, topK, tokens);
-  if (router) checkForExperts(router, topK, numExperts as number);
+  if (router) checkForExperts(router, numExperts as number);
   const call = {
     tokens,
     hidden,
     numExperts,
     topK,
-    zeroExperts: router?.zeroExperts ?? zeroExperts,
+    zeroExperts,
     sharedExperts: readSharedExperts(given.sharedExperts, tensors),
     dtype,
     gatingDtype,
     tensors,
-    ...(router?.attributes ?? weighing(operation, given, tensors)),
+    ...(router?.spec ?? weighing(operation, given, tensors)),
   } as AnyCall;
   if (call.applyRouterWeightOnInput) checkDType('dtype', dtype, FLOAT_DTYPES);
   for (const name of tensorNames(operation)) {

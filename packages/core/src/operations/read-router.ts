@@ -1,8 +1,8 @@
 import { readOptions } from '../checks/options.js';
 import { checkBoolean, checkFloat, checkMember, checkSize } from '../checks/values.js';
-import { invalid } from '../errors.js';
+import { type ErrorCode, invalid } from '../errors.js';
 import { type Router, type RouterAttributes, ZERO_EXPERT_KINDS } from '../router.js';
-import { ATTRIBUTES, type RouterTensorName } from './table.js';
+import { ATTRIBUTES, ROUTER_TENSORS, type RouterTensorName, type Sizes } from './table.js';
 
 /** The names of the options that say how to route. */
 export const ROUTER_ARGUMENTS = ['moeTopk', 'groupMoe', 'topkOnlyMode', 'router'] as const;
@@ -10,13 +10,14 @@ export const ROUTER_ARGUMENTS = ['moeTopk', 'groupMoe', 'topkOnlyMode', 'router'
 /** Those options, not checked yet. */
 export type RouterArguments = { readonly [Name in (typeof ROUTER_ARGUMENTS)[number]]?: unknown };
 
+/** A router as attributes and sizes. */
+type RouterSpec = RouterAttributes & Pick<Sizes, 'topK' | 'zeroExperts'>;
+
 /** What a router says, and how errors name its K. */
 export interface ReadRouter {
-  readonly attributes: RouterAttributes;
-  /** K, not checked yet. */
-  readonly topK: unknown;
+  /** K in it is not checked yet. */
+  readonly spec: RouterSpec;
   readonly topKName: string;
-  readonly zeroExperts: number;
 }
 
 /** The selections that a router can name; the others follow from Paddle's booleans and from tensors. */
@@ -24,7 +25,7 @@ const SELECTIONS: readonly string[] = ['topk', 'sparsemixer'] satisfies Router['
 
 type ZeroExperts = NonNullable<Router['zeroExperts']>;
 
-const DEFAULTS: RouterAttributes = {
+const DEFAULTS = {
   scoringFunc: 'softmax',
   selection: 'topk',
   nGroup: 1,
@@ -33,16 +34,50 @@ const DEFAULTS: RouterAttributes = {
   normTopkProb: false,
   normEps: 0,
   routedScalingFactor: 1,
-  zeroExpertKind: 'identity',
   applyRouterWeightOnInput: false,
   jitterEps: 0,
   expertCapacity: 0,
   dropPolicy: 'position',
   normBeforeDrop: false,
-};
+  zeroExperts: 0,
+} as const satisfies Partial<RouterSpec>;
 
-const OPTIONS = Object.keys(DEFAULTS).filter((name) => name !== 'zeroExpertKind') as Option[];
-type Option = Exclude<keyof RouterAttributes, 'zeroExpertKind'>;
+type Option = keyof typeof DEFAULTS;
+const OPTIONS = Object.keys(DEFAULTS) as Option[];
+
+const isRanked = ({ selection }: RouterSpec) => selection === 'topk';
+const WHERE_RANKED = 'where experts are ranked by score';
+
+/** Where options and tensors have a use; where they have none, the caller means something else. */
+const USES: readonly (readonly [Option | RouterTensorName, (spec: RouterSpec) => boolean, string])[] = [
+  ['eScoreCorrectionBias', isRanked, WHERE_RANKED],
+  ['nGroup', isRanked, WHERE_RANKED],
+  ['expertIds', ({ selection }) => selection === 'given', 'without another selection'],
+  [
+    'sharedLogits',
+    ({ normTopkProb, scoringFunc }) => normTopkProb && scoringFunc !== 'softmax',
+    'with normTopkProb, without softmax',
+  ],
+  ['jitterEps', ({ selection }) => selection === 'sparsemixer', 'with sparsemixer'],
+  ['normEps', ({ normTopkProb }) => normTopkProb, 'with normTopkProb'],
+  ['dropPolicy', ({ expertCapacity }) => expertCapacity > 0, 'with expertCapacity'],
+  [
+    'normBeforeDrop',
+    ({ normTopkProb, expertCapacity }) => normTopkProb && expertCapacity > 0,
+    'with normTopkProb and expertCapacity',
+  ],
+  [
+    'applyRouterWeightOnInput',
+    ({ zeroExperts, zeroExpertKind }) => zeroExperts === 0 || zeroExpertKind === 'skip',
+    'without identity experts, whose rows the sum weighs',
+  ],
+  ...([...OPTIONS, ...ROUTER_TENSORS] as const)
+    .filter((name) => !['selection', 'jitterEps', 'tokenMask'].includes(name))
+    .map(
+      (name) =>
+        [name, (spec: RouterSpec) => spec.selection !== 'sparsemixer', 'without sparsemixer'] as const,
+    ),
+];
 
 /**
  * Paddle's booleans and a {@link Router} become attributes here, and only here.
@@ -53,135 +88,85 @@ export function readRouter(given: RouterArguments, tensors: readonly RouterTenso
   const { moeTopk, groupMoe = false, topkOnlyMode = false, router } = given;
   checkBoolean('groupMoe', groupMoe);
   checkBoolean('topkOnlyMode', topkOnlyMode);
+  const spec: RouterSpec = { ...DEFAULTS, zeroExpertKind: 'identity', topK: moeTopk as number };
   if (router !== undefined) {
-    if (moeTopk === undefined && !groupMoe && !topkOnlyMode) return readObject(router, tensors);
-    throw invalid('INVALID_ROUTER', 'router', "a router beside Paddle's arguments", 'one of the two');
+    const only = moeTopk === undefined && !groupMoe && !topkOnlyMode;
+    demand(only, 'router', "a router beside Paddle's arguments", 'one of the two');
+    readObject(router, spec);
+  } else if (topkOnlyMode) spec.scoringFunc = 'none';
+  else if (groupMoe) spec.selection = 'one_per_group';
+  if (isRanked(spec) && tensors.includes('expertIds')) spec.selection = 'given';
+  for (const [name, isUseful, where] of USES) {
+    const tensor = tensors.includes(name as RouterTensorName);
+    const value = spec[name as Option];
+    if ((!tensor && value === DEFAULTS[name as Option]) || isUseful(spec)) continue;
+    const argument = tensor ? name : `router.${name}`;
+    throw invalid('INVALID_ROUTER', argument, tensor ? 'a tensor' : String(value), `it only ${where}`);
   }
-  const attributes = { ...DEFAULTS };
-  if (topkOnlyMode) attributes.scoringFunc = 'none';
-  else if (groupMoe) attributes.selection = 'one_per_group';
-  if (groupMoe) attributes.nGroup = attributes.topkGroup = moeTopk as number;
-  useTensors(attributes, tensors);
-  return { attributes, topK: moeTopk, topKName: 'moeTopk', zeroExperts: 0 };
+  if (groupMoe) spec.nGroup = spec.topkGroup = spec.topK;
+  return { spec, topKName: router === undefined ? 'moeTopk' : 'router.topK' };
 }
 
-function readObject(value: unknown, tensors: readonly RouterTensorName[]): ReadRouter {
-  const router = readOptions<Router>(value, ['topK', 'zeroExperts', ...OPTIONS], 'router');
-  const attributes = { ...DEFAULTS };
+function readObject(value: unknown, spec: RouterSpec): void {
+  const router = readOptions<Router>(value, ['topK', ...OPTIONS], 'router');
+  spec.topK = router.topK as number;
   for (const name of OPTIONS) {
-    const option = router[name];
-    if (option !== undefined) attributes[name] = readAttribute(name, option) as never;
+    if (router[name] !== undefined) spec[name] = readOption(name, router[name], spec) as never;
   }
-  const zeroExperts = readZeroExperts(router.zeroExperts, attributes);
-  if (router.topkGroup === undefined) attributes.topkGroup = attributes.nGroup;
-  useTensors(attributes, tensors);
-  checkGroups(router, attributes);
-  checkUseless(attributes, zeroExperts, router.topK);
-  return { attributes, topK: router.topK, topKName: 'router.topK', zeroExperts };
+  const { nGroup, selection } = spec;
+  if (router.topkGroup === undefined) spec.topkGroup = nGroup;
+  demand(spec.topkGroup <= nGroup, 'router.topkGroup', spec.topkGroup, `at most nGroup = ${nGroup}`);
+  const isSaid = spec.topkGroup === nGroup || router.groupScoreFunc !== undefined;
+  demand(isSaid, 'router.groupScoreFunc', undefined, 'one, because some groups are not kept');
+  const isTwo = selection !== 'sparsemixer' || spec.topK === 2;
+  demand(isTwo, 'router.topK', spec.topK, '2, with sparsemixer', 'INVALID_TOP_K');
 }
 
 /**
  * Checks the router against E, then lets go of groups that change nothing.
  * @throws InvalidArgumentError EXPERTS_NOT_DIVISIBLE, INVALID_ROUTER, INVALID_TOP_K
  */
-export function checkForExperts(
-  { attributes, topKName, zeroExperts }: ReadRouter,
-  topK: number,
-  numExperts: number,
-): void {
-  const { selection, nGroup, topkGroup } = attributes;
-  if (numExperts % nGroup !== 0) {
-    const [argument, expected] =
-      topKName === 'moeTopk'
-        ? ['moeTopk', 'that moeTopk divides, with groupMoe']
-        : ['router.nGroup', 'that nGroup divides'];
-    const found = `${numExperts} experts in ${nGroup} groups`;
-    throw invalid('EXPERTS_NOT_DIVISIBLE', argument, found, `a number of experts ${expected}`);
-  }
-  if (zeroExperts >= numExperts) {
-    const expected = `fewer than the number of experts, ${numExperts}`;
-    throw invalid('INVALID_ROUTER', 'router.zeroExperts.count', String(zeroExperts), expected);
-  }
+export function checkForExperts({ spec, topKName }: ReadRouter, numExperts: number): void {
+  const { selection, nGroup, topkGroup, topK, zeroExperts } = spec;
+  const divisor = topKName === 'moeTopk' ? topKName : 'router.nGroup';
+  const divides = numExperts % nGroup === 0;
+  demand(divides, divisor, nGroup, `a divisor of ${numExperts} experts`, 'EXPERTS_NOT_DIVISIBLE');
+  const some = zeroExperts < numExperts;
+  demand(some, 'router.zeroExperts.count', zeroExperts, `fewer than all ${numExperts} experts`);
   const kept = (numExperts / nGroup) * topkGroup;
-  if (topK > kept) {
-    const expected = `at most the experts of the ${topkGroup} groups that are kept, ${kept}`;
-    throw invalid('INVALID_TOP_K', topKName, String(topK), expected);
-  }
-  if (topkGroup === nGroup && selection !== 'one_per_group') attributes.nGroup = attributes.topkGroup = 1;
+  demand(
+    topK <= kept,
+    topKName,
+    topK,
+    `at most the ${kept} experts of groups that are kept`,
+    'INVALID_TOP_K',
+  );
+  if (topkGroup === nGroup && selection !== 'one_per_group') spec.nGroup = spec.topkGroup = 1;
 }
 
-function readAttribute(name: Option, value: unknown): unknown {
+function demand(
+  met: boolean,
+  argument: string,
+  found: unknown,
+  expected: string,
+  code: ErrorCode = 'INVALID_ROUTER',
+): void {
+  if (!met) throw invalid(code, argument, String(found), expected);
+}
+
+function readOption(name: Option, value: unknown, spec: RouterSpec): unknown {
   const argument = `router.${name}`;
+  if (name === 'zeroExperts') {
+    const { count, kind } = readOptions<ZeroExperts>(value, ['count', 'kind'], argument);
+    checkSize(`${argument}.count`, count, 1);
+    checkMember(`${argument}.kind`, kind, ZERO_EXPERT_KINDS);
+    spec.zeroExpertKind = kind;
+    return count;
+  }
   const kind = ATTRIBUTES[name];
   if (kind === 'float32') return checkFloat(argument, value);
   if (kind === 'boolean') checkBoolean(argument, value);
   else if (kind === 'count') checkSize(argument, value, 1);
   else checkMember(argument, value, name === 'selection' ? SELECTIONS : kind);
   return value;
-}
-
-function readZeroExperts(value: unknown, attributes: RouterAttributes): number {
-  if (value === undefined) return 0;
-  const { count, kind } = readOptions<ZeroExperts>(value, ['count', 'kind'], 'router.zeroExperts');
-  checkSize('router.zeroExperts.count', count, 1);
-  checkMember('router.zeroExperts.kind', kind, ZERO_EXPERT_KINDS);
-  attributes.zeroExpertKind = kind;
-  return count;
-}
-
-/** Lets the tensors decide what they decide, and refuses those that have no use. */
-function useTensors(attributes: RouterAttributes, tensors: readonly RouterTensorName[]): void {
-  const { selection, normTopkProb, scoringFunc } = attributes;
-  const ranked = selection === 'topk' && !tensors.includes('expertIds');
-  const uses: { readonly [Name in RouterTensorName]: readonly [boolean, string] } = {
-    eScoreCorrectionBias: [ranked, 'where experts are ranked by score'],
-    expertIds: [selection === 'topk', 'where no other selection is asked for'],
-    perExpertScale: [selection !== 'sparsemixer', 'without sparsemixer'],
-    globalScale: [selection !== 'sparsemixer', 'without sparsemixer'],
-    sharedLogits: [
-      normTopkProb && scoringFunc !== 'softmax',
-      'with normTopkProb and a scoringFunc other than softmax',
-    ],
-    tokenMask: [true, ''],
-  };
-  for (const name of tensors) {
-    const [useful, where] = uses[name];
-    if (!useful) throw invalid('INVALID_ROUTER', name, 'a tensor', `it only ${where}`);
-  }
-  if (tensors.includes('expertIds')) attributes.selection = 'given';
-}
-
-/** Some of the groups can be kept only if it is said how they are ranked. */
-function checkGroups({ groupScoreFunc }: Partial<Router>, { nGroup, topkGroup }: RouterAttributes): void {
-  if (topkGroup > nGroup) {
-    throw invalid('INVALID_ROUTER', 'router.topkGroup', String(topkGroup), `at most nGroup = ${nGroup}`);
-  }
-  if (topkGroup < nGroup && groupScoreFunc === undefined) {
-    const expected = "'max' or 'top2_sum', because some groups are not kept";
-    throw invalid('INVALID_ROUTER', 'router.groupScoreFunc', 'undefined', expected);
-  }
-}
-
-/** Refuses options that have a value and no use: the caller means something else. */
-function checkUseless(attributes: RouterAttributes, zeroExperts: number, topK: unknown): void {
-  const { selection, normTopkProb, expertCapacity, zeroExpertKind } = attributes;
-  const mixes = selection === 'sparsemixer';
-  if (mixes && topK !== 2) throw invalid('INVALID_TOP_K', 'router.topK', String(topK), '2, with sparsemixer');
-  const useless = (name: Option, useful: boolean, where: string) => {
-    if (useful || attributes[name] === DEFAULTS[name]) return;
-    throw invalid('INVALID_ROUTER', `router.${name}`, String(attributes[name]), `it only ${where}`);
-  };
-  for (const name of OPTIONS) {
-    useless(name, !mixes || name === 'selection' || name === 'jitterEps', 'without sparsemixer');
-  }
-  if (mixes && zeroExperts > 0) {
-    throw invalid('INVALID_ROUTER', 'router.zeroExperts', String(zeroExperts), 'it only without sparsemixer');
-  }
-  useless('jitterEps', mixes, 'with sparsemixer');
-  useless('nGroup', selection === 'topk', 'where experts are ranked by score');
-  useless('normEps', normTopkProb, 'with normTopkProb');
-  useless('normBeforeDrop', normTopkProb && expertCapacity > 0, 'with normTopkProb and expertCapacity');
-  useless('dropPolicy', expertCapacity > 0, 'with expertCapacity');
-  const addsRows = zeroExperts > 0 && zeroExpertKind === 'identity';
-  useless('applyRouterWeightOnInput', !addsRows, 'without identity experts, whose rows the sum weighs');
 }

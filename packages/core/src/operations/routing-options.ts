@@ -30,9 +30,8 @@ export const ROUTING_OPTIONS = [...ROUTER_ARGUMENTS, ...ROUTER_TENSORS, 'out'] a
 export function fillRouter(request: Request, given: RouterArguments): void {
   const { call } = request;
   const router = readRouter(given, call.tensors as RouterTensorName[]);
-  checkExperts(router.topK, request, router.topKName, 'gatingOutput');
-  call.topK = router.topK as number;
-  call.zeroExperts = router.zeroExperts;
-  checkForExperts(router, call.topK, call.numExperts);
-  Object.assign(call, router.attributes);
+  const { topK } = router.spec;
+  checkExperts(topK, request, router.topKName, 'gatingOutput');
+  checkForExperts(router, call.numExperts);
+  Object.assign(call, router.spec);
 }
