@@ -5,8 +5,9 @@ import asc from 'assemblyscript/asc';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const SOURCE = 'wasm/route.ts';
-/** For 0 to 15: the letters that minified JavaScript has most, for which gzip has the shortest codes. */
-const DIGITS = 'etrnosiacludphfm';
+/** A byte is a character's code less BASE, plus STEP for each letter e before it: frequent bytes are one character. */
+const BASE = 43;
+const STEP = 91;
 
 /**
  * The text of src/route-kernel.ts, and the bytes of WebAssembly in it. Throws what the compiler says.
@@ -25,17 +26,26 @@ export async function compileWasm(replaced = {}) {
     },
   });
   if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
-  const digits = Buffer.from(binary)
-    .toString('hex')
-    .replace(/./g, (digit) => DIGITS[Number.parseInt(digit, 16)]);
   const text = `/* Made from wasm/ by scripts/build-wasm.mjs. Do not edit. */
 
-/** The digits of ROUTE_KERNEL, for 0 to 15: letters for which gzip has short codes in JavaScript. */
-export const DIGITS = '${DIGITS}';
+const CHARACTERS =
+  '${Array.from(binary, encode).join('')}';
 
-/** The routing kernel: WebAssembly with SIMD, in hexadecimal: gzip finds repeated bytes there, and hardly in base64. */
-export const ROUTE_KERNEL =
-  '${digits}';
+/** The routing kernel: WebAssembly with SIMD. */
+export function routeKernel(): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(CHARACTERS.match(/e*./g)!, (byte) => {
+    return byte.charCodeAt(byte.length - 1) + ${STEP} * (byte.length - 1) - ${BASE};
+  });
+}
 `;
   return { text, bytes: binary.length };
+}
+
+/** The fewest letters before a printable character that no kind of string has to escape. */
+function encode(byte) {
+  for (let steps = 0; steps < 256; steps++) {
+    const code = (byte + BASE + 256 * STEP - STEP * steps) % 256;
+    const character = String.fromCharCode(code);
+    if (code > 32 && code < 127 && !'e\'"`\\$'.includes(character)) return 'e'.repeat(steps) + character;
+  }
 }

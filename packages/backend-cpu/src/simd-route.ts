@@ -2,7 +2,7 @@ import { type Call, SCORING_FUNCS, type Spec } from '@moe-dispatch/core/backend'
 import { loadFloats } from './float-table.js';
 import { clean } from './gating-row.js';
 import { finishRouting } from './route.js';
-import { DIGITS, ROUTE_KERNEL } from './route-kernel.js';
+import { routeKernel } from './route-kernel.js';
 import type { RouteWorkspace } from './route-workspace.js';
 import { COEFFICIENTS } from './scores.js';
 import type { CpuTensor } from './tensor.js';
@@ -50,10 +50,7 @@ export class SimdRouter {
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
   static async create(): Promise<SimdRouter | null> {
     try {
-      const bytes = Uint8Array.from(ROUTE_KERNEL.match(/../g)!, ([high, low]) => {
-        return 16 * DIGITS.indexOf(high) + DIGITS.indexOf(low);
-      });
-      const { instance } = await WebAssembly.instantiate(bytes);
+      const { instance } = await WebAssembly.instantiate(routeKernel());
       return new SimdRouter(instance);
     } catch {
       return null;

@@ -3,7 +3,7 @@ import { checkOverlap } from './checks/overlap.js';
 import { elementCount } from './checks/shape.js';
 import { checkObject } from './checks/values.js';
 import { checkDType } from './dtypes.js';
-import { disposedError, type ErrorCode, invalid } from './errors.js';
+import { disposedError, invalid } from './errors.js';
 import type { AnyCall, Call, Outputs, RunArguments, Spec } from './operations/call.js';
 import { CHECK_INPUTS, type Request } from './operations/inputs.js';
 import {
@@ -19,6 +19,9 @@ import {
 } from './operations/perform.js';
 import { OPERATIONS, type OperationName, type Sizes, type TensorName } from './operations/table.js';
 import { disposeSymbol, type Tensor, type WithDType } from './tensor.js';
+
+/** The sizes that a run's tensors tell. */
+const SIZES = ['tokens', 'hidden', 'topK', 'numExperts', 'sharedExperts'] as const;
 
 /** The tensors that a prepared operation writes. */
 export type PreparedOutputs<Op extends OperationName, T extends Tensor> = {
@@ -117,7 +120,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   #run(a?: unknown, b?: unknown, c?: unknown, d?: unknown, e?: unknown, f?: unknown, g?: unknown): void {
     this.#checkUsable();
     if (this.#running) {
-      throw invalid('INVALID_ARGUMENT', 'this', 'a run started by a getter of this run', 'one run at a time');
+      throw invalid('INVALID_ARGUMENT', 'this', 'a run within this run', 'one run at a time');
     }
     this.#running = true;
     try {
@@ -148,7 +151,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   #readTensors(): void {
     const { call } = this.#request;
     const out = this.#arguments[this.#inputs.length];
-    checkObject('out', out, 'an object of tensors, named as in the result');
+    checkObject('out', out, 'an object of tensors, by name');
     for (let i = 0; i < this.#inputs.length; i++) call[this.#inputs[i]] = this.#arguments[i] as Tensor | null;
     for (let i = 0; i < this.#outputs.length; i++) {
       call[this.#outputs[i]] = (out as Record<string, Tensor>)[this.#outputs[i]];
@@ -166,13 +169,14 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     const spec = this.#spec;
     // The tensor of the rows is the first.
     if (call.dtype !== spec.dtype) checkDType(this.#inputs[0], call.dtype, [spec.dtype]);
-    if (call.tokens > spec.tokens) throw this.#wrongSize('tokens', 'TOKEN_COUNT_MISMATCH', 'at most ');
-    if (call.hidden !== spec.hidden) throw this.#wrongSize('hidden');
-    if (call.topK !== spec.topK) throw this.#wrongSize('topK');
-    if (call.numExperts !== spec.numExperts) throw this.#wrongSize('numExperts');
-    if (call.gatingDtype !== spec.gatingDtype)
+    if (call.gatingDtype !== spec.gatingDtype) {
       checkDType('gatingOutput', call.gatingDtype, [spec.gatingDtype]);
-    if (call.sharedExperts !== spec.sharedExperts) throw this.#wrongSize('sharedExperts');
+    }
+    for (let i = 0; i < SIZES.length; i++) {
+      const size = SIZES[i];
+      const fits = call[size] === spec[size] || (size === 'tokens' && call.tokens < spec.tokens);
+      if (!fits) throw this.#wrongSize(size);
+    }
   }
 
   #checkTensors(): void {
@@ -202,12 +206,14 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   }
 
   /** Names the first input whose shape has the size: with it alone being 2, it has 2 elements. */
-  #wrongSize(size: keyof Sizes, code: ErrorCode = 'INVALID_SHAPE', most = ''): Error {
+  #wrongSize(size: keyof Sizes): Error {
     const ones = { tokens: 1, hidden: 1, numExperts: 1, topK: 1, zeroExperts: 0, sharedExperts: 1 };
     const sizes = { ...ones, [size]: 2 };
-    const argument = [...this.#inputs, ...this.#named].find(
-      (name) => elementCount(tensorShape(name, sizes)) > 1,
-    )!;
+    const argument = this.#names
+      .slice(this.#outputs.length)
+      .find((name) => elementCount(tensorShape(name, sizes)) > 1)!;
+    const [code, most] =
+      size === 'tokens' ? (['TOKEN_COUNT_MISMATCH', 'at most '] as const) : (['INVALID_SHAPE', ''] as const);
     const expected = `${most}${size} = ${this.#spec[size]}, as prepared`;
     return invalid(code, argument, `${size} = ${this.#request.call[size]}`, expected);
   }

@@ -9,12 +9,7 @@ const MAX_ROWS = 2 ** 31;
 /** K·T < 2^31. Code: TOO_MANY_ROWS. */
 export function checkRows(argument: string, topK: number, tokens: number): void {
   if (topK * tokens < MAX_ROWS) return;
-  throw invalid(
-    'TOO_MANY_ROWS',
-    argument,
-    `${topK} choices × ${tokens} tokens = ${topK * tokens} rows`,
-    'fewer than 2^31 rows, because indices are int32',
-  );
+  throw invalid('TOO_MANY_ROWS', argument, `${topK} × ${tokens} rows`, 'fewer than 2^31 rows');
 }
 
 /** 1 ≤ K ≤ E, and within the backend's limits. Codes: INVALID_TOP_K, LIMIT_EXCEEDED. */

@@ -36,7 +36,7 @@ export function checkSize(argument: string, value: unknown, least: number): asse
 /** Throws INVALID_ARGUMENT unless `value` is finite as a float32, which it returns. */
 export function checkFloat(argument: string, value: unknown): number {
   if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return Math.fround(value);
-  throw invalidArgument(argument, value, 'a number that is finite as a float32');
+  throw invalidArgument(argument, value, 'a finite float32');
 }
 
 /** Whether `value` is an array. False for a revoked proxy, for which the engine would throw. */

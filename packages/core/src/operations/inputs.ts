@@ -64,7 +64,7 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
     const x = rowsOf(request, 'x');
     const tokens = tokenCount(names.x, x);
     CHECK_INPUTS.routeTokens(request);
-    checkSameTokens(names.gatingOutput, call.gatingOutput!, call.tokens, tokens, 'x');
+    checkSameTokens(names.gatingOutput, call.tokens, tokens, 'x');
   },
 
   routeTokens(request) {
@@ -94,7 +94,7 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
     const vector = x.shape.length === 1;
     if (vector) call.hidden = 1;
     call.tokens = vector ? x.shape[0] : tokenCount(names.x, x);
-    checkSameTokens(names.x, x, call.tokens, map.shape[1], 'the plan');
+    checkSameTokens(names.x, call.tokens, map.shape[1], 'the plan');
     checkRows(names.permuteIndicesPerToken, call.topK, call.tokens);
   },
 
@@ -110,7 +110,7 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
     checkMatrix(request, 'permuteIndicesPerToken', topK, tokens);
     checkMatrix(request, 'topKIndices', tokens, topK);
     if (ffnOut.shape.length !== 2 || ffnOut.shape[0] !== topK * tokens) {
-      const expected = `[${topK * tokens}, hidden], a row for each token and choice`;
+      const expected = `[${topK * tokens}, hidden]`;
       throw invalidShape(names.ffnOut, ffnOut, expected);
     }
     call.tokens = tokens;
@@ -183,18 +183,7 @@ function checkMatrix(request: Request, name: TensorName, rows: number, columns: 
   throw invalidShape(request.names[name], tensor, `[${rows}, ${columns}]`);
 }
 
-function checkSameTokens(
-  argument: string,
-  tensor: Tensor,
-  tokens: number,
-  expected: number,
-  other: string,
-): void {
+function checkSameTokens(argument: string, tokens: number, expected: number, other: string): void {
   if (tokens === expected) return;
-  throw invalid(
-    'TOKEN_COUNT_MISMATCH',
-    argument,
-    `${tokens} tokens, shape [${tensor.shape.join(', ')}]`,
-    `${expected} tokens, as ${other} has`,
-  );
+  throw invalid('TOKEN_COUNT_MISMATCH', argument, `${tokens} tokens`, `${expected} tokens, as ${other} has`);
 }

@@ -101,7 +101,7 @@ export function readWeighing(given: Partial<MoeReduceOptions>, weighed = false) 
   checkBoolean('normTopkProb', normTopkProb);
   checkBoolean('applyRouterWeightOnInput', applyRouterWeightOnInput);
   if (applyRouterWeightOnInput && normTopkProb) {
-    const expected = 'false, because the rows were weighed before the experts';
+    const expected = 'false, for rows that are weighed';
     throw invalid('INVALID_ROUTER', 'normTopkProb', 'true', expected);
   }
   return {

@@ -23,12 +23,7 @@ export type Out = { readonly [Name in TensorName]?: unknown };
 /** Reads the caller's `out`, so that none of its getters runs after the checks. */
 export function readOut(operation: OperationName, out: unknown): Out | undefined {
   if (out === undefined) return undefined;
-  return readProperties(
-    'out',
-    out as Out,
-    OPERATIONS[operation].outputs,
-    'an object of tensors, named as in the result',
-  );
+  return readProperties('out', out as Out, OPERATIONS[operation].outputs, 'an object of tensors, by name');
 }
 
 // A registered symbol, so that results of another copy of core are recognised too.

@@ -69,7 +69,7 @@ const USES: readonly (readonly [Option | RouterTensorName, (spec: RouterSpec) =>
   [
     'applyRouterWeightOnInput',
     ({ zeroExperts, zeroExpertKind }) => zeroExperts === 0 || zeroExpertKind === 'skip',
-    'without identity experts, whose rows the sum weighs',
+    'without identity experts',
   ],
   ...([...OPTIONS, ...ROUTER_TENSORS] as const)
     .filter((name) => !['selection', 'jitterEps', 'tokenMask'].includes(name))
@@ -134,13 +134,7 @@ export function checkForExperts({ spec, topKName }: ReadRouter, numExperts: numb
   const some = zeroExperts < numExperts;
   demand(some, 'router.zeroExperts.count', zeroExperts, `fewer than all ${numExperts} experts`);
   const kept = (numExperts / nGroup) * topkGroup;
-  demand(
-    topK <= kept,
-    topKName,
-    topK,
-    `at most the ${kept} experts of groups that are kept`,
-    'INVALID_TOP_K',
-  );
+  demand(topK <= kept, topKName, topK, `at most the ${kept} experts of kept groups`, 'INVALID_TOP_K');
   if (topkGroup === nGroup && selection !== 'one_per_group') spec.nGroup = spec.topkGroup = 1;
 }
 
