@@ -152,7 +152,7 @@ describe('mistakes', () => {
     [1, 'expected the tensors x and gating_output, found x', ['--input', noGating]],
     [1, 'no such file or directory', ['--backend', 'cpu', '--output', join(folder, 'no', 'where')]],
     [1, 'an integer from 1 to the number of experts, 48, found 49', ['--top-k', '49']],
-    [1, '48 experts in 5 groups', ['--top-k', '5', '--group']],
+    [1, 'a divisor of 48 experts', ['--top-k', '5', '--group']],
     [2, '--token: expected an integer from 0 to 1279, found 1280', ['--token', '1280']],
     [2, "--top-k: expected an integer of at least 1, found '0'", ['--top-k', '0']],
     [2, "--backend: expected one of cuda, webgpu, cpu, found 'tpu'", ['--backend', 'tpu']],
