@@ -35,8 +35,8 @@ struct WeightArgs {
  */
 struct RouteArgs {
   const void* gatingOutput;
-  int32_t* topKIndices;
-  float* expertScalesFloat;
+  int32_t* topKIndices;      // null: not stored
+  float* expertScalesFloat;  // the same
   uint32_t rows;    // tokens; tokens · groups with one choice per group
   uint32_t width;   // experts; experts / groups with one choice per group
   uint32_t picks;   // choices per row
@@ -123,6 +123,16 @@ struct MapArgs {
   uint32_t blocksPerTile;  // of those that copy rows
 };
 
+/** Softmaxes of choices that a kernel before has made, by the first blocks of a kernel that has other work too. */
+struct ScoreArgs {
+  RouteArgs route;
+  uint32_t blocks;
+  uint32_t lanes;  // for each row: a power of two up to 32
+};
+
+/** Columns of a row that a lane scores at a time. */
+constexpr uint32_t kScoreColumns = 4;
+
 /** Copying rows: x [tokens, rowBytes] to permuteInput [topK · tokens, rowBytes]. */
 struct CopyArgs {
   const char* x;
@@ -152,6 +162,7 @@ struct RouteTileArgs {
 struct MapAndMoveArgs {
   MapArgs map;
   CopyArgs copy;
+  ScoreArgs score;
 };
 
 /** The whole dispatch of a few tokens in one kernel. */

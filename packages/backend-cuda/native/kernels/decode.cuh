@@ -1,5 +1,6 @@
 // The whole dispatch of a few tokens (decoding) in one kernel: every warp routes all of them for itself, holds a pair in
-// each lane and copies its share of the rows. Nothing waits for another warp.
+// each lane and copies its share of the rows. Nothing waits for another warp. The last two store what is not rows, each its
+// own: in a block that rows seldom reach, because scores and counts take as long as copying.
 #pragma once
 #include "copy.cuh"
 #include "route.cuh"
@@ -28,7 +29,12 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
   const uint32_t pairs = a.tokens * a.topK;
   const uint32_t warp = blockIdx.x * warps_in_block() + warp_id();
   RouteArgs route = a.route;
-  if (warp != 0) route.topKIndices = nullptr;
+  const uint32_t last = gridDim.x * warps_in_block() - 1;
+  const bool storesChoices = warp == last, storesPlan = warp == last - 1;
+  if (!storesChoices) {
+    route.topKIndices = nullptr;
+    route.expertScalesFloat = nullptr;
+  }
   const auto route_and_map = [&] {
     const auto emit = [=](uint32_t pair, uint32_t expert) { mine[pair] = expert; };
     for (uint32_t first = 0; first < route.rows; first += 32 / LANES) {
@@ -45,7 +51,7 @@ __device__ __forceinline__ void dispatch_decode(const DecodeArgs& a) {
     __syncwarp();
     mine[lane_id()] = expert == kNoExpert ? kNoRow : row;
     __syncwarp();
-    if (warp != 0) return;
+    if (!storesPlan) return;
     store_counts(a, expert, pairs);
     const uint32_t token = lane_id() / a.topK, k = lane_id() % a.topK;
     if (lane_id() < pairs) a.permuteIndicesPerToken[k * a.tokens + token] = static_cast<int32_t>(mine[lane_id()]);

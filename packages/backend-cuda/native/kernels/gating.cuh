@@ -80,4 +80,9 @@ __device__ __forceinline__ uint32_t logit_bits(const RouteArgs& a, uint32_t row,
   return clean_bits(bits);
 }
 
+/** What `exp_below` takes as the largest value: not -0, because -0 - 0 has a sign. */
+__device__ __forceinline__ float value_at(const RouteArgs& a, uint32_t row, uint32_t column) {
+  return value_of(key_of(logit_bits(a, row, column)));
+}
+
 }  // namespace moe

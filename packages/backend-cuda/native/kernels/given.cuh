@@ -18,11 +18,6 @@ __device__ __forceinline__ uint32_t largest_column(const RouteArgs& a, uint32_t 
   return ~team_max<32>(key == best ? ~column : 0);
 }
 
-/** What `exp_below` takes as the largest value: not -0, because -0 - 0 has a sign. */
-__device__ __forceinline__ float value_at(const RouteArgs& a, uint32_t row, uint32_t column) {
-  return value_of(key_of(logit_bits(a, row, column)));
-}
-
 /** Σ exp(value - largest) over the columns that `stays(column, value)` leaves, in every lane. */
 template <class Stays>
 __device__ __forceinline__ uint64_t sum_columns(const RouteArgs& a, uint32_t row, float largest, const Stays& stays) {

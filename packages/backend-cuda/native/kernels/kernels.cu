@@ -14,6 +14,7 @@ extern __shared__ __align__(128) char sharedMemory[];
 
 #define KERNEL extern "C" __global__ void
 
+// Left to itself, the compiler takes 64 registers for a decode kernel and spills.
 #define ROUTING(PREFIX, LANES, VALUES, ROUTER)                                                                   \
   KERNEL __launch_bounds__(256) PREFIX##_##LANES##x##VALUES(const __grid_constant__ RouteArgs a) {               \
     route_all<LANES, VALUES, ROUTER>(a);                                                                         \
@@ -21,7 +22,7 @@ extern __shared__ __align__(128) char sharedMemory[];
   KERNEL __launch_bounds__(1024) PREFIX##_tile_##LANES##x##VALUES(const __grid_constant__ RouteTileArgs a) {     \
     route_tile<LANES, VALUES, ROUTER>(a, sharedMemory);                                                          \
   }                                                                                                              \
-  KERNEL __launch_bounds__(128) PREFIX##_decode_##LANES##x##VALUES(const __grid_constant__ DecodeArgs a) {       \
+  KERNEL __launch_bounds__(128, 4) PREFIX##_decode_##LANES##x##VALUES(const __grid_constant__ DecodeArgs a) {       \
     dispatch_decode<LANES, VALUES, ROUTER>(a);                                                                   \
   }
 

@@ -1,6 +1,7 @@
 // From places in tiles to rows, the inverse map: every block adds up the tiles' histograms for itself, which costs less than
 // a kernel that does it for all. Then each pair's row is base[expert] + place.
 #pragma once
+#include "choices.cuh"
 #include "copy.cuh"
 
 namespace moe {
@@ -67,9 +68,8 @@ __device__ __forceinline__ uint32_t block_exclusive_sum(uint32_t value, uint32_t
   return warp_sum(warpSum) + inclusive - value;
 }
 
-/** The first row of each expert's pairs in `tile`, in cleared shared memory. The first block stores tokenNumsPerExpert and expertOffsets. */
-__device__ inline void tile_bases(const MapArgs& a, uint32_t tile, uint32_t* totals, uint32_t* bases) {
-  const bool stores = blockIdx.x == 0;
+/** The first row of each expert's pairs in `tile`, in cleared shared memory. One block `stores` tokenNumsPerExpert and expertOffsets. */
+__device__ inline void tile_bases(const MapArgs& a, uint32_t tile, bool stores, uint32_t* totals, uint32_t* bases) {
   add_histograms(a, tile, totals, bases);
   __syncthreads();
   __shared__ uint32_t warpSums[32];
@@ -104,7 +104,7 @@ __device__ __forceinline__ void map_pairs(const MapArgs& a, uint32_t* memory) {
   clear_bases(a, memory, bases);
   grid_wait();
   grid_trigger();
-  tile_bases(a, blockIdx.x, memory, bases);
+  tile_bases(a, blockIdx.x, blockIdx.x == 0, memory, bases);
   const uint64_t begin = static_cast<uint64_t>(blockIdx.x) * a.tileTokens * a.topK;
   const uint64_t end = min(begin + static_cast<uint64_t>(a.tileTokens) * a.topK,
                            static_cast<uint64_t>(a.tokens) * a.topK);
@@ -115,15 +115,17 @@ __device__ __forceinline__ void map_pairs(const MapArgs& a, uint32_t* memory) {
   }
 }
 
-/** The same, and the rows of x move. */
+/** The same, and the rows of x move. Blocks in front score choices: they are done first. */
 template <class Vector>
 __device__ __forceinline__ void map_and_move_rows(const MapAndMoveArgs& args, uint32_t* memory) {
   const MapArgs& a = args.map;
+  if (blockIdx.x < args.score.blocks) return score_rows(args.score);
+  const uint32_t block = blockIdx.x - args.score.blocks;
   uint32_t* const bases = memory + histogram_width(a.experts);
-  const uint32_t tile = blockIdx.x / a.blocksPerTile;
+  const uint32_t tile = block / a.blocksPerTile;
   const uint32_t firstToken = tile * a.tileTokens;
   const uint32_t tokens = min(a.tileTokens, a.tokens - firstToken);
-  const uint32_t warp = (blockIdx.x % a.blocksPerTile) * warps_in_block() + warp_id();
+  const uint32_t warp = (block % a.blocksPerTile) * warps_in_block() + warp_id();
   const auto fetch = [&](uint32_t token, uint32_t k) { return a.pairs[static_cast<uint64_t>(token) * a.topK + k]; };
   const auto locate = [&](uint32_t packed, uint32_t token, uint32_t k, uint32_t part) {
     const uint32_t row = row_of(packed, bases);
@@ -137,7 +139,7 @@ __device__ __forceinline__ void map_and_move_rows(const MapAndMoveArgs& args, ui
   grid_wait();
   grid_trigger();
   copy.fetch_first(fetch);
-  tile_bases(a, tile, memory, bases);
+  tile_bases(a, tile, block == 0, memory, bases);
   copy.run(fetch, locate);
 }
 

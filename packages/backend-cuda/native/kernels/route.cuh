@@ -13,8 +13,8 @@ struct NoPairs {
 
 /**
  * Routes one row with LANES lanes, LANES · VALUES ≥ width. All lanes of the warp take part; those of a team whose row
- * is not `active` store nothing, nor does any if `topKIndices` is null. `emit(pair, expert)` is called for each choice.
- * Weights are softmaxes or gating values, and nothing else is asked for.
+ * is not `active` store nothing. `emit(pair, expert)` is called for each choice.
+ * Weights are softmaxes or gating values, and nothing else is asked for; no ranking needs them.
  */
 template <int LANES, int VALUES, class Emit>
 __device__ __forceinline__ void route_plain(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
@@ -26,7 +26,9 @@ __device__ __forceinline__ void route_plain(const RouteArgs& a, uint32_t row, bo
   Choosing<LANES, VALUES> choosing(team, runs, firstColumn);
   // Before the choices take values away.
   Scorer score = {a.score, value_of(choosing.top), 0};
-  if (a.score == Score::kSoftmax) score.sum = team_sum<LANES>(sum_exp(runs.keys, score.largest));
+  if (a.score == Score::kSoftmax && a.expertScalesFloat != nullptr) {
+    score.sum = team_sum<LANES>(sum_exp(runs.keys, score.largest));
+  }
   const uint32_t firstExpert = a.groups == 1 ? 0 : row % a.groups * a.width;
   for (uint32_t first = 0; first < a.picks; first += LANES) {
     const uint32_t count = min(a.picks - first, static_cast<uint32_t>(LANES));
@@ -35,8 +37,8 @@ __device__ __forceinline__ void route_plain(const RouteArgs& a, uint32_t row, bo
     const uint32_t pair = row * a.picks + first + team.lane;
     const uint32_t expert = firstExpert + chosen.column;
     emit(pair, expert);
-    if (a.topKIndices == nullptr) continue;
-    a.topKIndices[pair] = static_cast<int32_t>(expert);
+    if (a.topKIndices != nullptr) a.topKIndices[pair] = static_cast<int32_t>(expert);
+    if (a.expertScalesFloat == nullptr) continue;
     if (a.score == Score::kSoftmax) {
       const Power term = exp_below(score.largest, value_of(chosen.key));
       a.expertScalesFloat[pair] = __uint_as_float(quotient32(term.m, score.sum, term.n));
@@ -103,6 +105,8 @@ template <int LANES, int VALUES>
 __device__ __forceinline__ Scorer scorer_of(const RouteArgs& a, const uint32_t (&keys)[VALUES]) {
   Scorer score = {a.score, 0.0f, 0};
   if (a.score != Score::kSoftmax && a.tokenScores == nullptr) return score;
+  const bool ranksScores = a.bias != nullptr || a.groupsByTwo;
+  if (a.expertScalesFloat == nullptr && !ranksScores) return score;
   uint32_t largest = keys[0];
 #pragma unroll
   for (int j = 1; j < VALUES; j++) largest = max(largest, keys[j]);
@@ -129,7 +133,7 @@ __device__ __forceinline__ void store_weighed(const RouteArgs& a, const Team<LAN
   a.expertScalesFloat[pair] = goes ? weight : 0.0f;
 }
 
-/** The same with all that a router can ask for. picks ≤ LANES; a group that may be dropped is held by lanes of its own. */
+/** The same with all that a router can ask for: stores both or neither. picks ≤ LANES; a group that may be dropped is held by lanes of its own. */
 template <int LANES, int VALUES, class Emit>
 __device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
   const Team<LANES> team;
@@ -150,7 +154,7 @@ __device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, b
   const uint32_t expert = a.groups == 1 ? chosen.column : row % a.groups * a.width + chosen.column;
   const uint64_t pair = static_cast<uint64_t>(row) * a.picks + team.lane;
   if (holds) emit(static_cast<uint32_t>(pair), masked || expert >= a.weights.experts ? kNoExpert : expert);
-  if (a.topKIndices == nullptr) return;
+  if (a.expertScalesFloat == nullptr) return;
   const float weight = holds ? score(__uint_as_float(logit_bits(a, row, chosen.column))) : 0.0f;
   store_weighed(a, team, holds, pair, token, expert, masked, weight);
   if (active && a.tokenScores != nullptr && team.lane == 0) {

@@ -27,10 +27,29 @@ void schedule_decode(const Device& device, const Spec& s, DispatchSchedule& sche
   cut_rows(schedule.move, s, static_cast<uint64_t>(device.multiprocessors) * kDecodeWarps, 16);
   Launch& how = schedule.move.launch;
   how.block = kDecodeWarps * 32;
-  how.grid = static_cast<uint32_t>(std::min<uint64_t>(
-      device.multiprocessors, ceil_div(static_cast<uint64_t>(s.tokens) * schedule.move.parts, kDecodeWarps)));
+  const uint64_t units = static_cast<uint64_t>(s.tokens) * schedule.move.parts;
+  // One more than copy rows: it stores all else.
+  how.grid = static_cast<uint32_t>(std::min<uint64_t>(device.multiprocessors, ceil_div(units, kDecodeWarps)) + 1);
   how.overlaps = true;
   how.function = find_kernel(device, lane_kernel(schedule.route, "decode_"));
+}
+
+/** Whether nothing that places or moves waits for the scores of choices. */
+bool scores_apart(const Spec& s, const RouteSchedule& route) {
+  return route.chooser == Chooser::kPlain && s.scoringFunc == ScoringFunc::kSoftmax;
+}
+
+/** How a kernel that moves in `blocks` of so many warps scores choices as well. */
+ScoreSchedule schedule_scores(const Device& device, const RouteSchedule& route, uint64_t blocks, uint64_t warps) {
+  uint32_t lanes = 1;
+  while (lanes < 32 && lanes * kScoreColumns < route.width) lanes *= 2;
+  const uint64_t most = ceil_div(route.rows, warps * 32 / lanes);
+  // Those that run at the same time as all others, two for each multiprocessor.
+  const uint64_t together = uint64_t{device.multiprocessors} * 2;
+  const uint64_t room = together - std::min(together, blocks);
+  // A few rows for each team take no longer than moving; many would.
+  constexpr uint64_t kMostRows = 4;
+  return {static_cast<uint32_t>(std::max(std::min(most, room), ceil_div(most, kMostRows))), lanes};
 }
 
 void schedule_fused(const Device& device, const Spec& s, DispatchSchedule& schedule, uint32_t alignment) {
@@ -42,9 +61,11 @@ void schedule_fused(const Device& device, const Spec& s, DispatchSchedule& sched
   const uint64_t units = static_cast<uint64_t>(tile.tileTokens) * schedule.move.parts;
   tile.blocksPerTile =
       static_cast<uint32_t>(std::min(ceil_div(units, kWarps), ceil_div(device.multiprocessors * 2, tile.tiles)));
+  const uint32_t blocks = tile.tiles * tile.blocksPerTile;
+  if (scores_apart(s, schedule.route)) schedule.score = schedule_scores(device, schedule.route, blocks, kWarps);
   Launch& how = schedule.move.launch;
   how.block = kWarps * 32;
-  how.grid = tile.tiles * tile.blocksPerTile;
+  how.grid = schedule.score.blocks + blocks;
   how.sharedBytes = map_shared_bytes(s);
   how.overlaps = true;
   how.function = find_kernel(device, "map_and_move_" + std::to_string(vector));
@@ -114,12 +135,16 @@ void run_dispatch(const Device& device, const DispatchSchedule& schedule, const 
     run_route(device, schedule.route, s, at, workspace, stream);
     launch(device, schedule.tile.place, stream, &tile);
   } else {
-    const RouteTileArgs args = {route_args(schedule.route, s, at, workspace), tile};
+    RouteTileArgs args = {route_args(schedule.route, s, at, workspace), tile};
+    if (schedule.score.blocks > 0) args.route.expertScalesFloat = nullptr;
     launch(device, schedule.tile.place, stream, &args);
   }
   const MapArgs map = map_args(schedule.tile, s, at, workspace);
   if (schedule.path == Path::kFused) {
-    const MapAndMoveArgs args = {map, copy_args(schedule.move, s, at)};
+    const MapAndMoveArgs args = {
+        map,
+        copy_args(schedule.move, s, at),
+        {route_args(schedule.route, s, at, workspace), schedule.score.blocks, schedule.score.lanes}};
     launch(device, schedule.move.launch, stream, &args);
     return;
   }

@@ -11,12 +11,18 @@ namespace moe {
  */
 enum class Path { kDecode, kFused, kStages };
 
+/** Scoring choices in the kernel that moves (args.h, ScoreArgs). No blocks: the kernel that chooses scores them. */
+struct ScoreSchedule {
+  uint32_t blocks, lanes;
+};
+
 /** Everything about a dispatch that does not depend on addresses. */
 struct DispatchSchedule {
   Path path;
   RouteSchedule route;
   TileSchedule tile;
   MoveSchedule move;
+  ScoreSchedule score;
   uint64_t workspaceBytes;
 };
 
