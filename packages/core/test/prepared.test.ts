@@ -160,7 +160,7 @@ describe('a prepared operation', () => {
   it.each([[['moeDispatch']], [{ toString: () => 'moeDispatch' }], [Object.create(null)]])(
     'is of an operation named by a string, not %o',
     (operation) => {
-      expect(() => prepare(setUp().backend, operation as never, SIZES)).toThrow(
+      expect(() => prepare(setUp().backend, operation as never, SIZES as never)).toThrow(
         error('INVALID_ARGUMENT', 'operation'),
       );
     },
