@@ -1,5 +1,6 @@
 import type { Call } from '@moe-dispatch/core/backend';
 import { dropBeyondCapacity } from './capacity.js';
+import { checkIndices } from './check-indices.js';
 import { chooseBest } from './choose.js';
 import { indexOfLargest } from './gating-row.js';
 import type { RouteWorkspace } from './route-workspace.js';
@@ -11,6 +12,10 @@ export type RouteCall = Call<'routeTokens', CpuTensor>;
 
 /** Chooses each token's experts and their weights (docs/semantics.md, "Choosing experts" and "Weights"). */
 export function routeTokens(call: RouteCall, workspace: RouteWorkspace): void {
+  const { expertIds, tokens, topK, numExperts } = call;
+  if (expertIds !== null) {
+    checkIndices('expertIds', expertIds.padded as Int32Array, tokens * topK, numExperts, -1);
+  }
   for (let token = 0; token < call.tokens; token++) scoreChoices(call, workspace, token);
   finishRouting(call, workspace);
 }

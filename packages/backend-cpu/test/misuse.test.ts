@@ -156,6 +156,24 @@ describe('a plan of the caller', () => {
   });
 });
 
+describe('expertIds out of range', () => {
+  it.each([-2, 8, 2 ** 31 - 1, -(2 ** 31)])('are refused before anything is written: %i', async (id) => {
+    const { backend, x, gating } = await tensors();
+    const expertIds = backend.tensor(Int32Array.of(0, 1, id, -1), [4, 1]);
+    const before = backend.memory().liveTensors;
+    for (const router of [
+      { topK: 1 },
+      { topK: 1, expertCapacity: 1 },
+      { topK: 1, routedScalingFactor: 2, zeroExperts: { count: 1, kind: 'skip' } },
+    ] as const) {
+      const refusal = code('INDEX_OUT_OF_RANGE', 'expertIds');
+      expect(() => routeTokens(gating, { router, expertIds })).toThrow(refusal);
+      expect(() => moeDispatch(x, gating, { router, expertIds })).toThrow(refusal);
+    }
+    expect(backend.memory().liveTensors).toBe(before);
+  });
+});
+
 describe('hostile values', () => {
   it('get the same typed error', async () => {
     const { gating } = await tensors();

@@ -1,4 +1,5 @@
 import type { Backend } from './backend.js';
+import { checkNames, readingError } from './checks/options.js';
 import { checkOverlap } from './checks/overlap.js';
 import { elementCount } from './checks/shape.js';
 import { checkObject } from './checks/values.js';
@@ -133,6 +134,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       values[5] = f;
       values[6] = g;
       this.#readTensors();
+      this.#checkUsable();
       CHECK_INPUTS[this.operation](this.#request);
       this.#checkSizes();
       this.#checkTensors();
@@ -151,17 +153,11 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   #readTensors(): void {
     const { call } = this.#request;
     const out = this.#arguments[this.#inputs.length];
-    checkObject('out', out, 'an object of tensors, by name');
     for (let i = 0; i < this.#inputs.length; i++) call[this.#inputs[i]] = this.#arguments[i] as Tensor | null;
-    for (let i = 0; i < this.#outputs.length; i++) {
-      call[this.#outputs[i]] = (out as Record<string, Tensor>)[this.#outputs[i]];
-    }
+    readInto(call, 'out', out, this.#outputs, 'an object of tensors, named as in the result');
     const tensors = this.#arguments[this.#inputs.length + 1];
     if (tensors === undefined) return;
-    checkObject('tensors', tensors, 'an object of tensors, by name');
-    for (let i = 0; i < this.#named.length; i++) {
-      call[this.#named[i]] = (tensors as Record<string, Tensor>)[this.#named[i]] ?? null;
-    }
+    readInto(call, 'tensors', tensors, this.#named, 'an object of tensors, by name', true);
   }
 
   #checkSizes(): void {
@@ -222,6 +218,24 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   #forget(): void {
     for (let i = 0; i < this.#names.length; i++) this.#request.call[this.#names[i]] = null;
     this.#arguments.fill(undefined);
+  }
+}
+
+/** As readProperties, into a call: a new object would be garbage. */
+function readInto(
+  call: AnyCall,
+  argument: string,
+  value: unknown,
+  names: readonly TensorName[],
+  expected: string,
+  only = false,
+): void {
+  checkObject(argument, value, expected);
+  try {
+    if (only) checkNames(argument, value, names);
+    for (let i = 0; i < names.length; i++) call[names[i]] = (value as AnyCall)[names[i]] ?? null;
+  } catch (cause) {
+    throw readingError(argument, expected, cause);
   }
 }
 

@@ -50,7 +50,7 @@ export interface Router {
   applyRouterWeightOnInput?: boolean | undefined;
   /** `sparsemixer`: PhiMoE's two choices, each with a softmax of its own. Default `topk`. */
   selection?: 'topk' | 'sparsemixer' | undefined;
-  /** Of `sparsemixer`, as float32. Default 0. */
+  /** Of `sparsemixer`, as float32, at least 0. Default 0. */
   jitterEps?: number | undefined;
   /** Choices that an expert takes; those beyond it are dropped. Default: any number. */
   expertCapacity?: number | undefined;

@@ -90,6 +90,16 @@ describe('options', () => {
     expect(() => moeDispatch(x, gating, throws)).toThrow(invalid('options'));
     expect(() => moeDispatch(x, gating, { moeTopk: 2, out: proxy })).toThrow(invalid('out'));
     expect(() => moeReduce(out.permuteInput, proxy)).toThrow(invalid('dispatched'));
+    const prepared = prepareDispatch(backend, {
+      tokens: 3,
+      hidden: 4,
+      numExperts: 8,
+      moeTopk: 2,
+      dtype: 'float32',
+    });
+    expect(() => prepared.run(x, gating, proxy)).toThrow(invalid('out'));
+    expect(() => prepared.run(x, gating, out, proxy)).toThrow(invalid('tensors'));
+    prepared.run(x, gating, out);
     expect(() => permuteRows(x, proxy)).toThrow(invalid('plan'));
     expect(() => backend.empty(proxy, 'float32')).toThrow(expect.objectContaining({ code: 'INVALID_SHAPE' }));
     expect(() => backend.tensor(proxy, [1], 'float32')).toThrow(invalid('data'));
@@ -120,6 +130,27 @@ describe('options', () => {
       expect.objectContaining({ code: 'TENSOR_DISPOSED' }),
     );
     expect(backend.stub.calls).toHaveLength(calls);
+  });
+
+  it('of a router too', () => {
+    const { backend, x, gating } = setUp();
+    const calls = backend.stub.calls.length;
+    const router = {
+      get topK() {
+        gating.dispose();
+        return 2;
+      },
+    };
+    expect(() => moeDispatch(x, gating, { router })).toThrow(
+      expect.objectContaining({ code: 'TENSOR_DISPOSED', argument: 'gatingOutput' }),
+    );
+    expect(backend.stub.calls).toHaveLength(calls);
+  });
+
+  it.each([null, false, 0, ''])('of moeReduce with %j for out are refused', (none) => {
+    const { out } = setUp();
+    const options = { out: none as never };
+    expect(() => moeReduce(out.permuteInput, out, options)).toThrow(invalid('out'));
   });
 
   it('may re-enter the library through a getter', () => {

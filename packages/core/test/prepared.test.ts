@@ -133,6 +133,46 @@ describe('a prepared operation', () => {
     expect(stub.calls).toHaveLength(3);
   });
 
+  it('that a getter of its run disposes does not run', () => {
+    const { backend, stub, x, gatingOutput } = setUp();
+    const prepared = prepareDispatch(backend, SIZES);
+    const out = prepared.outputs(3);
+    const hostile = {
+      ...out,
+      get permuteInput() {
+        prepared.dispose();
+        return out.permuteInput;
+      },
+    };
+    expect(() => prepared.run(x, gatingOutput, hostile)).toThrow(error('PREPARED_DISPOSED', 'this'));
+    expect(stub.calls).toEqual([]);
+  });
+
+  it('takes no tensor of a name that it does not know', () => {
+    const { backend, x, gatingOutput } = setUp();
+    const prepared = prepareDispatch(backend, SIZES);
+    const tensors = { token_mask: backend.empty([3], 'uint8') } as object;
+    expect(() => prepared.run(x, gatingOutput, prepared.outputs(3), tensors)).toThrow(
+      error('INVALID_ARGUMENT', 'tensors.token_mask'),
+    );
+  });
+
+  it.each([[['moeDispatch']], [{ toString: () => 'moeDispatch' }], [Object.create(null)]])(
+    'is of an operation named by a string, not %o',
+    (operation) => {
+      expect(() => prepare(setUp().backend, operation as never, SIZES as never)).toThrow(
+        error('INVALID_ARGUMENT', 'operation'),
+      );
+    },
+  );
+
+  it('takes a list of tensors without holes', () => {
+    const tensors = new Array(1);
+    expect(() => prepareDispatch(setUp().backend, { ...SIZES, tensors })).toThrow(
+      error('INVALID_ARGUMENT', 'tensors'),
+    );
+  });
+
   it('ends with dispose', () => {
     const { backend, x, gatingOutput } = setUp();
     const prepared = prepareDispatch(backend, SIZES);

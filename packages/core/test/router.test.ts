@@ -86,7 +86,9 @@ describe('a router is refused', () => {
     ['INVALID_ROUTER', 'router.normBeforeDrop', { expertCapacity: 1, normBeforeDrop: true }],
     ['INVALID_ROUTER', 'router.dropPolicy', { dropPolicy: 'probs' }],
     ['INVALID_ROUTER', 'router.jitterEps', { jitterEps: 0.01 }],
+    ['INVALID_ARGUMENT', 'router.jitterEps', { selection: 'sparsemixer', jitterEps: -0.01 }],
     ['INVALID_TOP_K', 'router.topK', { topK: 3, selection: 'sparsemixer' }],
+    ['INVALID_TOP_K', 'router.topK', { topK: Object.create(null), selection: 'sparsemixer' }],
     ['INVALID_ROUTER', 'router.normTopkProb', { selection: 'sparsemixer', normTopkProb: true }],
     [
       'INVALID_ROUTER',
@@ -157,7 +159,7 @@ describe('a tensor is refused', () => {
     const router = { topK: K, scoringFunc: 'sigmoid', normTopkProb: true } as const;
     const [shape, dtype] = shapes[name];
     const larger = [...shape.slice(0, -1), shape[shape.length - 1] + 1];
-    const call = (given: object) => () => routeTokens(gating, { router, [name]: given });
+    const call = (given: unknown) => () => routeTokens(gating, { router, [name]: given });
     if (name !== 'sharedLogits') {
       expect(call(backend.empty(larger, dtype))).toThrow(
         expect.objectContaining({ code: 'INVALID_SHAPE', argument: name }),
@@ -165,7 +167,9 @@ describe('a tensor is refused', () => {
     }
     const other = backend.empty(shape, 'int64');
     expect(call(other)).toThrow(expect.objectContaining({ code: 'UNSUPPORTED_DTYPE', argument: name }));
-    expect(call({})).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument: name }));
+    for (const given of [{}, false, 0, '']) {
+      expect(call(given)).toThrow(expect.objectContaining({ code: 'INVALID_ARGUMENT', argument: name }));
+    }
   });
 });
 

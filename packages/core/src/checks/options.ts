@@ -28,20 +28,27 @@ export function readProperties<O extends object>(
 ): Partial<O> {
   checkObject(argument, value, expected);
   try {
-    if (only) {
-      for (const name in value) {
-        if (!names.includes(name)) throw unknownOption(`${argument}.${name}`, name, names);
-      }
-    }
+    if (only) checkNames(argument, value, names);
     const properties: Partial<O> = {};
     for (const name of names) properties[name] = value[name];
     return properties;
   } catch (cause) {
-    // A revoked proxy, or a getter that throws.
-    if (isMoeDispatchError(cause)) throw cause;
-    const found = 'an object that cannot be read';
-    throw new InvalidArgumentError('INVALID_ARGUMENT', { argument, found, expected, cause });
+    throw readingError(argument, expected, cause);
   }
+}
+
+/** Throws INVALID_ARGUMENT if an object has a property of another name. */
+export function checkNames(argument: string, value: object, names: readonly string[]): void {
+  for (const name in value) {
+    if (!names.includes(name)) throw unknownOption(`${argument}.${name}`, name, names);
+  }
+}
+
+/** What to throw when reading an object throws: it is a revoked proxy, or has a getter that throws. */
+export function readingError(argument: string, expected: string, cause: unknown): unknown {
+  if (isMoeDispatchError(cause)) return cause;
+  const found = 'an object that cannot be read';
+  return new InvalidArgumentError('INVALID_ARGUMENT', { argument, found, expected, cause });
 }
 
 /** An error that suggests the name that was meant: it differs in case or underscores, or is a part of the other. */

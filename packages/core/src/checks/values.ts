@@ -33,10 +33,16 @@ export function checkSize(argument: string, value: unknown, least: number): asse
   throw invalidArgument(argument, value, expected);
 }
 
-/** Throws INVALID_ARGUMENT unless `value` is finite as a float32, which it returns. */
-export function checkFloat(argument: string, value: unknown): number {
-  if (typeof value === 'number' && Number.isFinite(Math.fround(value))) return Math.fround(value);
-  throw invalidArgument(argument, value, 'a finite float32');
+/** Throws INVALID_ARGUMENT unless `value` is finite as a float32, which it returns, and at least `least`. */
+export function checkFloat(argument: string, value: unknown, least = -Infinity): number {
+  if (typeof value === 'number' && Number.isFinite(Math.fround(value)) && value >= least) {
+    return Math.fround(value);
+  }
+  throw invalidArgument(
+    argument,
+    value,
+    `a finite float32${least === -Infinity ? '' : ` of at least ${least}`}`,
+  );
 }
 
 /** Whether `value` is an array. False for a revoked proxy, for which the engine would throw. */

@@ -4,7 +4,7 @@ import type { Outputs } from './call.js';
 import { checkedRequest } from './inputs.js';
 import { argumentNames, perform, readOut } from './perform.js';
 import type { DispatchResult } from './results.js';
-import { fillRouter, ROUTING_OPTIONS, type RoutingOptions } from './routing-options.js';
+import { fillRouter, ROUTING_OPTIONS, type RoutingOptions, routerOf } from './routing-options.js';
 
 /** How moeDispatch routes, and where its results go. */
 export type MoeDispatchOptions = RoutingOptions & {
@@ -30,7 +30,8 @@ export function moeDispatch<T extends Tensor>(
 ): DispatchResult<T> {
   const given = readOptions<MoeDispatchOptions>(options, ROUTING_OPTIONS);
   const out = readOut('moeDispatch', given.out);
+  const router = routerOf(given);
   const request = checkedRequest('moeDispatch', { x, gatingOutput }, NAMES, given);
-  fillRouter(request, given);
+  fillRouter(request, router);
   return perform('moeDispatch', request, out) as unknown as DispatchResult<T>;
 }

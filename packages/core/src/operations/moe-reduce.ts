@@ -91,7 +91,7 @@ export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
     applyRouterWeightOnInput,
   };
   const request = checkedRequest('moeReduce', call, whole ? DISPATCHED_NAMES : NAMES, given);
-  perform('moeReduce', request, out && { output: out });
+  perform('moeReduce', request, out === undefined ? undefined : { output: out });
   return request.call.output as Tensor;
 }
 

@@ -3,7 +3,7 @@ import { readProperties } from '../checks/options.js';
 import { checkOverlap } from '../checks/overlap.js';
 import { checkExactShape } from '../checks/shape.js';
 import { checkDType, type DType, FLOAT_DTYPES } from '../dtypes.js';
-import { unsupported } from '../errors.js';
+import { hasBrand, unsupported } from '../errors.js';
 import { checkTensor, disposeSymbol, type Tensor } from '../tensor.js';
 import type { AnyCall } from './call.js';
 import type { ArgumentNames, Request } from './inputs.js';
@@ -31,7 +31,7 @@ const WEIGHED: unique symbol = Symbol.for('@moe-dispatch/core.weighed') as never
 
 /** Whether these results hold rows that were multiplied by their weights, so that moeReduce must not do it again. */
 export function areWeighed(results: unknown): boolean {
-  return (results as { [WEIGHED]?: boolean } | null)?.[WEIGHED] === true;
+  return hasBrand(results, WEIGHED);
 }
 
 /** The results of an operation, by name. */
@@ -164,7 +164,8 @@ export function tensorDType(
 function checkNamed(operation: OperationName, request: Request, sizes: OutputSizes): void {
   for (const name of OPERATIONS[operation].named as readonly TensorName[]) {
     const tensor = request.call[name];
-    if (tensor) checkTensorOf(request, name, tensor, tensorDType(name, sizes), tensorShape(name, sizes));
+    if (tensor !== null)
+      checkTensorOf(request, name, tensor, tensorDType(name, sizes), tensorShape(name, sizes));
   }
 }
 

@@ -3,7 +3,7 @@ import { checkLimit } from '../checks/limit.js';
 import { readOptions } from '../checks/options.js';
 import { byteLengthOf } from '../checks/shape.js';
 import { checkRows, checkTopK, checkZeroExperts } from '../checks/sizes.js';
-import { checkSize, isArray } from '../checks/values.js';
+import { checkMember, checkSize, isArray } from '../checks/values.js';
 import { checkDType, type DType, FLOAT_DTYPES, type FloatDType } from '../dtypes.js';
 import { invalidArgument } from '../errors.js';
 import { Prepared } from '../prepared.js';
@@ -117,10 +117,7 @@ export function prepare<B extends Preparing, Op extends OperationName>(
   operation: Op,
   options: PrepareOptions[Op],
 ): PreparedOf<B, Op> {
-  if (!Object.hasOwn(OPERATIONS, operation)) {
-    const known = `one of ${Object.keys(OPERATIONS).join(', ')}`;
-    throw invalidArgument('operation', operation, known);
-  }
+  checkMember('operation', operation, OPERATION_NAMES);
   const given = readOptions<Given>(options, OPTION_NAMES[operation]);
   checkBackend(backend);
   checkImplemented(operation, backend);
@@ -153,6 +150,7 @@ const ROUTING = [
   'tensors',
   'sharedExperts',
 ] as const;
+const OPERATION_NAMES = Object.keys(OPERATIONS) as OperationName[];
 const OPTION_NAMES: { readonly [Op in OperationName]: readonly (keyof Given)[] } = {
   moeDispatch: [...ROUTING, 'hidden', 'dtype'],
   routeTokens: ROUTING,
@@ -229,7 +227,9 @@ function readSpec<Op extends OperationName>(operation: Op, given: Given, backend
 function readTensorNames(operation: OperationName, given: unknown): readonly TensorName[] {
   const known: readonly unknown[] = OPERATIONS[operation].named;
   if (given === undefined) return [];
-  if (isArray(given) && given.every((name) => known.includes(name))) return [...given] as TensorName[];
+  // A copy, which neither has holes nor changes.
+  const names = isArray(given) ? Array.from(given) : [undefined];
+  if (names.every((name) => known.includes(name))) return names as TensorName[];
   throw invalidArgument('tensors', given, `an array of names: ${known.join(', ')}`);
 }
 

@@ -1,6 +1,6 @@
 import { readOptions } from '../checks/options.js';
 import { checkBoolean, checkFloat, checkMember, checkSize } from '../checks/values.js';
-import { type ErrorCode, invalid } from '../errors.js';
+import { describe, type ErrorCode, invalid } from '../errors.js';
 import { type Router, type RouterAttributes, ZERO_EXPERT_KINDS } from '../router.js';
 import { ATTRIBUTES, ROUTER_TENSORS, type RouterTensorName, type Sizes } from './table.js';
 
@@ -91,7 +91,8 @@ export function readRouter(given: RouterArguments, tensors: readonly RouterTenso
   const spec: RouterSpec = { ...DEFAULTS, zeroExpertKind: 'identity', topK: moeTopk as number };
   if (router !== undefined) {
     const only = moeTopk === undefined && !groupMoe && !topkOnlyMode;
-    demand(only, 'router', "a router beside Paddle's arguments", 'one of the two');
+    if (!only)
+      throw invalid('INVALID_ROUTER', 'router', "a router beside Paddle's arguments", 'one of the two');
     readObject(router, spec);
   } else if (topkOnlyMode) spec.scoringFunc = 'none';
   else if (groupMoe) spec.selection = 'one_per_group';
@@ -145,7 +146,7 @@ function demand(
   expected: string,
   code: ErrorCode = 'INVALID_ROUTER',
 ): void {
-  if (!met) throw invalid(code, argument, String(found), expected);
+  if (!met) throw invalid(code, argument, describe(found), expected);
 }
 
 function readOption(name: Option, value: unknown, spec: RouterSpec): unknown {
@@ -158,6 +159,8 @@ function readOption(name: Option, value: unknown, spec: RouterSpec): unknown {
     return count;
   }
   const kind = ATTRIBUTES[name];
+  // No expert is nearer to the best one than itself.
+  if (name === 'jitterEps') return checkFloat(argument, value, 0);
   if (kind === 'float32') return checkFloat(argument, value);
   if (kind === 'boolean') checkBoolean(argument, value);
   else if (kind === 'count') checkSize(argument, value, 1);

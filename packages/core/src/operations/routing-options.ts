@@ -1,8 +1,14 @@
 import type { RouterOptions } from '../router.js';
 import type { Tensor } from '../tensor.js';
-import { checkExperts, type Request } from './inputs.js';
-import { checkForExperts, ROUTER_ARGUMENTS, type RouterArguments, readRouter } from './read-router.js';
-import { ROUTER_TENSORS, type RouterTensorName } from './table.js';
+import { checkExperts, isGiven, type Request } from './inputs.js';
+import {
+  checkForExperts,
+  type ReadRouter,
+  ROUTER_ARGUMENTS,
+  type RouterArguments,
+  readRouter,
+} from './read-router.js';
+import { ROUTER_TENSORS } from './table.js';
 
 /** The tensors of a router, each of the backend of the gating. Most routers need none. */
 export interface RouterTensors {
@@ -26,10 +32,17 @@ export type RoutingOptions = RouterOptions & RouterTensors;
 /** The names of {@link RoutingOptions} and `out`. */
 export const ROUTING_OPTIONS = [...ROUTER_ARGUMENTS, ...ROUTER_TENSORS, 'out'] as const;
 
+/** The router of the options, to be read before tensors are checked: a getter of the router's may dispose one. */
+export function routerOf(given: RouterArguments & RouterTensors): ReadRouter {
+  return readRouter(
+    given,
+    ROUTER_TENSORS.filter((name) => isGiven(given[name])),
+  );
+}
+
 /** Writes the router and K into a call whose inputs are checked. */
-export function fillRouter(request: Request, given: RouterArguments): void {
+export function fillRouter(request: Request, router: ReadRouter): void {
   const { call } = request;
-  const router = readRouter(given, call.tensors as RouterTensorName[]);
   const { topK } = router.spec;
   checkExperts(topK, request, router.topKName, 'gatingOutput');
   checkForExperts(router, call.numExperts);
