@@ -5,10 +5,12 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-/* An operation, an output and a router that a copy of core has and the backends do not know. */
+/* An operation, an output and a scoring function that a copy of core has and the backends do not know. */
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const TOY = join(ROOT, 'examples/toy-backend/toy-backend.ts');
+/** Where the CPU backend makes scores. */
+const SCORES = join(ROOT, 'packages/backend-cpu/src/gating-row.ts');
 
 const folder = mkdtempSync(join(tmpdir(), 'moe-core-'));
 const core = join(folder, 'src');
@@ -31,12 +33,12 @@ function edited<V>(file: string, before: string, after: string, work: () => V): 
   }
 }
 
-/** Files of core, and the toy backend, that do not compile. */
-function filesWithErrors(): string[] {
+/** Files of core, and what uses it, that do not compile. */
+function filesWithErrors(user = TOY): string[] {
   const { config } = ts.readConfigFile(join(ROOT, 'tsconfig.base.json'), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
   const program = ts.createProgram({
-    rootNames: [TOY],
+    rootNames: [user],
     options: {
       ...options,
       noEmit: true,
@@ -55,7 +57,7 @@ function filesWithErrors(): string[] {
   return program
     .getSourceFiles()
     .filter((file) => !file.isDeclarationFile && program.getSemanticDiagnostics(file).length > 0)
-    .map(({ fileName }) => (fileName === TOY ? 'the toy backend' : relative(core, fileName)))
+    .map(({ fileName }) => (fileName === user ? 'the backend' : relative(core, fileName)))
     .sort();
 }
 
@@ -66,7 +68,7 @@ describe('the toy backend', () => {
 
   it('compiles untouched with an operation more; in core, its checks and options are missing', () => {
     const operation = `twiceRows: {
-    sizes: ['tokens', 'hidden'], rows: 'any', attributes: [], inputs: ['x'], optional: [], outputs: ['output'],
+    sizes: ['tokens', 'hidden'], rows: 'any', attributes: [], inputs: ['x'], optional: [], named: [], outputs: ['output'],
   },
   moeReduce: {`;
     const wrong = edited('operations/table.ts', '  moeReduce: {', `  ${operation}`, filesWithErrors);
@@ -89,13 +91,18 @@ describe('the toy backend', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('does not compile with a router more, which it would take for another', () => {
-    const wrong = edited(
-      'router.ts',
-      "'topk-only'] as const",
-      "'topk-only', 'sigmoid'] as const",
-      filesWithErrors,
+  it('compiles untouched with a scoring function more, which it refuses', () => {
+    expect(
+      edited('router.ts', "'sqrtsoftplus', 'none']", "'sqrtsoftplus', 'tanh', 'none']", filesWithErrors),
+    ).toEqual([]);
+  });
+});
+
+describe('the CPU backend', () => {
+  it('does not compile with a scoring function more, which it would take for another', () => {
+    const wrong = edited('router.ts', "'sqrtsoftplus', 'none']", "'sqrtsoftplus', 'tanh', 'none']", () =>
+      filesWithErrors(SCORES),
     );
-    expect(wrong).toContain('the toy backend');
+    expect(wrong).toEqual(['the backend']);
   });
 });

@@ -8,11 +8,13 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** Where a program runs: anywhere, or where there is a device. */
 export type Needs = 'nothing' | 'webgpu' | 'cuda';
 
-/** A program in a Markdown file, between "```ts runnable", "```ts runnable webgpu" or "… cuda" and "```". */
+/** A program in a Markdown file, between "```ts runnable", "```js runnable webgpu" or "… cuda" and "```". */
 export interface CodeBlock {
   readonly name: string;
   readonly file: string;
   readonly needs: Needs;
+  /** Whether it is TypeScript, which compiles as it stands. */
+  readonly typed: boolean;
   readonly code: string;
   /** The lines that it says it prints, in comments `// prints …`. */
   readonly prints: readonly string[];
@@ -37,11 +39,12 @@ export const PROGRAMS: readonly CodeBlock[] = DOCUMENTS.flatMap(runnableBlocks);
 function runnableBlocks(file: string): CodeBlock[] {
   const text = readFileSync(join(ROOT, file), 'utf8');
   return Array.from(
-    text.matchAll(/^```ts runnable(?: (\w+))?\n(.*?)^```$/gms),
-    ({ 1: needs, 2: code, index }) => ({
+    text.matchAll(/^```(ts|js) runnable(?: (\w+))?\n(.*?)^```$/gms),
+    ({ 1: language, 2: needs, 3: code, index }) => ({
       name: `${file}:${text.slice(0, index).split('\n').length}`,
       file,
       needs: (needs ?? 'nothing') as Needs,
+      typed: language === 'ts',
       code,
       prints: Array.from(code.matchAll(/\/\/ prints (.*)$/gm), ([, output]) => output),
     }),

@@ -75,7 +75,7 @@ describe('the suite on a mutant', () => {
   it.each([
     ['src/plan.ts', 'offsets[expert] = row;', ';', /^golden\//],
     ['src/plan.ts', '++', '--', /^(golden\/|a crash|no end)/],
-    ['wasm/route.ts', '0.5', '1.5', /^golden\//],
+    ['wasm/scores.ts', '0.5', '1.5', /^golden\//],
   ])('kills %s: %s', async (file, original, replacement, killer) => {
     const path = new URL(`../../packages/backend-cpu/${file}`, import.meta.url);
     const text = readFileSync(path, 'utf8');

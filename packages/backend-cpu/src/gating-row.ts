@@ -89,6 +89,9 @@ export class GatingRow {
         break;
       case 'none':
         scores[at] = logits[expert];
+        break;
+      default:
+        this.#scoringFunc satisfies never;
     }
   }
 }
