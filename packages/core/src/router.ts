@@ -17,10 +17,15 @@ export const ZERO_EXPERT_KINDS = ['identity', 'skip'] as const;
 /** Who comes first where experts have a capacity: the earlier token, or the one with the higher best score. */
 export const DROP_POLICIES = ['position', 'probs'] as const;
 
+/** One of {@link SCORING_FUNCS}. */
 export type ScoringFunc = (typeof SCORING_FUNCS)[number];
+/** One of {@link SELECTIONS}. */
 export type Selection = (typeof SELECTIONS)[number];
+/** One of {@link GROUP_SCORE_FUNCS}. */
 export type GroupScoreFunc = (typeof GROUP_SCORE_FUNCS)[number];
+/** One of {@link ZERO_EXPERT_KINDS}. */
 export type ZeroExpertKind = (typeof ZERO_EXPERT_KINDS)[number];
+/** One of {@link DROP_POLICIES}. */
 export type DropPolicy = (typeof DROP_POLICIES)[number];
 
 /**

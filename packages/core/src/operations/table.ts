@@ -112,6 +112,7 @@ export const ROUTER_TENSORS = [
   'expertIds',
   'tokenMask',
 ] as const satisfies TensorName[];
+/** The name of one of a router's tensors. */
 export type RouterTensorName = (typeof ROUTER_TENSORS)[number];
 
 /** The attributes of a router: all of them. */
