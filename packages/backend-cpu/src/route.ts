@@ -16,7 +16,7 @@ export function routeTokens(call: RouteCall, workspace: RouteWorkspace): void {
   if (expertIds !== null) {
     checkIndices('expertIds', expertIds.padded as Int32Array, tokens * topK, numExperts, -1);
   }
-  for (let token = 0; token < call.tokens; token++) scoreChoices(call, workspace, token);
+  for (let token = 0; token < tokens; token++) scoreChoices(call, workspace, token);
   finishRouting(call, workspace);
 }
 

@@ -12,19 +12,18 @@ export function needsWeighing(call: RouteCall): boolean {
     call.routedScalingFactor !== 1 ||
     call.perExpertScale !== null ||
     call.globalScale !== null ||
-    call.normBeforeDrop ||
-    (call.zeroExperts > 0 && call.zeroExpertKind === 'skip')
+    skippedFrom(call) < call.numExperts
   );
 }
 
 /** Makes weights of the scores of the choices (docs/semantics.md, "Weights"), each operation rounded to float32. */
 export function weighChoices(call: RouteCall, { sharedRow }: RouteWorkspace): void {
-  const { tokens, topK, numExperts, zeroExperts, zeroExpertKind, routedScalingFactor } = call;
+  const { tokens, topK, routedScalingFactor } = call;
   const experts = call.topKIndices.padded as Int32Array;
   const weights = call.expertScalesFloat.padded as Float32Array;
   const perExpert = call.perExpertScale?.padded as Float32Array | undefined;
   const globalScale = call.globalScale?.padded as Float32Array | undefined;
-  const kept = zeroExperts > 0 && zeroExpertKind === 'skip' ? numExperts - zeroExperts : numExperts;
+  const kept = skippedFrom(call);
   for (let token = 0; token < tokens; token++) {
     const first = token * topK;
     if (call.normTopkProb) sumWeights(call, sharedRow, token);
@@ -45,6 +44,11 @@ export function weighChoices(call: RouteCall, { sharedRow }: RouteWorkspace): vo
       weights[k] = weight;
     }
   }
+}
+
+/** The first of the experts whose choices are skipped: of none, E. */
+function skippedFrom({ numExperts, zeroExperts, zeroExpertKind }: RouteCall): number {
+  return zeroExpertKind === 'skip' ? numExperts - zeroExperts : numExperts;
 }
 
 /** Of a token's choices in their order, of the shared experts, and normEps. */

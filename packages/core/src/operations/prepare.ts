@@ -189,7 +189,7 @@ function readSpec<Op extends OperationName>(operation: Op, given: Given, backend
     if (rows === 'float') checkDType('dtype', dtype, FLOAT_DTYPES);
   }
   checkDType('gatingDtype', gatingDtype, FLOAT_DTYPES);
-  // Experts that only an absent bias has need not be there.
+  // Only a bias may be absent, and without it there need be no experts.
   const fewest = optional.length > 0 ? 0 : 1;
   if (sizes.includes('numExperts')) checkSize('numExperts', numExperts, fewest);
   checkLimit('numExperts', 'maxExperts', numExperts as number, limits);
