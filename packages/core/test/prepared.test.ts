@@ -14,6 +14,17 @@ function setUp() {
 const error = (code: string, argument?: string) =>
   expect.objectContaining(argument === undefined ? { code } : { code, argument });
 
+/** The same outputs, of which one does something when it is read. */
+function withGetter<O extends { readonly permuteInput: unknown }>(out: O, act: () => void): O {
+  return {
+    ...out,
+    get permuteInput() {
+      act();
+      return out.permuteInput;
+    },
+  };
+}
+
 describe('a prepared operation', () => {
   it('serves each operation of the table', () => {
     const { backend, stub, x, gatingOutput } = setUp();
@@ -121,13 +132,7 @@ describe('a prepared operation', () => {
     const { backend, stub, x, gatingOutput } = setUp();
     const prepared = prepareDispatch(backend, SIZES);
     const out = prepared.outputs(3);
-    const hostile = {
-      ...out,
-      get permuteInput() {
-        prepared.run(x, gatingOutput, out);
-        return out.permuteInput;
-      },
-    };
+    const hostile = withGetter(out, () => prepared.run(x, gatingOutput, out));
     expect(() => prepared.run(x, gatingOutput, hostile)).toThrow(error('INVALID_ARGUMENT', 'this'));
     prepared.run(x, gatingOutput, out);
     expect(stub.calls).toHaveLength(3);
@@ -137,13 +142,7 @@ describe('a prepared operation', () => {
     const { backend, stub, x, gatingOutput } = setUp();
     const prepared = prepareDispatch(backend, SIZES);
     const out = prepared.outputs(3);
-    const hostile = {
-      ...out,
-      get permuteInput() {
-        prepared.dispose();
-        return out.permuteInput;
-      },
-    };
+    const hostile = withGetter(out, () => prepared.dispose());
     expect(() => prepared.run(x, gatingOutput, hostile)).toThrow(error('PREPARED_DISPOSED', 'this'));
     expect(stub.calls).toEqual([]);
   });
