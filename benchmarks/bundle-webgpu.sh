@@ -9,7 +9,7 @@ xz -T0 -3 -c "$(readlink -f "$(command -v node)")" > "$dir/node.xz"
 webgpu="$root/packages/backend-webgpu/node_modules/webgpu"
 cp "$webgpu/package.json" "$webgpu/index.js" "$modules/webgpu/"; cp -r "$webgpu/dist/linux-x64" "$modules/webgpu/dist/"
 xz -T0 -3 "$modules/webgpu/dist/linux-x64/"*.node
-for name in core backend-cpu backend-webgpu safetensors conformance; do
+for name in core backend-cpu backend-webgpu models safetensors conformance; do
   mkdir "$modules/@moe-dispatch/$name"
   for part in package.json dist bin fixtures report.schema.json bench.schema.json; do
     if [ -e "$root/packages/$name/$part" ]; then cp -rL "$root/packages/$name/$part" "$modules/@moe-dispatch/$name/"; fi

@@ -24,6 +24,7 @@ const PACKAGES = [
   'backend-cpu',
   'backend-cuda',
   'backend-cuda-linux-x64',
+  'models',
   'safetensors',
   'conformance',
 ];

@@ -67,10 +67,11 @@ describe('moe-conformance', () => {
       '--json',
       'r.json',
     );
-    expect(stdout).toContain('36 passed, 0 failed');
+    // Paddle's 36 files, and the routers of 63 models.
+    expect(stdout).toContain('99 passed, 0 failed');
     expect(code).toBe(0);
     const report = JSON.parse(readFileSync(join(folder, 'r.json'), 'utf8'));
-    expect(report.totals).toEqual({ passed: 36, failed: 0, notClaimed: 0, expectedFailures: 0 });
+    expect(report.totals).toEqual({ passed: 99, failed: 0, notClaimed: 0, expectedFailures: 0 });
   });
 
   it('finds a package from the working directory, by its convention', async () => {

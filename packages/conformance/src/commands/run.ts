@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises';
 import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
-import { packageFixtures } from '../fixtures.js';
 import { folderFixtures } from '../folder-fixtures.js';
 import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
@@ -128,7 +127,7 @@ async function selectionOf(values: Values): Promise<CaseSelection> {
   const random = naturalNumber('--random', values.random ?? `${DEFAULT_RANDOM}`, MOST_RANDOM);
   checkSeeds(seed, random);
   return {
-    fixtures: fixtures === undefined ? packageFixtures : await folderFixtures(fixtures),
+    ...(fixtures === undefined ? {} : { fixtures: await folderFixtures(fixtures) }),
     ...(filter === undefined ? {} : { filter }),
     seed,
     random,

@@ -2,7 +2,6 @@
 import { Worker } from 'node:worker_threads';
 import { CaseRunner, describeError } from '../case-runner.js';
 import { ConformanceError } from '../conformance-error.js';
-import { packageFixtures } from '../fixtures.js';
 import { folderFixtures } from '../folder-fixtures.js';
 import { loadBackend } from '../load-backend.js';
 import { loadKit } from '../load-kit.js';
@@ -37,10 +36,9 @@ async function runRequest(request: ChildRequest): Promise<void> {
 
 async function runCases(request: ChildRequest): Promise<void> {
   const { token, backend, fixtures: folder, timeout, first, ...rest } = request;
-  const fixtures = folder === undefined ? packageFixtures : await folderFixtures(folder);
   const { filter = '', seed, random } = rest;
   const cases = collectCases({
-    fixtures,
+    ...(folder === undefined ? {} : { fixtures: await folderFixtures(folder) }),
     filter,
     ...(seed === undefined ? {} : { seed }),
     ...(random === undefined ? {} : { random }),
