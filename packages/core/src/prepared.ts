@@ -135,6 +135,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       values[6] = g;
       this.#readTensors();
       this.#checkUsable();
+      this.#checkPresence();
       CHECK_INPUTS[this.operation](this.#request);
       this.#checkSizes();
       this.#checkTensors();
@@ -160,6 +161,14 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     readInto(call, 'tensors', tensors, this.#named, 'an object of tensors, by name', true);
   }
 
+  #checkPresence(): void {
+    for (let i = 0; i < this.#named.length; i++) {
+      const name = this.#named[i];
+      const prepared = this.#spec.tensors.includes(name);
+      if (prepared !== (this.#request.call[name] !== null)) throw wrongPresence(name, prepared);
+    }
+  }
+
   #checkSizes(): void {
     const { call } = this.#request;
     const spec = this.#spec;
@@ -181,9 +190,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
     for (let i = 0; i < this.#outputs.length; i++) this.#checkTensor(this.#outputs[i], shapes[i]);
     for (let i = 0; i < this.#named.length; i++) {
       const name = this.#named[i];
-      const prepared = this.#spec.tensors.includes(name);
-      if (prepared !== (call[name] !== null)) throw wrongPresence(name, prepared);
-      if (prepared) this.#checkTensor(name, shapes[this.#outputs.length + i]);
+      if (call[name] !== null) this.#checkTensor(name, shapes[this.#outputs.length + i]);
     }
     checkOverlap(this.#request, this.#names, this.#outputs.length);
   }

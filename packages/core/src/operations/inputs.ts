@@ -73,9 +73,7 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
     call.gatingDtype = gating.dtype;
     call.tokens = tokenCount(names.gatingOutput, gating);
     call.numExperts = width(gating);
-    call.sharedExperts = isGiven(call.sharedLogits)
-      ? choicesOf(request, 'sharedLogits', '[tokens, shared]').shape[1]
-      : 0;
+    call.sharedExperts = isGiven(call.sharedLogits) ? checkShared(request) : 0;
     if (call.numExperts < 1) throw invalidShape(names.gatingOutput, gating, 'at least one expert');
   },
 
@@ -160,6 +158,14 @@ function choicesOf(request: Request, name: TensorName, expected: string): Tensor
   const tensor = tensorOf(request, name);
   if (tensor.shape.length !== 2) throw invalidShape(request.names[name], tensor, expected);
   return tensor;
+}
+
+/** Checks sharedLogits [T, S] and returns S. */
+function checkShared(request: Request): number {
+  const logits = choicesOf(request, 'sharedLogits', '[tokens, shared]');
+  const [, shared] = logits.shape;
+  if (shared < 1) throw invalidShape(request.names.sharedLogits, logits, 'at least one shared expert');
+  return shared;
 }
 
 /** Checks the bias [E, D] or [E, 1, D] and returns E; 0 without one. */

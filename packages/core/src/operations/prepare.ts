@@ -40,7 +40,7 @@ export type PrepareRoutingOptions = RouterOptions & {
   gatingDtype?: FloatDType | undefined;
   /** The router's tensors that runs will be given. Default none. */
   tensors?: readonly RouterTensorName[] | undefined;
-  /** S, with `sharedLogits` among them. */
+  /** S, if `sharedLogits` is among them. Default 0. */
   sharedExperts?: number | undefined;
 };
 
@@ -178,6 +178,7 @@ function readSpec<Op extends OperationName>(operation: Op, given: Given, backend
     hidden = 0,
     numExperts = 0,
     zeroExperts = 0,
+    sharedExperts = 0,
     dtype = 'float32',
     gatingDtype = 'float32',
   } = given;
@@ -209,7 +210,7 @@ function readSpec<Op extends OperationName>(operation: Op, given: Given, backend
     numExperts,
     topK,
     zeroExperts,
-    sharedExperts: readSharedExperts(given.sharedExperts, tensors),
+    sharedExperts: readSharedExperts(sharedExperts, tensors),
     dtype,
     gatingDtype,
     tensors,
@@ -234,7 +235,10 @@ function readTensorNames(operation: OperationName, given: unknown): readonly Ten
 }
 
 function readSharedExperts(given: unknown, tensors: readonly TensorName[]): number {
-  if (!tensors.includes('sharedLogits')) return 0;
+  if (!tensors.includes('sharedLogits')) {
+    if (given === 0) return given;
+    throw invalidArgument('sharedExperts', given, "0 without 'sharedLogits' among the tensors");
+  }
   checkSize('sharedExperts', given, 1);
   return given;
 }

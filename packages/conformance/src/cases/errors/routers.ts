@@ -74,7 +74,14 @@ function tensorErrors(): BadCall[] {
     expertIds: [4, 3],
     tokenMask: [4, 1],
   };
-  return (Object.keys(TENSORS) as RouterTensorName[]).flatMap((name) => {
+  const noSharedExperts: BadCall = {
+    name: 'sharedLogits-of-none',
+    code: 'INVALID_SHAPE',
+    argument: 'sharedLogits',
+    call: (session) =>
+      dispatch(session, { ...BESIDE, sharedLogits: session.keep(session.backend.empty([4, 0], 'float32')) }),
+  };
+  const tensors = (Object.keys(TENSORS) as RouterTensorName[]).flatMap((name) => {
     const bad: [string, BadCall['code'], (session: Session) => unknown][] = [
       ['not-a-tensor', 'INVALID_ARGUMENT', () => new Float32Array(6)],
       ['disposed', 'TENSOR_DISPOSED', (session) => disposed(TENSORS[name](session))],
@@ -97,6 +104,7 @@ function tensorErrors(): BadCall[] {
       call: (session: Session) => dispatch(session, { ...BESIDE, [name]: tensor(session) }),
     }));
   });
+  return [...tensors, noSharedExperts];
 }
 
 /** Runs without a tensor that they were prepared for, or with another one. */
@@ -121,6 +129,18 @@ function preparedErrors(): BadCall[] {
       code: 'INVALID_ARGUMENT',
       argument: 'perExpertScale',
       call: (session) => run(session, ['perExpertScale', 'tokenMask'], ['tokenMask']),
+    },
+    {
+      name: 'prepared-without-shared-logits',
+      code: 'INVALID_ARGUMENT',
+      argument: 'sharedLogits',
+      call: (session) => run(session, ['sharedLogits'], []),
+    },
+    {
+      name: 'prepared-shared-experts-without-logits',
+      code: 'INVALID_ARGUMENT',
+      argument: 'sharedExperts',
+      call: (session) => prepareWith(session, 'moeDispatch', { ...SIZES, ...BESIDE, sharedExperts: 2 }),
     },
     {
       name: 'prepared-with-another-tensor',
