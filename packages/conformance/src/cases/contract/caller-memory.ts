@@ -241,13 +241,14 @@ function wrapReduceCase(dtype: FloatDType): ConformanceCase {
       const inputs = [];
       for (const host of reduceTensors(input)) inputs.push((await session.wrap(host)).tensor);
       const [ffn, scales, rows, experts] = inputs;
-      const out = await session.wrap(poisoned(dtype, [SIZES.tokens, SIZES.hidden]));
-      await checkReduce(
-        session,
-        'moeReduce',
-        moeReduce(ffn, scales, rows, experts, { out: out.tensor }),
-        input,
-      );
+      // An odd number of elements: half of the last word is the caller's.
+      const result = poisoned(dtype, [SIZES.tokens, SIZES.hidden]);
+      const { tensor: out, read } = await session.wrap(result, { behind: 7 });
+      await checkReduce(session, 'moeReduce', moeReduce(ffn, scales, rows, experts, { out }), input);
+      const whole = poisoned(dtype, [result.data.length + 7]);
+      (whole.data as Uint16Array).set((await out.read()) as Uint16Array);
+      const place = { case: '7 elements behind the result', tensor: "the caller's memory" };
+      session.report(compareExact(place, await read(), whole));
     },
   };
 }

@@ -2,7 +2,7 @@ import { checkCall } from '../../checks.js';
 import { hostTensor } from '../../host-tensor.js';
 import { expectPlan } from '../../oracle.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { drawn, FLOAT_DTYPES, Random, randomRows } from '../data.js';
+import { drawn, FLOAT_DTYPES, fromBits, Random, randomRows } from '../data.js';
 
 /** Choices that go nowhere (−1), and those of experts without rows, in the caller's own topKIndices. */
 export function nowhereCases(): ConformanceCase[] {
@@ -73,6 +73,10 @@ function rowsCase(name: string, draw: Draw): ConformanceCase {
         const x = drawn(dtype, [40, 6], () => random.normal());
         await permute(`weighed ${dtype}`, { x, expertScalesFloat });
       }
+      const x = drawn('bfloat16', [40, 6], () => random.normal());
+      // Cut off at 16 bits, these are infinities.
+      const nans = fromBits([40, 3], () => 0x7f800001);
+      await permute('weighed by NaN', { x, expertScalesFloat: nans });
       await permute('weighed [40]', { x: drawn('float16', [40], () => random.normal()), expertScalesFloat });
       await permute('weighed, any bits', { x: randomRows(random, 'bfloat16', [40, 6]), expertScalesFloat });
     },

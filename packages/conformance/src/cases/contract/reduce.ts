@@ -4,7 +4,7 @@ import { hostTensor } from '../../host-tensor.js';
 import { expectPlan } from '../../oracle.js';
 import type { ReduceInput, ReduceOptions } from '../../oracle-reduce.js';
 import type { ConformanceCase } from '../conformance-case.js';
-import { drawn, FLOAT_DTYPES, Random } from '../data.js';
+import { drawn, FLOAT_DTYPES, fromBits, Random } from '../data.js';
 
 interface Sizes {
   readonly tokens?: number;
@@ -34,6 +34,13 @@ export function reduceCases(): ConformanceCase[] {
       for (let i = 0; i < rows.length; i++) rows[i] = random.below(rows.length);
       return input;
     }),
+    // A NaN whose payload is all in the half that a 16-bit float has not: cut off, it is an infinity.
+    ...FLOAT_DTYPES.map((dtype) =>
+      reduceCase(`nan-scales-of-low-payload,dtype=${dtype}`, (random) => {
+        const expertScalesFloat = fromBits([13, 2], (i) => (i % 3 === 0 ? 0xff800001 : 0x7f800001));
+        return { ...routed(random, dtype, {}, {}), expertScalesFloat };
+      }),
+    ),
     roundTripCase(),
   ];
 }
