@@ -3,7 +3,8 @@ import ts from 'typescript';
 
 const { SyntaxKind } = ts;
 
-const BINARY = new Map([
+/** What replaces a binary operator. */
+export const BINARY = new Map([
   ['<', ['<=', '>=']],
   ['<=', ['<', '>']],
   ['>', ['>=', '<=']],
@@ -41,11 +42,8 @@ const UNARY = new Map([
 export function findMutants(file, text) {
   const source = ts.createSourceFile(file, text, ts.ScriptTarget.ES2022, true);
   const mutants = [];
-  const add = (start, end, replacement) => {
-    const { line, character } = source.getLineAndCharacterOfPosition(start);
-    const place = { file, line: line + 1, column: character + 1, start, end };
-    mutants.push({ ...place, original: text.slice(start, end), replacement, code: lineAt(text, start) });
-  };
+  const add = (start, end, replacement) =>
+    mutants.push(mutantAt(file, text, source, start, end, replacement));
   const visit = (node) => {
     if (ts.isTypeNode(node) || ts.isImportDeclaration(node) || ts.isTemplateExpression(node)) return;
     mutate(node, (place, replacement) => add(place.getStart(source), place.getEnd(), replacement), source);
@@ -53,6 +51,12 @@ export function findMutants(file, text) {
   };
   visit(source);
   return mutants.sort((a, b) => a.start - b.start || a.end - b.end);
+}
+
+export function mutantAt(file, text, source, start, end, replacement) {
+  const { line, character } = source.getLineAndCharacterOfPosition(start);
+  const place = { file, line: line + 1, column: character + 1, start, end };
+  return { ...place, original: text.slice(start, end), replacement, code: lineAt(text, start) };
 }
 
 /** The source with the mutant's change. */

@@ -1,106 +1,86 @@
-// pnpm mutation: changes the CPU backend's kernels in one place at a time and sees whether the conformance suite
-// notices. Writes docs/mutation.md. Options: --sample <n> (default 240), --seed <n> (1), --jobs <n> (2), --only <file>.
+// pnpm mutation: changes a backend's kernels in one place at a time and sees whether the conformance suite notices.
+// Writes docs/mutation.md or docs/mutation-webgpu.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
+// --seed <n> (1), --jobs <n> (2), --only <file>.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildMutant } from './build-mutant.mjs';
-import { applyMutant, findMutants, sample } from './mutants.mjs';
+import { applyMutant, sample } from './mutants.mjs';
 import { explain, renderPage } from './page.mjs';
 import { SuiteRunner } from './suite-runner.mjs';
+import { TARGETS } from './targets.mjs';
 
-const BACKEND = fileURLToPath(new URL('../../packages/backend-cpu/', import.meta.url));
-const PAGE = fileURLToPath(new URL('../../docs/mutation.md', import.meta.url));
 const SURVIVORS = new URL('survivors.json', import.meta.url);
-// In node_modules, so that the bundles find core.
-const FOLDER = fileURLToPath(new URL('../../node_modules/.mutation/', import.meta.url));
-
-/** What is mutated. The JavaScript router only works without SIMD. */
-const FILES = [
-  { file: 'src/route.ts', simd: false },
-  { file: 'src/choose.ts', simd: false },
-  { file: 'src/gating-row.ts', simd: false },
-  { file: 'src/scores.ts', simd: false },
-  { file: 'src/sparse-mixer.ts', simd: false },
-  { file: 'src/top-k.ts', simd: false },
-  { file: 'src/weights.ts', simd: true },
-  { file: 'src/capacity.ts', simd: true },
-  { file: 'src/plan.ts', simd: true },
-  { file: 'src/move-rows.ts', simd: true },
-  { file: 'src/reduce.ts', simd: true },
-  { file: 'src/weighted-sum.ts', simd: true },
-  { file: 'src/weighted-sum-16.ts', simd: true },
-  { file: 'src/check-indices.ts', simd: true },
-  { file: 'src/weigh-rows.ts', simd: true },
-  { file: 'src/simd-route.ts', simd: true },
-  { file: 'wasm/route.ts', simd: true },
-  { file: 'wasm/scores.ts', simd: true },
-  { file: 'src/memory-pool.ts', simd: true },
-];
-
 process.exitCode = await main();
 
 async function main() {
   const { values } = parseArgs({
     options: {
+      backend: { type: 'string', default: 'cpu' },
       sample: { type: 'string', default: '240' },
       seed: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '2' },
       only: { type: 'string' },
     },
   });
-  rmSync(FOLDER, { recursive: true, force: true });
-  mkdirSync(FOLDER, { recursive: true });
-  const files = FILES.filter(({ file }) => values.only === undefined || file === values.only);
-  const { chosen, found } = choose(files, Number(values.sample), values.seed);
-  const control = await buildMutant(FOLDER, 'unmutated', 'none', '');
-  await checkUnmutated(control);
+  const target = TARGETS[values.backend];
+  if (target === undefined) throw new Error(`--backend: one of ${Object.keys(TARGETS).join(', ')}`);
+  const folder = `${target.folder}node_modules/.mutation/`;
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  const files = target.files.filter(({ file }) => values.only === undefined || file === values.only);
+  const { chosen, found } = choose(target, files, Number(values.sample), values.seed);
+  const control = await buildMutant(target, folder, 'unmutated', 'none', '');
+  await checkUnmutated(target, control);
   const started = Date.now();
-  const results = await runAll(chosen, Number(values.jobs), control);
-  rmSync(FOLDER, { recursive: true });
+  const results = await runAll(target, folder, chosen, Number(values.jobs), control);
+  rmSync(folder, { recursive: true });
 
   const explained = explain(results, JSON.parse(readFileSync(SURVIVORS, 'utf8')));
   const minutes = Math.round((Date.now() - started) / 60_000);
-  const page = renderPage(explained, { found, sample: values.sample, seed: values.seed, minutes });
-  if (values.only === undefined) writeFileSync(PAGE, page.text);
+  const page = renderPage(explained, { ...target, found, sample: values.sample, seed: values.seed, minutes });
+  if (values.only === undefined) writeFileSync(target.page, page.text);
   console.log(page.summary);
   return page.unexplained === 0 ? 0 : 1;
 }
 
-/** A share of each file's mutants, at least eight. */
-function choose(files, count, seed) {
-  const sources = files.map(({ file, simd }) => {
-    const text = readFileSync(`${BACKEND}${file}`, 'utf8');
-    return { text, simd, mutants: findMutants(file, text) };
+/** Of each file. */
+const LEAST = 2;
+
+/** A share of each file's mutants. */
+function choose({ folder, findMutants }, files, count, seed) {
+  const sources = files.map(({ file, ...way }) => {
+    const text = readFileSync(`${folder}${file}`, 'utf8');
+    return { text, way, mutants: findMutants(file, text) };
   });
   const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
-  const chosen = sources.flatMap(({ text, simd, mutants }) => {
-    const share = Math.max(8, Math.round((count * mutants.length) / found));
+  const chosen = sources.flatMap(({ text, way, mutants }) => {
+    const share = Math.max(LEAST, Math.round((count * mutants.length) / found));
     return sample(mutants, share, seed).map((mutant) => ({
       mutant,
-      simd,
+      way,
       source: applyMutant(text, mutant),
     }));
   });
   return { chosen, found };
 }
 
-async function checkUnmutated(control) {
-  const runner = new SuiteRunner(control);
-  for (const simd of [true, false]) {
-    const killedBy = await runner.run(control, simd);
+async function checkUnmutated({ checks, caseMs }, control) {
+  const runner = new SuiteRunner(caseMs, control);
+  for (const way of checks) {
+    const { killedBy } = await runner.run(control, way);
     if (killedBy !== '') throw new Error(`without a mutation the suite fails: ${killedBy}`);
   }
   runner.close();
 }
 
-async function runAll(chosen, jobs, control) {
+async function runAll(target, folder, chosen, jobs, control) {
   const results = [];
   const queue = [...chosen.entries()];
   const work = async () => {
-    const runner = new SuiteRunner(control);
+    const runner = new SuiteRunner(target.caseMs, control);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [index, { mutant, simd, source }] = next;
-      const outcome = await runOne(runner, index, mutant, simd, source);
+      const [index, { mutant, way, source }] = next;
+      const outcome = await runOne(target, folder, runner, index, mutant, way, source);
       results[index] = { ...mutant, ...outcome };
       const place = `${mutant.file}:${mutant.line} ${mutant.original} → ${mutant.replacement}`.replaceAll(
         /\s+/g,
@@ -116,13 +96,14 @@ async function runAll(chosen, jobs, control) {
 }
 
 /** `invalid`: the compiler refuses the mutant, which counts neither way. */
-async function runOne(runner, index, mutant, simd, source) {
+async function runOne(target, folder, runner, index, mutant, way, source) {
   let bundle;
   try {
-    bundle = await buildMutant(FOLDER, `mutant-${index}`, mutant.file, source);
+    bundle = await buildMutant(target, folder, `mutant-${index}`, mutant.file, source);
   } catch (error) {
     return { status: 'invalid', by: error.message.split('\n')[0] };
   }
-  const by = await runner.run(bundle, simd);
+  const { killedBy: by, invalid } = await runner.run(bundle, way);
+  if (invalid !== undefined) return { status: 'invalid', by: invalid };
   return { status: by === '' ? 'survived' : 'killed', by };
 }

@@ -1,4 +1,4 @@
-// docs/mutation.md from the results of a mutation run.
+// The page of a mutation run, from its results.
 
 /** Gives survivors their reason from survivors.json, by file, line of code, change, and where that is not enough, column. */
 export function explain(results, reasons) {
@@ -17,7 +17,7 @@ export function explain(results, reasons) {
 }
 
 /** @returns the page's text, a summary for the terminal, and how many survivors nobody has explained */
-export function renderPage(results, { found, sample, seed, minutes }) {
+export function renderPage(results, { subject, command, caseMs, found, sample, seed, minutes }) {
   const valid = results.filter(({ status }) => status !== 'invalid');
   const survivors = valid.filter(({ status }) => status === 'survived');
   const unexplained = survivors.filter(({ why }) => why === undefined);
@@ -30,9 +30,9 @@ export function renderPage(results, { found, sample, seed, minutes }) {
   const killed = valid.length - survivors.length;
   const text = `# Does the conformance suite notice a wrong kernel?
 
-\`pnpm mutation\` changes the kernels of the CPU backend in one place at a time: a bound off by one, \`<\` for \`<=\` or \`>=\`, \`+\` for
+\`${command}\` changes ${subject} in one place at a time: a bound off by one, \`<\` for \`<=\` or \`>=\`, \`+\` for
 \`-\`, a constant ± 1, a condition negated, a statement removed. It runs the conformance suite on each of these mutants. A mutant is
-killed when a case fails, does not end within 30 s, or crashes. No other test takes part. The command writes this page.
+killed when a case fails, does not end within ${caseMs / 1000} s, or crashes. No other test takes part. The command writes this page.
 
 A mutant can be _equivalent_: it still computes what [semantics.md](semantics.md) promises, only with more memory, slower, or by
 another way of adding up. No suite can fail it. Each survivor below was read and has its reason: equivalent, or missed and why. One

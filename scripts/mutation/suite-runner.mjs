@@ -3,28 +3,33 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const SUITE = fileURLToPath(new URL('suite.mjs', import.meta.url));
-/** For one case; without a mutation the slowest takes a tenth of a second. */
-const CASE_MS = 30_000;
-
 export class SuiteRunner {
   child = null;
+  caseMs;
   control;
 
-  /** @param control a bundle of the backend as it is */
-  constructor(control) {
+  /**
+   * @param caseMs the time limit of a case
+   * @param control a bundle of the backend as it is
+   */
+  constructor(caseMs, control) {
+    this.caseMs = caseMs;
     this.control = control;
   }
 
   /**
-   * @returns what killed the mutant in words, '' for one that passes everything
+   * @param way what the suite runs the backend with
+   * @returns `killedBy`: what killed the mutant in words, '' for one that passes everything; or `invalid`: why it is no
+   *   program
    * @throws where a new process fails the backend as it is: what it says of mutants would mean nothing
    */
-  async run(bundle, simd) {
+  async run(bundle, way) {
+    const { control } = this;
     if (this.child === null) {
-      const killedBy = await this.ask({ bundle: this.control, simd, filter: 'golden/' });
+      const { killedBy } = await this.ask({ bundle: control, control, ...way, filter: 'generated/tokens' });
       if (killedBy !== '') throw new Error(`the suite fails without a mutation: ${killedBy}`);
     }
-    return this.ask({ bundle, simd, filter: '' });
+    return this.ask({ bundle, control, ...way, filter: '' });
   }
 
   ask(request) {
@@ -36,22 +41,22 @@ export class SuiteRunner {
     return new Promise((resolve) => {
       let timer;
       let last = 'the start';
-      const finish = (killedBy) => {
+      const finish = (outcome) => {
         clearTimeout(timer);
         child.removeAllListeners();
-        resolve(killedBy);
+        resolve(outcome);
       };
       const hang = () => {
         this.close();
-        finish(`no end, after ${last}`);
+        finish({ killedBy: `no end, after ${last}` });
       };
-      timer = setTimeout(hang, CASE_MS);
+      timer = setTimeout(hang, this.caseMs);
       child.on('exit', () => {
         this.child = null;
-        finish(`a crash, after ${last}`);
+        finish({ killedBy: `a crash, after ${last}` });
       });
-      child.on('message', ({ passed, killedBy }) => {
-        if (killedBy !== undefined) finish(killedBy);
+      child.on('message', ({ passed, ...outcome }) => {
+        if (passed === undefined) finish(outcome);
         else {
           last = passed;
           timer.refresh();

@@ -10,6 +10,10 @@ import { applyMutant, findMutants, sample } from '../../scripts/mutation/mutants
 import { explain, renderPage } from '../../scripts/mutation/page.mjs';
 // @ts-expect-error: a script without types
 import { SuiteRunner } from '../../scripts/mutation/suite-runner.mjs';
+// @ts-expect-error: a script without types
+import { TARGETS } from '../../scripts/mutation/targets.mjs';
+// @ts-expect-error: a script without types
+import { findWgslMutants } from '../../scripts/mutation/wgsl-mutants.mjs';
 
 interface Mutant {
   file: string;
@@ -58,14 +62,38 @@ describe('findMutants', () => {
   });
 });
 
+describe('findWgslMutants', () => {
+  const changes = (wgsl: string): string[] =>
+    findWgslMutants('f.wgsl.ts', `const text = \`\n${wgsl}\n\`;`).map(
+      ({ original, replacement }: Mutant) => `${original} → ${replacement}`,
+    );
+
+  it.each([
+    ['let a = b < c;', ['< → <=', '< → >=']],
+    ['let a = 0x10u + b;', ['0x10 → 17', '0x10 → 15', '+ → -']],
+    ['if (a || b) { return; }', ['a || b → !(a || b)', '|| → &&', 'return; → ;']],
+    ['rows[i] = row;', ['rows[i] = row; → ;']],
+    ['workgroupBarrier();', ['workgroupBarrier(); → ;']],
+    ['fn f(a: vec4<u32>) -> u32 { return a.x; } // a + b', []],
+    ['var<private> a: array<u32, 4>;', []],
+    ['@group(0) @binding(1) var<storage> a: array<u32>;', []],
+  ])('%s', (wgsl, expected) => {
+    expect(changes(wgsl)).toEqual(expected);
+  });
+
+  it('leaves TypeScript alone', () => {
+    expect(findWgslMutants('f.ts', 'const a = b + 1;')).toEqual([]);
+  });
+});
+
 describe('the suite on a mutant', () => {
   // In node_modules, so that the bundle finds core.
   const base = fileURLToPath(new URL('../../node_modules', import.meta.url));
   mkdirSync(base, { recursive: true });
   const folder = `${mkdtempSync(join(base, '.mutants-'))}/`;
-  let runner: { run(bundle: string, simd: boolean): Promise<string>; close(): void };
+  let runner: { run(bundle: string, way: object): Promise<{ killedBy: string }>; close(): void };
   beforeAll(async () => {
-    runner = new SuiteRunner(await buildMutant(folder, 'unmutated', 'none', ''));
+    runner = new SuiteRunner(30_000, await buildMutant(TARGETS.cpu, folder, 'unmutated', 'none', ''));
   });
   afterAll(() => {
     runner.close();
@@ -82,15 +110,17 @@ describe('the suite on a mutant', () => {
     const mutant = findMutants(file, text).find(
       (found: Mutant) => found.original.endsWith(original) && found.replacement.endsWith(replacement),
     );
-    const bundle = await buildMutant(folder, 'mutant', file, applyMutant(text, mutant));
-    expect(await runner.run(bundle, true)).toMatch(killer);
+    const bundle = await buildMutant(TARGETS.cpu, folder, 'mutant', file, applyMutant(text, mutant));
+    expect((await runner.run(bundle, { simd: true })).killedBy).toMatch(killer);
   });
 
   it('believes no process that fails the backend as it is', async () => {
     const broken = join(folder, 'broken.mjs');
     writeFileSync(broken, 'export const cpu = () => { throw new Error("half written"); };');
-    const distrusted = new SuiteRunner(broken);
-    await expect(distrusted.run(broken, true)).rejects.toThrow('without a mutation: Error: half written');
+    const distrusted = new SuiteRunner(30_000, broken);
+    await expect(distrusted.run(broken, { simd: true })).rejects.toThrow(
+      'without a mutation: Error: half written',
+    );
     distrusted.close();
   });
 });
@@ -103,7 +133,7 @@ describe('the page', () => {
     { ...common, line: 5, code: 'other', status: 'survived', by: '' },
     { ...common, line: 6, status: 'invalid', by: 'no' },
   ];
-  const about = { found: 9, sample: '4', seed: '1', minutes: 1 };
+  const about = { ...TARGETS.cpu, found: 9, sample: '4', seed: '1', minutes: 1 };
 
   it('does not hide a survivor that nobody has explained', () => {
     const reasons = [{ file: 'src/a.ts', code: 'a < b', change: '< → <=', why: 'it is the same' }];

@@ -1,0 +1,66 @@
+// The backends whose kernels are mutated, and how.
+import { readdirSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { findMutants } from './mutants.mjs';
+import { findWgslMutants } from './wgsl-mutants.mjs';
+
+const path = (relative) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
+const CPU = path('packages/backend-cpu/');
+const WEBGPU = path('packages/backend-webgpu/');
+
+/** What is mutated on the CPU. The JavaScript router only works without SIMD. */
+const CPU_FILES = [
+  { file: 'src/route.ts', simd: false },
+  { file: 'src/choose.ts', simd: false },
+  { file: 'src/gating-row.ts', simd: false },
+  { file: 'src/scores.ts', simd: false },
+  { file: 'src/sparse-mixer.ts', simd: false },
+  { file: 'src/top-k.ts', simd: false },
+  { file: 'src/weights.ts', simd: true },
+  { file: 'src/capacity.ts', simd: true },
+  { file: 'src/plan.ts', simd: true },
+  { file: 'src/move-rows.ts', simd: true },
+  { file: 'src/reduce.ts', simd: true },
+  { file: 'src/weighted-sum.ts', simd: true },
+  { file: 'src/weighted-sum-16.ts', simd: true },
+  { file: 'src/check-indices.ts', simd: true },
+  { file: 'src/weigh-rows.ts', simd: true },
+  { file: 'src/simd-route.ts', simd: true },
+  { file: 'wasm/route.ts', simd: true },
+  { file: 'wasm/scores.ts', simd: true },
+  { file: 'src/memory-pool.ts', simd: true },
+];
+
+const WEBGPU_FILES = readdirSync(`${WEBGPU}src/kernels`).map((name) => ({ file: `src/kernels/${name}` }));
+
+/**
+ * By name. Of each file, what the suite runs it with (`simd`); `checks` are the ways in which the backend passes as it is;
+ * `caseMs` is the time limit of a case, which without a mutation takes a tenth of it.
+ */
+export const TARGETS = {
+  cpu: {
+    folder: CPU,
+    entry: "export { cpu } from './src/index.ts'",
+    files: CPU_FILES,
+    checks: [{ simd: true }, { simd: false }],
+    findMutants,
+    caseMs: 30_000,
+    page: path('docs/mutation.md'),
+    subject: 'the kernels of the CPU backend',
+    command: 'pnpm mutation',
+  },
+  webgpu: {
+    folder: WEBGPU,
+    entry: `export { webgpu } from './src/index.ts';
+      export { nativeMemory } from './src/conformance.ts';
+      export { allModules } from './test/all-modules.ts';
+      export { newDevice } from './test/require-gpu.ts';`,
+    files: WEBGPU_FILES,
+    checks: [{}],
+    findMutants: findWgslMutants,
+    caseMs: 60_000,
+    page: path('docs/mutation-webgpu.md'),
+    subject: 'the WGSL kernels of the WebGPU backend',
+    command: 'pnpm mutation --backend webgpu',
+  },
+};
