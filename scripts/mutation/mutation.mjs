@@ -10,6 +10,9 @@ import { SuiteRunner } from './suite-runner.mjs';
 import { TARGETS } from './targets.mjs';
 
 const SURVIVORS = new URL('survivors.json', import.meta.url);
+/** The fewest mutants of a file. */
+const LEAST = 2;
+
 process.exitCode = await main();
 
 async function main() {
@@ -42,9 +45,6 @@ async function main() {
   console.log(page.summary);
   return page.unexplained === 0 ? 0 : 1;
 }
-
-/** Of each file. */
-const LEAST = 2;
 
 /** A share of each file's mutants. */
 function choose({ folder, findMutants }, files, count, seed) {
