@@ -9,22 +9,25 @@ class Killed extends Error {}
 
 process.on('disconnect', () => process.exit());
 
-process.on('message', async ({ bundle, control, simd, filter }) => {
+process.on('message', async (request) => {
   try {
-    const mutant = await load(bundle);
-    const { cpu, webgpu, nativeMemory } = mutant;
-    const invalid = webgpu && (await firstShaderError(mutant, await load(control)));
-    if (invalid) process.send({ invalid });
-    else if (webgpu) process.send({ killedBy: await firstFailure(webgpu(), { filter, nativeMemory }) });
-    else
-      process.send({
-        killedBy: (await wrongWay(cpu, simd)) || (await firstFailure(cpu({ simd }), { filter })),
-      });
+    process.send(await outcomeOf(request));
   } catch (error) {
     if (error instanceof NoCaseError) throw error;
-    process.send({ killedBy: describe(error) });
+    process.send({ killedBy: `${error.name}: ${error.message}`.split('\n')[0] });
   }
 });
+
+async function outcomeOf({ bundle, control, simd, lowLimits, filter }) {
+  const mutant = await load(bundle);
+  const { cpu, webgpu, nativeMemory } = mutant;
+  if (cpu)
+    return { killedBy: (await wrongWay(cpu, simd)) || (await firstFailure(cpu({ simd }), { filter })) };
+  const invalid = await firstShaderError(mutant, await load(control));
+  if (invalid) return { invalid };
+  const factory = webgpu(await deviceOf(mutant, lowLimits));
+  return { killedBy: await firstFailure(factory, { filter, nativeMemory }) };
+}
 
 function load(bundle) {
   return import(pathToFileURL(bundle).href);
@@ -47,14 +50,16 @@ async function firstFailure(factory, options) {
   }
 }
 
+/** Options of webgpu(). */
+async function deviceOf({ limitedDevice, LOW_LIMITS, newDevice }, lowLimits) {
+  if (!lowLimits) return {};
+  return { device: limitedDevice(await newDevice(), { limits: LOW_LIMITS }) };
+}
+
 /** A kernel that WebAssembly refuses must not pass because JavaScript routes in its place. */
 async function wrongWay(cpu, simd) {
   const backend = await cpu({ simd }).create();
   const { device } = backend.info;
   backend.dispose();
   return device.includes('WebAssembly') === simd ? '' : `routes in another way: ${device}`;
-}
-
-function describe(error) {
-  return `${error.name}: ${error.message}`.split('\n')[0];
 }

@@ -31,10 +31,14 @@ const CPU_FILES = [
   { file: 'src/memory-pool.ts', simd: true },
 ];
 
-const WEBGPU_FILES = readdirSync(`${WEBGPU}src/kernels`).map((name) => ({ file: `src/kernels/${name}` }));
+/** Rows are gathered where they do not fit into one binding. */
+const WEBGPU_FILES = readdirSync(`${WEBGPU}src/kernels`).map((name) => ({
+  file: `src/kernels/${name}`,
+  lowLimits: name === 'gather-choices.wgsl.ts',
+}));
 
 /**
- * By name. Of each file, what the suite runs it with (`simd`); `checks` are the ways in which the backend passes as it is;
+ * By name. Of each file, what the suite runs it with (`simd`, `lowLimits`); `checks` are the ways in which the backend passes as it is;
  * `caseMs` is the time limit of a case, which without a mutation takes a tenth of it.
  */
 export const TARGETS = {
@@ -54,9 +58,10 @@ export const TARGETS = {
     entry: `export { webgpu } from './src/index.ts';
       export { nativeMemory } from './src/conformance.ts';
       export { allModules } from './test/all-modules.ts';
+      export { LOW_LIMITS, limitedDevice } from './test/limited-device.ts';
       export { newDevice } from './test/require-gpu.ts';`,
     files: WEBGPU_FILES,
-    checks: [{}],
+    checks: [{ lowLimits: false }, { lowLimits: true }],
     findMutants: findWgslMutants,
     caseMs: 60_000,
     page: path('docs/mutation-webgpu.md'),

@@ -5,6 +5,15 @@ export interface Restrictions {
   without?: readonly GPUFeatureName[];
 }
 
+/** Small enough that most tensors of the suite are bound in cuts and grids are folded. */
+export const LOW_LIMITS = {
+  maxStorageBufferBindingSize: 65536,
+  maxComputeWorkgroupsPerDimension: 255,
+  maxComputeInvocationsPerWorkgroup: 128,
+  maxComputeWorkgroupStorageSize: 4096,
+  maxStorageBuffersPerShaderStage: 7,
+};
+
 export function limitedDevice(device: GPUDevice, { limits = {}, without = [] }: Restrictions): GPUDevice {
   const limit = (name: keyof GPUSupportedLimits): number => limits[name] ?? (device.limits[name] as number);
   const allowedLimits = new Proxy(device.limits, {
