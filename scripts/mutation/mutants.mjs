@@ -65,7 +65,7 @@ export function applyMutant(text, { start, end, replacement }) {
 }
 
 /** `count` mutants, the same for the same seed. */
-export function sample(mutants, count, seed) {
+export function drawSample(mutants, count, seed) {
   const drawn = mutants.map((mutant, i) => ({ mutant, order: hash(`${seed} ${i} ${mutant.file}`) }));
   drawn.sort((a, b) => a.order - b.order);
   const kept = new Set(drawn.slice(0, count).map(({ mutant }) => mutant));

@@ -1,10 +1,11 @@
 // pnpm mutation: changes a backend's kernels in one place at a time and sees whether the conformance suite notices.
 // Writes docs/mutation.md or docs/mutation-webgpu.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
 // --seed <n> (1), --jobs <n> (2), --only <file>.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildMutant } from './build-mutant.mjs';
-import { applyMutant, sample } from './mutants.mjs';
+import { applyMutant, drawSample } from './mutants.mjs';
 import { explain, renderPage } from './page.mjs';
 import { SuiteRunner } from './suite-runner.mjs';
 import { TARGETS } from './targets.mjs';
@@ -40,7 +41,9 @@ async function main() {
 
   const explained = explain(results, JSON.parse(readFileSync(SURVIVORS, 'utf8')));
   const minutes = Math.round((Date.now() - started) / 60_000);
-  const page = renderPage(explained, { ...target, found, sample: values.sample, seed: values.seed, minutes });
+  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const { sample, seed } = values;
+  const page = renderPage(explained, { ...target, found, sample, seed, minutes, revision });
   if (values.only === undefined) writeFileSync(target.page, page.text);
   console.log(page.summary);
   return page.unexplained === 0 ? 0 : 1;
@@ -48,16 +51,16 @@ async function main() {
 
 /** A share of each file's mutants. */
 function choose({ folder, findMutants }, files, count, seed) {
-  const sources = files.map(({ file, ...way }) => {
+  const sources = files.map(({ file, ways }) => {
     const text = readFileSync(`${folder}${file}`, 'utf8');
-    return { text, way, mutants: findMutants(file, text) };
+    return { text, ways, mutants: findMutants(file, text) };
   });
   const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
-  const chosen = sources.flatMap(({ text, way, mutants }) => {
+  const chosen = sources.flatMap(({ text, ways, mutants }) => {
     const share = Math.max(LEAST, Math.round((count * mutants.length) / found));
-    return sample(mutants, share, seed).map((mutant) => ({
+    return drawSample(mutants, share, seed).map((mutant) => ({
       mutant,
-      way,
+      ways,
       source: applyMutant(text, mutant),
     }));
   });
@@ -79,8 +82,8 @@ async function runAll(target, folder, chosen, jobs, control) {
   const work = async () => {
     const runner = new SuiteRunner(target.caseMs, control);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [index, { mutant, way, source }] = next;
-      const outcome = await runOne(target, folder, runner, index, mutant, way, source);
+      const [index, { mutant, ways, source }] = next;
+      const outcome = await runOne(target, folder, runner, index, mutant, ways, source);
       results[index] = { ...mutant, ...outcome };
       const place = `${mutant.file}:${mutant.line} ${mutant.original} → ${mutant.replacement}`.replaceAll(
         /\s+/g,
@@ -96,14 +99,17 @@ async function runAll(target, folder, chosen, jobs, control) {
 }
 
 /** `invalid`: the compiler refuses the mutant, which counts neither way. */
-async function runOne(target, folder, runner, index, mutant, way, source) {
+async function runOne(target, folder, runner, index, mutant, ways, source) {
   let bundle;
   try {
     bundle = await buildMutant(target, folder, `mutant-${index}`, mutant.file, source);
   } catch (error) {
     return { status: 'invalid', by: error.message.split('\n')[0] };
   }
-  const { killedBy: by, invalid } = await runner.run(bundle, way);
-  if (invalid !== undefined) return { status: 'invalid', by: invalid };
-  return { status: by === '' ? 'survived' : 'killed', by };
+  for (const way of ways) {
+    const { killedBy, invalid } = await runner.run(bundle, way);
+    if (invalid !== undefined) return { status: 'invalid', by: invalid };
+    if (killedBy !== '') return { status: 'killed', by: killedBy };
+  }
+  return { status: 'survived', by: '' };
 }

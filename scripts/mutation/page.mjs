@@ -17,7 +17,7 @@ export function explain(results, reasons) {
 }
 
 /** @returns the page's text, a summary for the terminal, and how many survivors nobody has explained */
-export function renderPage(results, { subject, command, caseMs, found, sample, seed, minutes }) {
+export function renderPage(results, { subject, command, caseMs, found, sample, seed, minutes, revision }) {
   const valid = results.filter(({ status }) => status !== 'invalid');
   const survivors = valid.filter(({ status }) => status === 'survived');
   const unexplained = survivors.filter(({ why }) => why === undefined);
@@ -38,8 +38,8 @@ A mutant can be _equivalent_: it still computes what [semantics.md](semantics.md
 another way of adding up. No suite can fail it. Each survivor below was read and has its reason: equivalent, or missed and why. One
 without a reason counts as missed, and makes the command fail. The last column is killed ÷ (killed + missed).
 
-Of ${found} possible mutants ${results.length} were drawn by seed (\`--sample ${sample} --seed ${seed}\`), from all files in proportion;
-the compiler refused ${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
+Of ${found} possible mutants ${results.length} were drawn by seed (\`--sample ${sample} --seed ${seed}\`), from all files in proportion, of revision
+${revision}; the compiler refused ${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
 of those that are not equivalent ${percent(killed, killed + missed.length)}.
 
 | file | mutants | killed | equivalent | missed | killed of the rest |

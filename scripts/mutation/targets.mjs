@@ -8,7 +8,7 @@ const path = (relative) => fileURLToPath(new URL(`../../${relative}`, import.met
 const CPU = path('packages/backend-cpu/');
 const WEBGPU = path('packages/backend-webgpu/');
 
-/** What is mutated on the CPU. The JavaScript router only works without SIMD. */
+/** What is mutated on the CPU, and how it runs. The JavaScript router only works without SIMD. */
 const CPU_FILES = [
   { file: 'src/route.ts', simd: false },
   { file: 'src/choose.ts', simd: false },
@@ -31,21 +31,18 @@ const CPU_FILES = [
   { file: 'src/memory-pool.ts', simd: true },
 ];
 
-/** Rows are gathered where they do not fit into one binding. */
-const WEBGPU_FILES = readdirSync(`${WEBGPU}src/kernels`).map((name) => ({
-  file: `src/kernels/${name}`,
-  lowLimits: name === 'gather-choices.wgsl.ts',
-}));
+/** With low limits most tensors are bound in cuts, and grids are folded. */
+const WEBGPU_WAYS = [{ lowLimits: false }, { lowLimits: true }];
 
 /**
- * By name. Of each file, what the suite runs it with (`simd`, `lowLimits`); `checks` are the ways in which the backend passes as it is;
- * `caseMs` is the time limit of a case, which without a mutation takes a tenth of it.
+ * By name. `ways`: how the suite runs a mutant of the file, one after the other until it is killed; `checks`: the ways in which
+ * the backend must pass as it is; `caseMs`: the time limit of a case, which without a mutation takes a tenth of it.
  */
 export const TARGETS = {
   cpu: {
     folder: CPU,
     entry: "export { cpu } from './src/index.ts'",
-    files: CPU_FILES,
+    files: CPU_FILES.map(({ file, simd }) => ({ file, ways: [{ simd }] })),
     checks: [{ simd: true }, { simd: false }],
     findMutants,
     caseMs: 30_000,
@@ -60,8 +57,11 @@ export const TARGETS = {
       export { allModules } from './test/all-modules.ts';
       export { LOW_LIMITS, limitedDevice } from './test/limited-device.ts';
       export { newDevice } from './test/require-gpu.ts';`,
-    files: WEBGPU_FILES,
-    checks: [{ lowLimits: false }, { lowLimits: true }],
+    files: readdirSync(`${WEBGPU}src/kernels`).map((name) => ({
+      file: `src/kernels/${name}`,
+      ways: WEBGPU_WAYS,
+    })),
+    checks: WEBGPU_WAYS,
     findMutants: findWgslMutants,
     caseMs: 60_000,
     page: path('docs/mutation-webgpu.md'),

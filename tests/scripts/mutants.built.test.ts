@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 // @ts-expect-error: a script without types
 import { buildMutant } from '../../scripts/mutation/build-mutant.mjs';
 // @ts-expect-error: a script without types
-import { applyMutant, findMutants, sample } from '../../scripts/mutation/mutants.mjs';
+import { applyMutant, drawSample, findMutants } from '../../scripts/mutation/mutants.mjs';
 // @ts-expect-error: a script without types
 import { explain, renderPage } from '../../scripts/mutation/page.mjs';
 // @ts-expect-error: a script without types
@@ -55,10 +55,10 @@ describe('findMutants', () => {
 
   it('draws the same sample for the same seed', () => {
     const mutants = findMutants('f.ts', 'const a = 1 + 2 + 3 + 4 + 5 + 6;');
-    const drawn = sample(mutants, 5, '1');
+    const drawn = drawSample(mutants, 5, '1');
     expect(drawn).toHaveLength(5);
-    expect(sample(mutants, 5, '1')).toEqual(drawn);
-    expect(sample(mutants, 5, '2')).not.toEqual(drawn);
+    expect(drawSample(mutants, 5, '1')).toEqual(drawn);
+    expect(drawSample(mutants, 5, '2')).not.toEqual(drawn);
   });
 });
 
@@ -133,7 +133,7 @@ describe('the page', () => {
     { ...common, line: 5, code: 'other', status: 'survived', by: '' },
     { ...common, line: 6, status: 'invalid', by: 'no' },
   ];
-  const about = { ...TARGETS.cpu, found: 9, sample: '4', seed: '1', minutes: 1 };
+  const about = { ...TARGETS.cpu, found: 9, sample: '4', seed: '1', minutes: 1, revision: 'abc' };
 
   it('does not hide a survivor that nobody has explained', () => {
     const reasons = [{ file: 'src/a.ts', code: 'a < b', change: '< → <=', why: 'it is the same' }];
