@@ -136,16 +136,7 @@ function drawGating(words: Words, tokens: number, experts: number): Values {
   if (chance(words, 4)) data.fill([Number.NaN, Infinity, -Infinity, -0][words.below(4)]!, 0, words.below(9));
   if (chance(words, 4)) for (let i = 0; i < count; i++) data[i]! *= 1e-3;
   if (chance(words, 8)) for (let i = 0; i < count; i++) data[i]! *= 1e38;
-  if (chance(words, 4)) crowd(words, data, experts);
   return { data, shape, dtype };
-}
-
-/** Some of the largest values of each row differ by a few roundings, so that scores which are not exact mistake their order. */
-function crowd(words: Words, data: Float32Array, experts: number): void {
-  const most = 1 + words.below(Math.min(experts, 40));
-  for (let first = 0; first < data.length; first += experts) {
-    for (let i = 0; i < most; i++) data[first + words.below(experts)] = 3 + words.below(16) * 2 ** -22;
-  }
 }
 
 function drawRows(words: Words, shape: number[], dtype: FloatDType): Values {
