@@ -36,7 +36,7 @@ struct WeightArgs {
 struct RouteArgs {
   const void* gatingOutput;
   int32_t* topKIndices;      // null: not stored
-  float* expertScalesFloat;  // the same
+  float* expertScalesFloat;  // null: not stored, nor made
   uint32_t rows;    // tokens; tokens · groups with one choice per group
   uint32_t width;   // experts; experts / groups with one choice per group
   uint32_t picks;   // choices per row
@@ -123,15 +123,15 @@ struct MapArgs {
   uint32_t blocksPerTile;  // of those that copy rows
 };
 
-/** Softmaxes of choices that a kernel before has made, by the first blocks of a kernel that has other work too. */
+/** Weights of choices that a kernel before has made, by the first blocks of a kernel that has other work too. */
 struct ScoreArgs {
   RouteArgs route;
-  uint32_t blocks;
-  uint32_t lanes;  // for each row: a power of two up to 32
+  uint32_t blocks;  // may be none
+  uint32_t lanes;   // for each row: a power of two from kScoreRows to 32
 };
 
-/** Columns of a row that a lane scores at a time. */
-constexpr uint32_t kScoreColumns = 4;
+/** Rows that the same lanes score, at most. */
+constexpr uint32_t kScoreRows = 4;
 
 /** Copying rows: x [tokens, rowBytes] to permuteInput [topK · tokens, rowBytes]. */
 struct CopyArgs {
@@ -150,6 +150,7 @@ struct MoveArgs {
   CopyArgs copy;
   const int32_t* permuteIndicesPerToken;  // [topK, tokens]
   const float* expertScalesFloat;         // [tokens, topK], what rows are multiplied by, if the kernel does that
+  RouteArgs score;                        // whose choices get softmaxes on the way; of no rows if none do
   uint32_t tokens;
   uint32_t topK;
 };

@@ -40,11 +40,27 @@ struct SortedRuns {
   uint32_t keys[VALUES];
   uint32_t positions[kRuns];  // in the run: four bits each, the head's lowest
 
-  __device__ __forceinline__ explicit SortedRuns(const uint32_t (&unsorted)[VALUES]) {
+  /** `heads`: only the first of each run will be asked for. */
+  __device__ __forceinline__ SortedRuns(const uint32_t (&unsorted)[VALUES], bool heads) {
 #pragma unroll
     for (int j = 0; j < VALUES; j++) keys[j] = unsorted[j];
 #pragma unroll
-    for (int run = 0; run < kRuns; run++) sort(keys + run * kRun, positions[run]);
+    for (int run = 0; run < kRuns; run++) {
+      if (heads) lift(keys + run * kRun, positions[run]);
+      else sort(keys + run * kRun, positions[run]);
+    }
+  }
+
+  /** The largest becomes the first. */
+  static __device__ __forceinline__ void lift(uint32_t* run, uint32_t& position) {
+    position = kRun - 1;
+#pragma unroll
+    for (int j = kRun - 1; j > 0; j--) {
+      const uint32_t a = run[j - 1], b = run[j];
+      position = b > a ? position : j - 1;
+      run[j - 1] = max(a, b);
+      run[j] = min(a, b);
+    }
   }
 
   /** By exchanges of neighbours, which keep the order of equals. */
@@ -130,11 +146,10 @@ class Choosing {
     top = team_max<LANES>(mine);
   }
 
-  /** The next `count` ≤ LANES, one for each lane of the team. */
-  __device__ __forceinline__ Chosen take(uint32_t count) {
-    Chosen kept = {0, 0};
+  /** The next ones, for the team's lanes `from` … end-1, one each; the other lanes keep theirs. */
+  __device__ __forceinline__ void take(Chosen& kept, uint32_t from, uint32_t end) {
 #pragma unroll 1
-    for (uint32_t slot = 0; slot < count; slot++) {
+    for (uint32_t slot = from; slot < end; slot++) {
       // Equal values: the lowest lane, and in it the lowest position, is the lowest expert.
       const uint32_t candidates = __ballot_sync(kFullMask, mine == top);
       const bool owns = mine == top && (candidates & team.lowerLanes) == 0;
@@ -147,7 +162,6 @@ class Choosing {
       kept.column = team.lane == slot ? column : kept.column;
       top = next;
     }
-    return kept;
   }
 
  private:

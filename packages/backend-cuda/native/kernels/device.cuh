@@ -96,6 +96,9 @@ __device__ __forceinline__ uint32_t warp_inclusive_scan(uint32_t value) {
   return value;
 }
 
+/** Whether any lane has something that is rare, so that its code stands apart. */
+__device__ __forceinline__ bool any_in_warp(bool rare) { return __builtin_expect(__ballot_sync(kFullMask, rare) != 0, 0); }
+
 /** Sum over the warp, in every lane. */
 __device__ __forceinline__ uint32_t warp_sum(uint32_t value) {
   if constexpr (kHasWarpReduce) {

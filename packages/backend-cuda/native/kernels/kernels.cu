@@ -104,9 +104,12 @@ COPYING(1, uint8_t)
   MACRO(bfloat16, __nv_bfloat16, 1)
 
 // Loads of four steps of a row in flight, because there are few rows.
-#define REDUCING_FEW(NAME, FLOAT, COUNT)                                                               \
-  KERNEL __launch_bounds__(256, 3) reduce_##NAME##_##COUNT##_few(const __grid_constant__ ReduceArgs a) { \
-    reduce_few<FLOAT, COUNT>(a);                                                                       \
+#define REDUCING_FEW(NAME, FLOAT, COUNT)                                                              \
+  KERNEL __launch_bounds__(256, 4) reduce_##NAME##_##COUNT##_1(const __grid_constant__ ReduceArgs a) { \
+    reduce_few<FLOAT, COUNT, 1>(a);                                                                   \
+  }                                                                                                   \
+  KERNEL __launch_bounds__(256, 3) reduce_##NAME##_##COUNT##_2(const __grid_constant__ ReduceArgs a) { \
+    reduce_few<FLOAT, COUNT, 2>(a);                                                                   \
   }
 
 REDUCING_FEW(float32, float, 4)

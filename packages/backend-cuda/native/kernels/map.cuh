@@ -115,11 +115,11 @@ __device__ __forceinline__ void map_pairs(const MapArgs& a, uint32_t* memory) {
   }
 }
 
-/** The same, and the rows of x move. Blocks in front score choices: they are done first. */
+/** The same, and the rows of x move. Blocks in front score choices. */
 template <class Vector>
 __device__ __forceinline__ void map_and_move_rows(const MapAndMoveArgs& args, uint32_t* memory) {
   const MapArgs& a = args.map;
-  if (blockIdx.x < args.score.blocks) return score_rows(args.score);
+  if (blockIdx.x < args.score.blocks) return score_choices(args.score);
   const uint32_t block = blockIdx.x - args.score.blocks;
   uint32_t* const bases = memory + histogram_width(a.experts);
   const uint32_t tile = block / a.blocksPerTile;
@@ -143,7 +143,7 @@ __device__ __forceinline__ void map_and_move_rows(const MapAndMoveArgs& args, ui
   copy.run(fetch, locate);
 }
 
-/** Rows by a map in memory, which may hold anything. */
+/** Rows by a map in memory, which may hold anything. Warps score choices on the way, each of as many rows. */
 template <class Vector, class Weighing = AsTheyAre>
 __device__ __forceinline__ void move_rows(const MoveArgs& a, const Weighing& weighing = {}) {
   const uint32_t rows = a.tokens * a.topK;
@@ -153,11 +153,14 @@ __device__ __forceinline__ void move_rows(const MoveArgs& a, const Weighing& wei
   const auto locate = [&](uint32_t row, uint32_t, uint32_t, uint32_t) { return row < rows ? row : kNoRow; };
   RowCopy<Vector, Weighing> copy(a.copy, 0, a.topK, blockIdx.x * warps_in_block() + warp_id(),
                                  a.tokens * a.copy.parts, gridDim.x * warps_in_block(), weighing);
+  OwnSoftmaxes softmaxes(a.score, warp_id() * gridDim.x + blockIdx.x, gridDim.x * warps_in_block());
   copy.load_first();
+  softmaxes.begin();
   grid_wait();
   grid_trigger();
   copy.fetch_first(fetch);
   copy.run(fetch, locate);
+  softmaxes.finish();
 }
 
 }  // namespace moe

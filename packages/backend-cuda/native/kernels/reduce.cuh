@@ -158,38 +158,41 @@ __device__ __forceinline__ void reduce_rows(const ReduceArgs& a) {
   });
 }
 
-/** The same for topK ≤ 32 and units of up to kFewSteps steps, all of which are in flight together. */
-template <class Float, int COUNT>
+/** The same for TOPK choices and units of up to kFewSteps steps: the loads of all are in flight together. */
+template <class Float, int COUNT, int TOPK>
 __device__ __forceinline__ void reduce_few(const ReduceArgs& a) {
   using Pack = Elements<Float, COUNT>;
   each_unit<COUNT>(a, [&](uint32_t token, uint64_t begin, uint64_t end) {
     const float norm = a.normalise ? sum_scales(a, token) : 1.0f;
     const Choice mine = load_choice<Extra::kNone>(a, token, lane_id(), norm);
     const uint64_t first = begin + lane_id() * COUNT;
-    float sums[kFewSteps][COUNT] = {};
-    for (uint32_t k = 0; k < a.topK; k++) {
-      const uint32_t row = __shfl_sync(kFullMask, mine.row, k);
-      const float weight = __shfl_sync(kFullMask, mine.weight, k);
-      if (row == kNoRow) continue;
-      const Float* const source = static_cast<const Float*>(a.ffnOut) + row * a.hidden;
-      Pack packs[kFewSteps];
+    Choice choices[TOPK];
+    Pack packs[kFewSteps][TOPK];
+#pragma unroll
+    for (int k = 0; k < TOPK; k++) {
+      choices[k].row = __shfl_sync(kFullMask, mine.row, k);
+      choices[k].weight = __shfl_sync(kFullMask, mine.weight, k);
+      if (choices[k].row == kNoRow) continue;
+      const Float* const source = static_cast<const Float*>(a.ffnOut) + choices[k].row * a.hidden;
 #pragma unroll
       for (uint32_t step = 0; step < kFewSteps; step++) {
         const uint64_t element = min(first + step * 32 * COUNT, end - COUNT);
-        packs[step].raw = __ldcs(reinterpret_cast<const typename Pack::Raw*>(source + element));
-      }
-#pragma unroll
-      for (uint32_t step = 0; step < kFewSteps; step++) {
-#pragma unroll
-        for (int i = 0; i < COUNT; i++) {
-          sums[step][i] = __fadd_rn(sums[step][i], __fmul_rn(weight, widen(packs[step].values[i])));
-        }
+        packs[step][k].raw = __ldcs(reinterpret_cast<const typename Pack::Raw*>(source + element));
       }
     }
 #pragma unroll
     for (uint32_t step = 0; step < kFewSteps; step++) {
+      float sums[COUNT] = {};
+#pragma unroll
+      for (int k = 0; k < TOPK; k++) {
+        if (choices[k].row == kNoRow) continue;
+#pragma unroll
+        for (int i = 0; i < COUNT; i++) {
+          sums[i] = __fadd_rn(sums[i], __fmul_rn(choices[k].weight, widen(packs[step][k].values[i])));
+        }
+      }
       const uint64_t element = first + step * 32 * COUNT;
-      if (element < end) store_sums<Float, COUNT>(a, token, element, sums[step]);
+      if (element < end) store_sums<Float, COUNT>(a, token, element, sums);
     }
   });
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include "choose.cuh"
 #include "gating.cuh"
-#include "weights.cuh"
+#include "nearly.cuh"
 
 namespace moe {
 
@@ -22,7 +22,7 @@ __device__ __forceinline__ void route_plain(const RouteArgs& a, uint32_t row, bo
   const uint32_t firstColumn = team.lane * VALUES;
   uint32_t keys[VALUES];
   load_keys(a, row, firstColumn, active && firstColumn < a.width ? a.width - firstColumn : 0, keys);
-  SortedRuns<VALUES> runs(keys);
+  SortedRuns<VALUES> runs(keys, a.picks == 1);
   Choosing<LANES, VALUES> choosing(team, runs, firstColumn);
   // Before the choices take values away.
   Scorer score = {a.score, value_of(choosing.top), 0};
@@ -32,7 +32,8 @@ __device__ __forceinline__ void route_plain(const RouteArgs& a, uint32_t row, bo
   const uint32_t firstExpert = a.groups == 1 ? 0 : row % a.groups * a.width;
   for (uint32_t first = 0; first < a.picks; first += LANES) {
     const uint32_t count = min(a.picks - first, static_cast<uint32_t>(LANES));
-    const Chosen chosen = choosing.take(count);
+    Chosen chosen = {0, 0};
+    choosing.take(chosen, 0, count);
     if (!active || team.lane >= count) continue;
     const uint32_t pair = row * a.picks + first + team.lane;
     const uint32_t expert = firstExpert + chosen.column;
@@ -59,19 +60,9 @@ __device__ __forceinline__ void add_bias(const uint32_t (&bias)[VALUES], uint32_
   }
 }
 
-template <int VALUES>
-__device__ __forceinline__ void add_bias(const Scorer& score, const uint32_t (&bias)[VALUES], uint32_t (&keys)[VALUES]) {
-  // What most models use stands in a loop of its own, in which nothing branches.
-  if (score.kind == Score::kSigmoid) {
-    add_bias(bias, keys, [](float value) { return __uint_as_float(sigmoid(__float_as_uint(value))); });
-  } else {
-    add_bias(bias, keys, [&](float value) { return called_score(score, value); });
-  }
-}
-
-/** Lanes of the groups that are not kept let go of their values. */
+/** Lanes of the groups that are not kept let go of their values. Whether that is certain if the keys are of near scores. */
 template <int LANES, int VALUES>
-__device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES>& team, const Scorer& score,
+__device__ __forceinline__ bool keep_groups(const RouteArgs& a, const Team<LANES>& team, const Scorer& score,
                                             SortedRuns<VALUES>& runs) {
   const uint32_t groupLanes = 1u << a.groupLanesLog2;
   Top2 best = runs.top2();
@@ -85,7 +76,9 @@ __device__ __forceinline__ void keep_groups(const RouteArgs& a, const Team<LANES
     const uint32_t other = __shfl_sync(kFullMask, key, team.first() + i * groupLanes);
     better += other > key || (other == key && i < group);
   }
-  if (better >= a.keptGroups) runs.clear();
+  const bool kept = better < a.keptGroups;
+  if (!kept) runs.clear();
+  return are_kept_certain<LANES>(a, best, key, kept);
 }
 
 /** The lane's columns of a row: its group's lanes share those of the group. */
@@ -133,28 +126,55 @@ __device__ __forceinline__ void store_weighed(const RouteArgs& a, const Team<LAN
   a.expertScalesFloat[pair] = goes ? weight : 0.0f;
 }
 
-/** The same with all that a router can ask for: stores both or neither. picks ≤ LANES; a group that may be dropped is held by lanes of its own. */
-template <int LANES, int VALUES, class Emit>
-__device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
-  const Team<LANES> team;
-  const LaneColumns<LANES, VALUES> columns(a, team.lane, active);
-  uint32_t keys[VALUES], bias[VALUES];
+/** Keys of what the lane's columns of a row are ranked by, and the score function of the row. `nearly`: near scores will do. */
+template <int LANES, int VALUES>
+__device__ __forceinline__ Scorer rank_by(const RouteArgs& a, uint32_t row, const LaneColumns<LANES, VALUES>& columns,
+                                          bool nearly, uint32_t (&keys)[VALUES]) {
+  uint32_t bias[VALUES];
   // Ahead of the gating values, so that both are under way together.
   if (a.bias != nullptr) load_bits(a.bias + columns.first, columns.count, bias);
   load_keys(a, row, columns.first, columns.count, keys);
   const Scorer score = scorer_of<LANES>(a, keys);
-  if (a.bias != nullptr) add_bias(score, bias, keys);
-  SortedRuns<VALUES> runs(keys);
-  if (a.keptGroups < a.choiceGroups) keep_groups(a, team, score, runs);
-  Choosing<LANES, VALUES> choosing(team, runs, columns.first);
-  const Chosen chosen = choosing.take(a.picks);
+  if (nearly) add_bias(bias, keys, near_sigmoid);
+  else if (a.bias != nullptr) add_bias(bias, keys, [&](float value) { return called_score(score, value); });
+  return score;
+}
+
+/**
+ * The same with all that a router can ask for. Indices without weights are stored as chosen, none as -1. picks ≤ LANES; a group
+ * that may be dropped is held by lanes of its own.
+ */
+template <int LANES, int VALUES, class Emit>
+__device__ __forceinline__ void route_routed(const RouteArgs& a, uint32_t row, bool active, const Emit& emit) {
+  const Team<LANES> team;
+  const LaneColumns<LANES, VALUES> columns(a, team.lane, active);
+  Scorer score;
+  Chosen chosen = {0, 0};
+  // By near scores, and again by exact ones if that leaves a doubt in any row of the warp.
+#pragma unroll 1
+  for (bool nearly = ranks_nearly(a);; nearly = false) {
+    uint32_t keys[VALUES];
+    score = rank_by(a, row, columns, nearly, keys);
+    SortedRuns<VALUES> runs(keys, false);
+    bool settled = true;
+    if (a.keptGroups < a.choiceGroups) settled = keep_groups(a, team, score, runs);
+    Choosing<LANES, VALUES> choosing(team, runs, columns.first);
+    choosing.take(chosen, 0, a.picks);
+    if (!nearly) break;
+    const bool certain = are_certain(team, chosen, a.picks, choosing.top);
+    if (any_in_warp(active && !certain)) settled = settle(a, team, row, active, choosing, chosen) && settled;
+    if (!any_in_warp(active && !settled)) break;
+  }
   const bool holds = active && team.lane < a.picks;
   const uint32_t token = !active ? 0 : a.groups == 1 ? row : row / a.groups;
   const bool masked = is_masked(a, token);
   const uint32_t expert = a.groups == 1 ? chosen.column : row % a.groups * a.width + chosen.column;
   const uint64_t pair = static_cast<uint64_t>(row) * a.picks + team.lane;
   if (holds) emit(static_cast<uint32_t>(pair), masked || expert >= a.weights.experts ? kNoExpert : expert);
-  if (a.expertScalesFloat == nullptr) return;
+  if (a.expertScalesFloat == nullptr) {
+    if (a.topKIndices != nullptr && holds) a.topKIndices[pair] = static_cast<int32_t>(expert);
+    return;
+  }
   const float weight = holds ? score(__uint_as_float(logit_bits(a, row, chosen.column))) : 0.0f;
   store_weighed(a, team, holds, pair, token, expert, masked, weight);
   if (active && a.tokenScores != nullptr && team.lane == 0) {

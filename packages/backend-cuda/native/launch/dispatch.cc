@@ -20,7 +20,9 @@ Path path_of(const Spec& s, uint32_t alignment) {
   // Rows that are weighed on their way have kernels of their own.
   if (s.applyRouterWeightOnInput) return Path::kStages;
   if (fits_decode(s, describe_route(s), alignment)) return Path::kDecode;
-  return output_bytes(s) >= kLargeOutput ? Path::kStages : Path::kFused;
+  // Rows that are written once are as quick in any order.
+  const uint64_t large = s.topK == 1 ? 2 * kLargeOutput : kLargeOutput;
+  return output_bytes(s) >= large ? Path::kStages : Path::kFused;
 }
 
 void schedule_decode(const Device& device, const Spec& s, DispatchSchedule& schedule) {
@@ -34,22 +36,24 @@ void schedule_decode(const Device& device, const Spec& s, DispatchSchedule& sche
   how.function = find_kernel(device, lane_kernel(schedule.route, "decode_"));
 }
 
-/** Whether nothing that places or moves waits for the scores of choices. */
-bool scores_apart(const Spec& s, const RouteSchedule& route) {
-  return route.chooser == Chooser::kPlain && s.scoringFunc == ScoringFunc::kSoftmax;
+/** Whether weights can wait for the kernel that moves rows: nothing else needs them, and they turn no choice to -1. */
+bool weighs_last(const Spec& s, const RouteSchedule& route, Path path) {
+  if (s.applyRouterWeightOnInput) return false;
+  if (route.chooser == Chooser::kPlain) return s.scoringFunc == ScoringFunc::kSoftmax;
+  return path == Path::kFused && route.fuses() && route.groups == 1 && s.scoringFunc == ScoringFunc::kSigmoid &&
+         !s.hasTokenMask && s.zeroExperts == 0;
 }
 
-/** How a kernel that moves in `blocks` of so many warps scores choices as well. */
-ScoreSchedule schedule_scores(const Device& device, const RouteSchedule& route, uint64_t blocks, uint64_t warps) {
-  uint32_t lanes = 1;
-  while (lanes < 32 && lanes * kScoreColumns < route.width) lanes *= 2;
-  const uint64_t most = ceil_div(route.rows, warps * 32 / lanes);
+/** The blocks in front of a kernel of `blocks` of so many warps, which weigh. */
+void schedule_scores(const Device& device, const RouteSchedule& route, uint64_t blocks, uint64_t warps, ScoreSchedule& score) {
+  // Eight columns of a row for each lane; lanes enough for as many rows as one team may have, and for all choices of a router.
+  score.lanes = route.chooser == Chooser::kPlain ? kScoreRows : 32;
+  while (score.lanes < 32 && score.lanes * 8 < route.width) score.lanes *= 2;
+  const uint64_t most = ceil_div(route.rows, warps * 32 / score.lanes);
   // Those that run at the same time as all others, two for each multiprocessor.
   const uint64_t together = uint64_t{device.multiprocessors} * 2;
   const uint64_t room = together - std::min(together, blocks);
-  // A few rows for each team take no longer than moving; many would.
-  constexpr uint64_t kMostRows = 4;
-  return {static_cast<uint32_t>(std::max(std::min(most, room), ceil_div(most, kMostRows))), lanes};
+  score.blocks = static_cast<uint32_t>(std::max(std::min(most, room), ceil_div(most, kScoreRows)));
 }
 
 void schedule_fused(const Device& device, const Spec& s, DispatchSchedule& schedule, uint32_t alignment) {
@@ -61,10 +65,10 @@ void schedule_fused(const Device& device, const Spec& s, DispatchSchedule& sched
   const uint64_t units = static_cast<uint64_t>(tile.tileTokens) * schedule.move.parts;
   tile.blocksPerTile =
       static_cast<uint32_t>(std::min(ceil_div(units, kWarps), ceil_div(device.multiprocessors * 2, tile.tiles)));
-  const uint32_t blocks = tile.tiles * tile.blocksPerTile;
-  if (scores_apart(s, schedule.route)) schedule.score = schedule_scores(device, schedule.route, blocks, kWarps);
   Launch& how = schedule.move.launch;
   how.block = kWarps * 32;
+  const uint32_t blocks = tile.tiles * tile.blocksPerTile;
+  if (schedule.score.last) schedule_scores(device, schedule.route, blocks, kWarps, schedule.score);
   how.grid = schedule.score.blocks + blocks;
   how.sharedBytes = map_shared_bytes(s);
   how.overlaps = true;
@@ -81,6 +85,7 @@ DispatchSchedule schedule_path(const Device& device, const Spec& s, uint32_t ali
   }
   const bool placesWhileRouting = schedule.route.fuses();
   if (!placesWhileRouting) schedule.route = schedule_route(device, s);
+  schedule.score.last = weighs_last(s, schedule.route, path);
   schedule.tile = schedule_tiles(device, s, placesWhileRouting ? &schedule.route : nullptr);
   schedule.workspaceBytes = std::max(schedule.tile.workspaceBytes, schedule.route.workspaceBytes);
   if (path == Path::kFused) {
@@ -130,26 +135,24 @@ void run_dispatch(const Device& device, const DispatchSchedule& schedule, const 
                   cuda::DevicePtr workspace, cuda::Stream stream) {
   if (schedule.path == Path::kDecode) return run_decode(device, schedule, s, at, stream);
   const TileArgs tile = tile_args(schedule.tile, s, at, workspace);
+  const RouteArgs route = route_args(schedule.route, s, at, workspace);
   if (schedule.route.choose.present()) {
     // It is done with the workspace before places are written there.
     run_route(device, schedule.route, s, at, workspace, stream);
     launch(device, schedule.tile.place, stream, &tile);
   } else {
-    RouteTileArgs args = {route_args(schedule.route, s, at, workspace), tile};
-    if (schedule.score.blocks > 0) args.route.expertScalesFloat = nullptr;
+    RouteTileArgs args = {route, tile};
+    if (schedule.score.last) args.route.expertScalesFloat = nullptr;
     launch(device, schedule.tile.place, stream, &args);
   }
   const MapArgs map = map_args(schedule.tile, s, at, workspace);
   if (schedule.path == Path::kFused) {
-    const MapAndMoveArgs args = {
-        map,
-        copy_args(schedule.move, s, at),
-        {route_args(schedule.route, s, at, workspace), schedule.score.blocks, schedule.score.lanes}};
+    const MapAndMoveArgs args = {map, copy_args(schedule.move, s, at), {route, schedule.score.blocks, schedule.score.lanes}};
     launch(device, schedule.move.launch, stream, &args);
     return;
   }
   launch(device, schedule.tile.map, stream, &map);
-  run_move(device, schedule.move, s, at, stream);
+  run_move(device, schedule.move, s, at, schedule.score.last ? route : RouteArgs{}, stream);
 }
 
 }  // namespace moe

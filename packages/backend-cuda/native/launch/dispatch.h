@@ -11,8 +11,9 @@ namespace moe {
  */
 enum class Path { kDecode, kFused, kStages };
 
-/** Scoring choices in the kernel that moves (args.h, ScoreArgs). No blocks: the kernel that chooses scores them. */
+/** Weighing choices in the kernel that moves: in blocks of its own if it maps as well (args.h, ScoreArgs). */
 struct ScoreSchedule {
+  bool last;  // else the kernel that chooses does it
   uint32_t blocks, lanes;
 };
 

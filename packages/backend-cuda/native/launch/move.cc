@@ -50,9 +50,9 @@ MoveSchedule schedule_move(const Device& device, const Spec& s, uint32_t alignme
 }
 
 void run_move(const Device& device, const MoveSchedule& schedule, const Spec& s, const Tensors& at,
-              cuda::Stream stream) {
+              const RouteArgs& score, cuda::Stream stream) {
   const MoveArgs args = {copy_args(schedule, s, at), reinterpret_cast<const int32_t*>(at.permuteIndicesPerToken),
-                         reinterpret_cast<const float*>(at.expertScalesFloat), s.tokens, s.topK};
+                         reinterpret_cast<const float*>(at.expertScalesFloat), score, s.tokens, s.topK};
   launch(device, schedule.launch, stream, &args);
 }
 

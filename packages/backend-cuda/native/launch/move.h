@@ -21,7 +21,8 @@ CopyArgs copy_args(const MoveSchedule& schedule, const Spec& spec, const Tensors
 
 /** The operation permuteRows, of at least one token and one byte a row. */
 MoveSchedule schedule_move(const Device& device, const Spec& spec, uint32_t alignment);
+/** `score`: choices that are scored on the way. */
 void run_move(const Device& device, const MoveSchedule& schedule, const Spec& spec, const Tensors& at,
-              cuda::Stream stream);
+              const RouteArgs& score, cuda::Stream stream);
 
 }  // namespace moe

@@ -62,7 +62,7 @@ struct Runner {
   }
   void operator()(const RouteSchedule& route) const { run_route(device, route, spec, at, workspace, stream); }
   void operator()(const TileSchedule& plan) const { run_plan(device, plan, spec, at, workspace, stream); }
-  void operator()(const MoveSchedule& move) const { run_move(device, move, spec, at, stream); }
+  void operator()(const MoveSchedule& move) const { run_move(device, move, spec, at, {}, stream); }
   void operator()(const ReduceSchedule& reduce) const { run_reduce(device, reduce, spec, at, stream); }
 };
 

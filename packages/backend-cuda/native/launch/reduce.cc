@@ -8,8 +8,8 @@ namespace {
 
 constexpr DType kFloats[] = {DType::kFloat32, DType::kFloat16, DType::kBfloat16};
 
-/** With so few choices, the rows of one step are too few loads. */
-constexpr uint32_t kFewChoices = 2;
+/** With so few choices, the rows of one step are too few loads: kernels by the number of choices. */
+constexpr const char* kFew[] = {"_1", "_2"};
 
 uint32_t element_bytes(DType dtype) { return kDTypeBytes[static_cast<uint32_t>(dtype)]; }
 
@@ -23,7 +23,7 @@ cuda::Function reduce_kernel(const Device& device, DType dtype, uint32_t count, 
 
 void load_reduce(const Device& device) {
   for (const DType dtype : kFloats) {
-    reduce_kernel(device, dtype, 16 / element_bytes(dtype), "_few");
+    for (const char* few : kFew) reduce_kernel(device, dtype, 16 / element_bytes(dtype), few);
     for (const uint32_t count : {1u, 16 / element_bytes(dtype)}) {
       for (const char* extra : {"", "_bias", "_any"}) reduce_kernel(device, dtype, count, extra);
     }
@@ -39,7 +39,8 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   // A warp takes four steps of a row if there are warps enough, because the scales are read once; else one.
   const bool many = s.tokens * steps >= static_cast<uint64_t>(device.multiprocessors) * 128;
   const uint64_t stepsOfPart = many ? kFewSteps : 1;
-  const uint32_t warps = many ? 1 : 8;
+  // Blocks of one warp leave room for as many more on a multiprocessor, which one choice needs to keep memory busy.
+  const uint32_t warps = !many ? 8 : s.topK == 1 ? 2 : 1;
   ReduceSchedule schedule = {};
   schedule.parts = static_cast<uint32_t>(ceil_div(steps, stepsOfPart));
   schedule.partVectors = static_cast<uint32_t>(stepsOfPart * 32);
@@ -48,7 +49,8 @@ ReduceSchedule schedule_reduce(const Device& device, const Spec& s, uint32_t ali
   how.grid = static_cast<uint32_t>(
       std::min<uint64_t>(ceil_div(static_cast<uint64_t>(s.tokens) * schedule.parts, warps), 1u << 30));
   how.overlaps = true;
-  how.function = reduce_kernel(device, s.dtype, count, many && count > 1 && s.topK <= kFewChoices ? "_few" : "");
+  const bool few = many && count > 1 && s.topK <= std::size(kFew);
+  how.function = reduce_kernel(device, s.dtype, count, few ? kFew[s.topK - 1] : "");
   schedule.withBias = reduce_kernel(device, s.dtype, count, "_bias");
   schedule.withAny = reduce_kernel(device, s.dtype, count, "_any");
   return schedule;

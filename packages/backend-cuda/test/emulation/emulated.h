@@ -119,6 +119,8 @@ inline float __fadd_rn(float a, float b) { return a + b; }
 inline float __fsub_rn(float a, float b) { return a - b; }
 inline float __fmul_rn(float a, float b) { return a * b; }
 inline float __fdiv_rn(float a, float b) { return a / b; }
+inline float __expf(float value) { return expf(value); }
+inline float __fdividef(float a, float b) { return a / b; }
 inline uint32_t __umulhi(uint32_t a, uint32_t b) { return static_cast<uint32_t>(static_cast<uint64_t>(a) * b >> 32); }
 inline uint32_t __clz(uint32_t value) { return value == 0 ? 32 : __builtin_clz(value); }
 inline uint32_t __popc(uint32_t value) { return __builtin_popcount(value); }

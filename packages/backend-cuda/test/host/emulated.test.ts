@@ -31,6 +31,12 @@ it('the kernels, run on the host, give the bytes of the CPU backend', () => {
   expect(stdout).toContain('1 passed');
 });
 
+it('the kernels, run on the host, rank near scores as exact ones', () => {
+  const { status, stdout, stderr } = runEmulated('near-scores.test.ts', {});
+  expect(status, stdout + stderr).toBe(0);
+  expect(stdout).toContain('4 passed');
+});
+
 it('the kernels, run on the host, pass the suite where it is about routers', () => {
   const { status, stdout, stderr } = runEmulated('conformance.test.ts', {}, '-t', 'generated/routers');
   expect(status, stdout + stderr).toBe(0);
