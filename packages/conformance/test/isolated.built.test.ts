@@ -67,7 +67,7 @@ describe('moe-conformance run', () => {
     expect([...failed.keys()]).toEqual(['t=31', 't=32', 't=64', 't=128']);
     expect(failed.get('t=31')?.error).toEqual({
       name: 'TimeLimitError',
-      message: 'no result within 0.5 s: it blocks, and its process was ended',
+      message: 'no result within 0.5 s, and its process was ended',
     });
     expect(failed.get('t=32')?.error?.message).toBe('its process ended with SIGSEGV');
     expect(failed.get('t=64')?.error?.message).toBe('its process ended with code 7: out of luck');
@@ -79,7 +79,7 @@ describe('moe-conformance run', () => {
   it.each([
     ['crashing', 'its process ended with SIGSEGV'],
     ['noBackend', "the factory 'noBackend' gave no backend"],
-    ['wrong', "'./hostile.mjs#wrong' does not work here: not today"],
+    ['wrong', "'./hostile.mjs#wrong' does not work here: TypeError: not today"],
   ])('exits with 2 where there is no backend: %s', async (name, message) => {
     const { code, stderr } = await place.run('run', '--backend', `./hostile.mjs#${name}`);
     expect(stderr).toContain(message);
@@ -93,7 +93,7 @@ describe('moe-conformance run', () => {
     expect(code).toBe(1);
     const failed = readReport('talkative.json').cases.filter(({ status }) => status === 'failed');
     expect(failed.map(({ id, error }) => [id, error?.message])).toEqual([
-      ['generated/tokens/t=31', 'no result within 0.5 s: it blocks, and its process was ended'],
+      ['generated/tokens/t=31', 'no result within 0.5 s, and its process was ended'],
     ]);
   });
 

@@ -1,5 +1,6 @@
 import type { OperationName } from '@moe-dispatch/core';
 import { checkCall } from '../checks.js';
+import { errorText } from '../describe-error.js';
 import { NotClaimed, type Session } from '../session.js';
 import type { ConformanceCase } from './conformance-case.js';
 import { checkSeed, randomInputs } from './random-call.js';
@@ -37,7 +38,7 @@ async function runSeed(session: Session, seed: number): Promise<void> {
   const { error } = counterexample;
   if (error instanceof NotClaimed) throw error;
   const call = JSON.stringify(counterexample.call);
-  if (!(error instanceof Different)) throw new Error(`${error} in ${call}`, { cause: error });
+  if (!(error instanceof Different)) throw new Error(`${errorText(error)} in ${call}`, { cause: error });
   session.adopt(error.attempt);
   session.report(error.attempt.differences.map((d) => ({ ...d, case: `${d.case} of ${call}` })));
 }

@@ -34,6 +34,13 @@ export function naturalNumber(option: string, text: string, largest = LARGEST): 
   throw new UsageError(`${option}: expected an integer from 0 to ${largest}, found '${text}'`);
 }
 
+/** Of an option that takes seconds. @returns milliseconds */
+export function timeLimit(option: string, text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
+  throw new UsageError(`${option}: expected a number of seconds up to 86400, found '${text}'`);
+}
+
 /** Each of `count` calls has the next seed, which must be one that `--seed` takes. */
 export function checkSeeds(seed: number, count: number): void {
   if (seed + count - 1 <= LARGEST) return;

@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
 import { folderFixtures } from '../folder-fixtures.js';
-import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
+import { type Command, checkSeeds, naturalNumber, parseOptions, timeLimit, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -98,17 +97,11 @@ async function runAndShow(
     }
     progress.update(cases.length, `${failed} failed`);
   };
-  const request: Omit<ChildRequest, 'first' | 'token'> = {
-    backend,
-    fixtures,
-    filter,
-    seed,
-    random,
-    timeout: timeoutOf(values),
-  };
+  const timeout = timeLimit('--timeout', values.timeout);
+  const input = { backend, fixtures, filter, seed, random, timeout };
   progress.update(0, '0 failed');
   try {
-    const header = await runIsolated({ request, ids, signal, onCase });
+    const header = await runIsolated({ input, ids, signal, onCase });
     return header && makeReport({ ...header, started, cases, total: ids.length, seed, errors });
   } finally {
     progress.clear();
@@ -145,13 +138,6 @@ async function readExpectations(file: string): Promise<Expectations> {
   return parseExpectations(text, file);
 }
 
-function timeoutOf({ timeout }: Values): number {
-  if (timeout === undefined) return DEFAULT_TIMEOUT;
-  const seconds = Number(timeout);
-  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
-  throw new UsageError(`--timeout: expected a number of seconds up to 86400, found '${timeout}'`);
-}
-
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   return parseOptions(args, {
@@ -161,7 +147,7 @@ function parse(args: readonly string[]) {
       filter: text,
       seed: text,
       random: text,
-      timeout: text,
+      timeout: { ...text, default: `${DEFAULT_TIMEOUT / 1000}` },
       expectations: text,
       ...OUTPUTS,
       junit: text,
