@@ -8,6 +8,7 @@ import { hashCommand } from './commands/hash.js';
 import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
 import { ConformanceError } from './conformance-error.js';
+import { printable } from './printable.js';
 
 const COMMANDS: readonly Command[] = [
   runCommand,
@@ -28,7 +29,9 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    console.error(`${name === undefined ? 'a command is missing' : `no command '${name}'`}\n\n${overview()}`);
+    console.error(
+      `${name === undefined ? 'a command is missing' : printable(`no command '${name}'`)}\n\n${overview()}`,
+    );
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -42,8 +45,12 @@ async function runCommandLine(command: Command, args: readonly string[]): Promis
   try {
     return await command.run(args);
   } catch (error) {
-    if (!(error instanceof ConformanceError || isMoeDispatchError(error))) throw error;
-    console.error(error.message);
+    if (!(error instanceof ConformanceError || isMoeDispatchError(error))) {
+      // A fault of the suite: exit code 1 would say that it has judged something.
+      console.error(error);
+      return 2;
+    }
+    console.error(printable(error.message));
     if (error instanceof UsageError) console.error(`\n${command.usage}`);
     return 2;
   }

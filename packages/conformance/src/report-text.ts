@@ -1,4 +1,5 @@
 import type { Difference } from './compare.js';
+import { printable } from './printable.js';
 import type { CaseResult, ConformanceReport } from './report.js';
 
 /**
@@ -7,12 +8,17 @@ import type { CaseResult, ConformanceReport } from './report.js';
  */
 export function formatFailure(result: CaseResult, repeat?: string): string {
   const { id, error, differences, notJudged = [] } = result;
-  const lines = [`FAILED ${id}`];
-  if (error) lines.push(`  threw ${error.name}${error.code ? ` ${error.code}` : ''}: ${error.message}`);
-  for (const difference of differences) lines.push(`  ${formatDifference(difference)}`);
-  for (const { operation, reason } of notJudged) lines.push(`  ${operation} was not judged: ${reason}`);
+  const lines = [`FAILED ${printable(id)}`];
+  if (error) lines.push(`  threw ${printable(errorLine(error))}`);
+  for (const difference of differences) lines.push(`  ${printable(formatDifference(difference))}`);
+  for (const { operation, reason } of notJudged)
+    lines.push(`  ${printable(`${operation} was not judged: ${reason}`)}`);
   if (repeat !== undefined) lines.push(`  repeat: ${repeat}`);
   return lines.join('\n');
+}
+
+function errorLine({ name, code, message }: NonNullable<CaseResult['error']>): string {
+  return `${name}${code ? ` ${code}` : ''}: ${message}`;
 }
 
 function formatDifference({
@@ -43,7 +49,7 @@ function formatCauses(cases: readonly CaseResult[]): string {
   for (const result of failed) causes.set(causeOf(result), [...(causes.get(causeOf(result)) ?? []), result]);
   const parts = [...causes]
     .sort(([, a], [, b]) => b.length - a.length)
-    .map(([cause, results]) => `${cause} ${results.length} (first: ${results[0].id})`);
+    .map(([cause, results]) => printable(`${cause} ${results.length} (first: ${results[0].id})`));
   return `${failed.length} failed: ${parts.join(', ')}`;
 }
 
@@ -52,12 +58,12 @@ export function formatTotals({ backend, totals, cases, complete }: ConformanceRe
   const lines: string[] = [];
   for (const { id, status, reason, link } of cases) {
     if (reason !== undefined)
-      lines.push(`${status} ${id}: ${reason}${link === undefined ? '' : ` (${link})`}`);
+      lines.push(printable(`${status} ${id}: ${reason}${link === undefined ? '' : ` (${link})`}`));
   }
   if (totals.failed > 0) lines.push(formatCauses(cases));
   const seconds = cases.reduce((sum, { ms }) => sum + ms, 0) / 1000;
   const notClaimed = totals.notClaimed > 0 ? `, ${totals.notClaimed} not claimed` : '';
-  lines.push(`${backend.name} (${backend.device}), ${seconds.toFixed(1)} s`);
+  lines.push(printable(`${backend.name} (${backend.device}), ${seconds.toFixed(1)} s`));
   const expected = totals.expectedFailures > 0 ? `, ${totals.expectedFailures} failed as expected` : '';
   const stopped = complete ? '' : ', stopped before the last case';
   lines.push(`${totals.passed} passed, ${totals.failed} failed${expected}${notClaimed}${stopped}`);
@@ -87,5 +93,12 @@ export function repeatInVitest(file: string, fullName: string): string {
 
 /** As a shell takes it for one word, whatever is in it. */
 export function shellWord(text: string): string {
+  if (printable(text) !== text) return `$'${[...text].map(shellEscape).join('')}'`;
   return /^[\w@%+=:,./#-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+/** For `$'…'` of bash and zsh. */
+function shellEscape(character: string): string {
+  if (/[\w@%+=,./ -]/.test(character)) return character;
+  return `\\U${character.codePointAt(0)!.toString(16).padStart(8, '0')}`;
 }

@@ -181,6 +181,16 @@ describe('Ctrl-C', () => {
   });
 });
 
+it('Ctrl-C before there is a backend leaves a report', async () => {
+  const backend = './hostile.mjs#blockedAtOnce';
+  const command = place.start('run', '--backend', backend, '--json', 'early.json', '--html', 'early.html');
+  await once(command.stdout!, 'data');
+  process.kill(command.pid!, 'SIGINT');
+  expect((await command.ended).code).toBe(130);
+  expect(readReport('early.json')).toMatchObject({ complete: false, cases: [], backend: { name: backend } });
+  expect(readFileSync(join(place.folder, 'early.html'), 'utf8')).toContain('Stopped before the last case');
+});
+
 describe('SIGKILL to the command', () => {
   /** A process that nobody waits for any more is gone soon after it has ended. */
   async function expectEnd(pid: number): Promise<void> {

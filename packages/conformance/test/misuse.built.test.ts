@@ -1,5 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Workplace } from './command-line.js';
@@ -131,6 +140,31 @@ it('a pipe that closes keeps no report from being written', async () => {
   expect(stderr).not.toContain('EPIPE');
   expect(code).toBe(1);
   expect(JSON.parse(readFileSync(fileOf('pipe.json'), 'utf8'))).toMatchObject({ complete: true });
+});
+
+it.each([
+  ['stdout', 1, 2, 'stdout: ENOSPC'],
+  ['stderr', 2, 0, '3 passed, 0 failed'],
+] as const)('a full disk behind %s costs no report', async (name, fd, expected, said) => {
+  const full = openSync('/dev/full', 'w');
+  const args = ['run', ...backend('reference'), ...FILTER, '--json', `full-${name}.json`];
+  const { code, stdout, stderr } = await place.startWith({ [fd]: full }, ...args).ended;
+  closeSync(full);
+  expect(JSON.parse(readFileSync(fileOf(`full-${name}.json`), 'utf8'))).toMatchObject({ complete: true });
+  expect(stdout + stderr).toContain(said);
+  expect(code).toBe(expected);
+});
+
+it('pipes among the fixtures fail at once, and only they', async () => {
+  mkdirSync(fileOf('pipes'));
+  const fixture = new URL('../fixtures/group-e6-k2-f16.safetensors', import.meta.url);
+  copyFileSync(fixture, fileOf('pipes/real.safetensors'));
+  for (const name of ['a', 'b', 'c', 'd', 'e']) execFileSync('mkfifo', [fileOf(`pipes/${name}.safetensors`)]);
+  const args = ['--fixtures', 'pipes', '--filter', 'golden/'];
+  const { code, stdout } = await place.run('run', ...backend('reference'), ...args);
+  expect(stdout).toContain('pipes/a.safetensors: expected a file, found something else');
+  expect(stdout).toContain('1 passed, 5 failed');
+  expect(code).toBe(1);
 });
 
 it('Ctrl-C ends bench, and it writes what it has', async () => {

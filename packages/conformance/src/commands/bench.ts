@@ -13,6 +13,7 @@ import { STANDARD_SHAPES } from '../bench/shapes.js';
 import type { BenchInput } from '../isolated/messages.js';
 import { runTask } from '../isolated/task-process.js';
 import { describeMachine } from '../machine.js';
+import { printable } from '../printable.js';
 import { type Command, naturalNumber, parseOptions, timeLimit, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { OWN_BACKENDS } from './own-backends.js';
@@ -57,7 +58,7 @@ async function run(args: readonly string[]): Promise<number> {
     const found = await benchAll(values.backend ?? OWN_BACKENDS, input, timeout, stop.signal);
     const report = makeReport(found, input.dtype, started);
     console.log(formatBench(report));
-    for (const { error } of found) if (error !== undefined) console.error(error);
+    for (const { error } of found) if (error !== undefined) console.error(printable(error));
     await writeOutputs(values, { reports: [], benches: [report] }, report);
     return stop.exitCode() ?? exitCodeOf(found, values.backend !== undefined);
   } finally {
@@ -110,7 +111,7 @@ async function benchModule(input: BenchInput, timeout: number, signal: AbortSign
       header = ready;
     },
     onBegin: (index) => {
-      if (index > begun) console.error(`${header?.name}: ${shapeName(shapes[index])}`);
+      if (index > begun) console.error(printable(`${header?.name}: ${shapeName(shapes[index])}`));
       begun = index;
     },
     onResult: (result) => results.push(result),

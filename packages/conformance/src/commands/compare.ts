@@ -7,6 +7,7 @@ import {
 import { formatComparison, formatComparisonFailure } from '../comparison-text.js';
 import { runTask } from '../isolated/task-process.js';
 import { describeMachine } from '../machine.js';
+import { printable } from '../printable.js';
 import { unknownBackend } from '../report.js';
 import { shellWord } from '../report-text.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
@@ -101,8 +102,9 @@ async function compareAndShow(
   console.log(formatComparison(report));
   if (error !== undefined) {
     const at = seed + results.done;
-    const where = `in the call of seed ${at}: ${error.message}\n  repeat: ${repeatCommand(backends, at)}`;
-    console.error(header === undefined ? error.message : where);
+    const message = printable(error.message);
+    const where = `in the call of seed ${at}: ${message}\n  repeat: ${repeatCommand(backends, at)}`;
+    console.error(header === undefined ? message : where);
   }
   return report;
 }

@@ -1,4 +1,5 @@
 import { runTask } from '../isolated/task-process.js';
+import { printable } from '../printable.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -40,7 +41,7 @@ async function run(args: readonly string[]): Promise<number> {
       onResult: (line) => console.log(line),
     });
     if (failure === undefined) return 0;
-    if (!stop.signal.aborted) console.error(failure.message);
+    if (!stop.signal.aborted) console.error(printable(failure.message));
     return stop.exitCode() ?? 2;
   } finally {
     stop.release();

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
 import { folderFixtures } from '../folder-fixtures.js';
 import { runIsolated } from '../isolated/run-isolated.js';
-import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
+import { describeMachine } from '../machine.js';
+import { type CaseResult, type ConformanceReport, type ErrorHistogram, unknownBackend } from '../report.js';
 import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
@@ -50,10 +51,6 @@ async function run(args: readonly string[]): Promise<number> {
   const stop = stopOnSignals();
   try {
     const report = await runAndShow(backend, values, selection, stop.signal);
-    if (report === undefined) {
-      console.error('ended before the first case');
-      return stop.exitCode() ?? 1;
-    }
     console.log(formatTotals(report));
     await writeOutputs(values, { reports: [report], module: backend });
     return stop.exitCode() ?? exitCodeOf(report);
@@ -66,13 +63,12 @@ function exitCodeOf({ totals }: ConformanceReport): number {
   return totals.failed > 0 || totals.passed + totals.expectedFailures === 0 ? 1 : 0;
 }
 
-/** @returns undefined if `signal` came before there was anything to report. */
 async function runAndShow(
   backend: string,
   values: Values,
   selection: CaseSelection,
   signal: AbortSignal,
-): Promise<ConformanceReport | undefined> {
+): Promise<ConformanceReport> {
   const { fixtures } = values;
   const { filter, seed, random, expectations } = selection;
   const ids = collectCases(selection).map(({ id }) => id);
@@ -102,7 +98,8 @@ async function runAndShow(
   progress.update(0, '0 failed');
   try {
     const header = await runIsolated({ input, ids, signal, onCase });
-    return header && makeReport({ ...header, started, cases, total: ids.length, seed, errors });
+    const unknown = { backend: unknownBackend(backend), machine: describeMachine() };
+    return makeReport({ ...(header ?? unknown), started, cases, total: ids.length, seed, errors });
   } finally {
     progress.clear();
   }
