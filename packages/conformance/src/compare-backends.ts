@@ -1,5 +1,12 @@
 import { type Backend, type BackendFactory, isBackend } from '@moe-dispatch/core';
-import { type Counterexample, checkSeed, type RandomCall, randomInputs } from './cases/random-call.js';
+import { describeRandomCall } from './cases/describe-call.js';
+import {
+  type Abilities,
+  type Counterexample,
+  checkSeed,
+  type RandomCall,
+  randomInputs,
+} from './cases/random-call.js';
 import type { Difference } from './compare.js';
 import { compareResults, computeResults } from './compare-results.js';
 import { errorText } from './describe-error.js';
@@ -35,6 +42,8 @@ export interface ComparisonReport {
 export interface ComparisonFailure {
   readonly seed: number;
   readonly call: RandomCall;
+  /** The call in words. */
+  readonly description: string;
   /** `expected` is A's element, `found` is B's. */
   readonly differences: readonly Difference[];
   /** What one of the two threw. */
@@ -191,19 +200,29 @@ async function compareSeed(
   const error = counterexample?.error;
   const notClaimed = error instanceof NotClaimed;
   const failure =
-    counterexample === undefined || notClaimed ? {} : { failure: failureOf(seed, counterexample) };
+    counterexample === undefined || notClaimed
+      ? {}
+      : { failure: failureOf(seed, counterexample, describeRandomCall(counterexample.call, sharedBy(pair))) };
   return { ...failure, notClaimed, errors: errors.toReport() };
 }
 
-function failureOf(seed: number, { call, error }: Counterexample): ComparisonFailure {
-  if (error instanceof Disagreement) return { seed, call, differences: error.differences };
+function failureOf(seed: number, { call, error }: Counterexample, description: string): ComparisonFailure {
+  const known = { seed, call, description };
+  if (error instanceof Disagreement) return { ...known, differences: error.differences };
   if (!(error instanceof BackendThrew)) throw error;
-  return { seed, call, differences: [], error: { backend: error.backend, message: error.message } };
+  return { ...known, differences: [], error: { backend: error.backend, message: error.message } };
+}
+
+/** What both can do. */
+function sharedBy([a, b]: Pair): Abilities {
+  return {
+    dtypes: a.info.dtypes.filter((dtype) => b.info.dtypes.includes(dtype)),
+    exact: a.info.exact && b.info.exact,
+  };
 }
 
 async function compareCall([a, b]: Pair, call: RandomCall, errors: UlpHistograms): Promise<Difference[]> {
-  const dtypes = a.info.dtypes.filter((dtype) => b.info.dtypes.includes(dtype));
-  const exact = a.info.exact && b.info.exact;
+  const { dtypes, exact } = sharedBy([a, b]);
   const inputs = randomInputs(call, { dtypes, exact });
   const compute = (backend: Backend, name: 'A' | 'B') => {
     const session = new Session({ backend, factory: undefined, native: undefined });

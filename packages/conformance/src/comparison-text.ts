@@ -3,8 +3,13 @@ import { printable } from './printable.js';
 import type { ErrorHistogram } from './report.js';
 
 /** A call on which two backends differ, in words. */
-export function formatComparisonFailure({ seed, call, differences, error }: ComparisonFailure): string {
-  const lines = [`DIFFERENT with seed ${seed}: ${JSON.stringify(call)}`];
+export function formatComparisonFailure({
+  seed,
+  description,
+  differences,
+  error,
+}: ComparisonFailure): string {
+  const lines = [`DIFFERENT with seed ${seed}: ${printable(description)}`];
   if (error) lines.push(`  ${error.backend} threw ${printable(error.message)}`);
   for (const { case: label, tensor, index, expected, found, count } of differences) {
     const element = index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;

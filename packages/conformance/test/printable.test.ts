@@ -4,11 +4,12 @@ import { formatBench } from '../src/bench/bench-text.js';
 import { formatComparison, formatComparisonFailure } from '../src/comparison-text.js';
 import type { ComparisonReport } from '../src/index.js';
 import { printable } from '../src/printable.js';
-import { formatFailure, formatTotals, repeatCommand } from '../src/report-text.js';
+import { formatFailure, repeatCommand } from '../src/report-text.js';
 import { diffReports } from '../src/reports/diff.js';
 import { formatHtml } from '../src/reports/html/page.js';
 import { formatJUnit } from '../src/reports/junit.js';
 import { formatDiffMarkdown, formatMarkdown } from '../src/reports/markdown.js';
+import { formatTotals } from '../src/triage.js';
 import { exampleBench } from './example-bench.js';
 import { exampleCase, exampleReport } from './example-report.js';
 
@@ -45,6 +46,7 @@ describe('hostile text', () => {
   const failure = {
     seed: 1,
     call: {} as never,
+    description: HOSTILE,
     differences: [difference],
     error: { backend: 'A', message: HOSTILE },
   } as const;

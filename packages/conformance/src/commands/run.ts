@@ -1,33 +1,33 @@
-import { readFile } from 'node:fs/promises';
-import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
-import { folderFixtures } from '../folder-fixtures.js';
+import { applyExpectations } from '../expectations.js';
 import { runIsolated } from '../isolated/run-isolated.js';
 import { describeMachine } from '../machine.js';
+import { printable } from '../printable.js';
 import { type CaseResult, type ConformanceReport, type ErrorHistogram, unknownBackend } from '../report.js';
-import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
-import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
+import { formatFailure, repeatCommand, shellWord } from '../report-text.js';
+import { type CaseSelection, collectCases, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
+import { causeOf, formatTotals, Triage } from '../triage.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import { type Command, checkSeeds, naturalNumber, parseOptions, timeLimit, UsageError } from './command.js';
+import { type Command, naturalNumber, parseOptions, timeLimit, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
+import { SELECTION, SELECTION_USAGE, selectionOf } from './selection.js';
 import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance run --backend <module> [options]
 
   --backend <module>     package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
-  --fixtures <dir>       folder of .safetensors fixtures, instead of this package's own
-  --filter <text>        only cases whose id contains the text (or is the text)
-  --seed <n>             seed of the first random case (default 1)
-  --random <n>           number of random cases (default 50)
+${SELECTION_USAGE}
   --timeout <seconds>    time limit of a case (default ${DEFAULT_TIMEOUT / 1000})
+  --max-failures <n>     stop after so many failed cases (default: none)
   --expectations <file>  known failures, as JSON (README.md)
   --json <file>          also write the report as JSON
   --junit <file>         … as JUnit XML
   --markdown <file>      … as a summary in Markdown
   --html <file>          … as one HTML page
 
-The cases run in a process of their own. One that blocks or crashes it has failed, and the run goes on in a new one.
+Of each cause the first failure is printed in full, and of each further group of cases the first in a line; the reports
+have all of them. The cases run in a process of their own. One that blocks or crashes it has failed, and the run goes on in a new one.
 Ctrl-C ends the run and still writes the report, with "complete": false.
 
 Exit code: 0 all passed or failed as expected, 1 a case failed or none could be checked, 2 the command or the backend did
@@ -76,7 +76,9 @@ async function runAndShow(
   const cases: CaseResult[] = [];
   const errors = new UlpHistograms();
   const progress = new Progress(process.stderr, ids.length, 'cases');
-  const causes = new Map<string, number>();
+  const triage = new Triage();
+  const most = naturalNumber('--max-failures', values['max-failures'] ?? `${ids.length}`);
+  const enough = new AbortController();
   let failed = 0;
   const onCase = (found: CaseResult, errorsOfCase: readonly ErrorHistogram[]) => {
     errors.mergeReport(errorsOfCase);
@@ -85,19 +87,23 @@ async function runAndShow(
     if (result.status === 'failed') {
       failed += 1;
       progress.clear();
-      const cause = causeOf(result);
-      const count = (causes.get(cause) ?? 0) + 1;
-      causes.set(cause, count);
-      if (count <= SHOWN_IN_FULL) printFailure(result, backend, values);
-      else console.log(`FAILED ${result.id}: ${cause}, as above`);
+      const showing = triage.showingOf(result);
+      if (showing === 'in full') printFailure(result, backend, values);
+      if (showing === 'in a line') console.log(printable(`FAILED ${result.id}: ${causeOf(result)}`));
+      if (failed === most) enough.abort();
     }
     progress.update(cases.length, `${failed} failed`);
   };
-  const timeout = timeLimit('--timeout', values.timeout);
+  const timeout = timeLimit('--timeout', values.timeout ?? `${DEFAULT_TIMEOUT / 1000}`);
   const input = { backend, fixtures, filter, seed, random, timeout };
   progress.update(0, '0 failed');
   try {
-    const header = await runIsolated({ input, ids, signal, onCase });
+    const header = await runIsolated({
+      input,
+      ids,
+      signal: AbortSignal.any([signal, enough.signal]),
+      onCase,
+    });
     const unknown = { backend: unknownBackend(backend), machine: describeMachine() };
     return makeReport({ ...(header ?? unknown), started, cases, total: ids.length, seed, errors });
   } finally {
@@ -105,46 +111,14 @@ async function runAndShow(
   }
 }
 
-/** Failures of one cause; the others take a line each. */
-const SHOWN_IN_FULL = 5;
-
-/** Cases are listed before they run. */
-const MOST_RANDOM = 1_000_000;
-
-async function selectionOf(values: Values): Promise<CaseSelection> {
-  const { fixtures, filter, expectations } = values;
-  const seed = naturalNumber('--seed', values.seed ?? `${DEFAULT_SEED}`);
-  const random = naturalNumber('--random', values.random ?? `${DEFAULT_RANDOM}`, MOST_RANDOM);
-  checkSeeds(seed, random);
-  return {
-    ...(fixtures === undefined ? {} : { fixtures: await folderFixtures(fixtures) }),
-    ...(filter === undefined ? {} : { filter }),
-    seed,
-    random,
-    ...(expectations === undefined ? {} : { expectations: await readExpectations(expectations) }),
-  };
-}
-
-async function readExpectations(file: string): Promise<Expectations> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`--expectations: ${(error as Error).message}`);
-  }
-  return parseExpectations(text, file);
-}
-
 function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   return parseOptions(args, {
     options: {
       backend: { ...text, multiple: true },
-      fixtures: text,
-      filter: text,
-      seed: text,
-      random: text,
-      timeout: { ...text, default: `${DEFAULT_TIMEOUT / 1000}` },
+      ...SELECTION,
+      'max-failures': text,
+      timeout: text,
       expectations: text,
       ...OUTPUTS,
       junit: text,
