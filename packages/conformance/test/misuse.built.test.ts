@@ -196,3 +196,23 @@ it('a file that only nests is no report', async () => {
   expect(stderr).toContain('nested.json: no JSON: it nests too deeply');
   expect(code).toBe(2);
 });
+
+/** JSON of the depth at which writing it runs out of stack. */
+const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+const valid = JSON.stringify(exampleReport('cpu', []));
+it.each([
+  ['version', `{"version":${deep}}`],
+  ['a field that nobody knows', valid.replace('{', `{"more":${deep},`)],
+  ['everything', deep],
+])('JSON that nests deeply in %s is no report for diff and merge', async (_, text) => {
+  writeFileSync(fileOf('deep.json'), text);
+  writeFileSync(fileOf('valid.json'), valid);
+  for (const args of [
+    ['diff', 'valid.json', 'deep.json'],
+    ['merge', 'deep.json', '--json', 'x.json'],
+  ]) {
+    const { code, stderr } = await place.run(...args);
+    expect(stderr).toBe('deep.json: no report: it nests more than 32 objects and arrays\n');
+    expect(code).toBe(2);
+  }
+});

@@ -46,12 +46,13 @@ export function formatDiffMarkdown(
   head: ConformanceReport,
   escaped = true,
 ): string {
-  const { regressions, newFailures, stillFailing, fixed, added } = diff;
+  const { regressions, noLongerClaimed, newFailures, stillFailing, fixed, added } = diff;
   const shown = escaped ? cell : printable;
   const name = ({ backend, totals }: ConformanceReport) =>
     `${shown(backend.name)} (${shown(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
   const bad = [
     ...(regressions.length > 0 ? [count(regressions, 'regression')] : []),
+    ...(noLongerClaimed.length > 0 ? [`${noLongerClaimed.length} no longer claimed`] : []),
     ...(newFailures.length > 0 ? [count(newFailures, 'new failure')] : []),
   ];
   const verdict = bad.length > 0 ? `**${bad.join(', ')}**` : 'No case fails that did not fail in the base.';
@@ -59,6 +60,7 @@ export function formatDiffMarkdown(
     '## Conformance against the base',
     `${verdict}\n\nBase: ${name(base)}  \nHead: ${name(head)}${head.complete ? '' : ', **stopped before its last case**'}`,
     changeList('Regressions', regressions),
+    changeList('No longer claimed', noLongerClaimed),
     changeList('New failures', newFailures),
     changeList('Failing in both', stillFailing),
     changeList('Fixed', fixed),
