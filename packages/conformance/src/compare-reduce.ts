@@ -1,4 +1,5 @@
 import type { ArrayOf, FloatDType } from '@moe-dispatch/core';
+import { paddleBound, pairBound, sumBound } from './bounds.js';
 import {
   collect,
   compareArray,
@@ -7,15 +8,7 @@ import {
   formatNumber,
   type Place,
 } from './compare.js';
-import {
-  clampToRange,
-  decode,
-  FLOAT_FORMATS,
-  roundTo,
-  smallestSubnormal,
-  ulpOf,
-  unitRoundoff,
-} from './float-formats.js';
+import { clampToRange, decode, FLOAT_FORMATS, roundTo, ulpOf } from './float-formats.js';
 import type { HostTensor } from './host-tensor.js';
 import type { ExpectedReduce } from './oracle-reduce.js';
 
@@ -42,13 +35,12 @@ export function compareReduce(
 }
 
 /**
- * The bound for backends that are not exact: a value within K·2^-23 of the sum of the terms' magnitudes, rounded once to
- * the dtype. It must lie between the roundings of both ends, so that an error that crosses a rounding boundary is allowed
- * its full step, and overflow to infinity exactly when it can happen.
+ * A sum within sumBound, rounded once to the dtype: it must lie between the roundings of both ends, so that an error that
+ * crosses a rounding boundary is allowed its full step, and overflow to infinity exactly when it can happen.
  */
 function reduceBound(expected: ExpectedReduce, i: number): [low: number, high: number] {
   const format = FLOAT_FORMATS[expected.dtype];
-  const error = reduceError(expected, i);
+  const error = sumBound(expected.magnitudes[i], expected.topK);
   return [roundTo(format, expected.values[i] - error), roundTo(format, expected.values[i] + error)];
 }
 
@@ -82,7 +74,7 @@ export function compareReducePair(
   const [a, b] = [decode(dtype, data), decode(dtype, found)];
   const bounds = (i: number) => {
     const value = clampToRange(format, a[i]);
-    const error = 2 * reduceError(expected, i) + ulpOf(format, value) / 2;
+    const error = pairBound(expected.magnitudes[i], expected.topK, ulpOf(format, value));
     return [roundTo(format, value - error), roundTo(format, value + error)];
   };
   const differs = (i: number) => {
@@ -96,17 +88,7 @@ export function compareReducePair(
   }));
 }
 
-/** How far a sum may lie from the right value before it is rounded to the dtype. */
-function reduceError({ magnitudes, topK }: ExpectedReduce, i: number): number {
-  // Float32 products in the subnormal range round by up to 2^-150 each, however small they are.
-  return magnitudes[i] * topK * 2 ** -23 + (topK + 1) * 2 ** -150;
-}
-
-/**
- * Paddle rounds its running sum after every choice: K roundings of the dtype, and one each of its and our result. To
- * these come the contract's own in float32, which count only if that is the dtype: K of the sum, K − 1 of the scales', and
- * four of each term (quotient, factor, bias, product).
- */
+/** Paddle's own sums. */
 export function compareGoldenReduce(
   place: Place,
   found: ArrayOf<FloatDType>,
@@ -116,12 +98,9 @@ export function compareGoldenReduce(
   const { magnitudes, shape, topK, dtype } = expected;
   const wrongArray = compareArray(place, found, dtype, golden.data.length);
   if (wrongArray) return [wrongArray];
-  const format = FLOAT_FORMATS[dtype];
   const a = decode(dtype, found);
   const b = decode(dtype, golden.data);
-  const ofDType = (i: number) =>
-    Math.max(unitRoundoff(format) * magnitudes[i], smallestSubnormal(format) / 2);
-  const tolerance = (i: number) => (topK + 2) * ofDType(i) + (2 * topK + 3) * 2 ** -24 * magnitudes[i];
+  const tolerance = (i: number) => paddleBound(magnitudes[i], topK, dtype);
   const differs = (i: number) => !Object.is(a[i], b[i]) && !(Math.abs(a[i] - b[i]) <= tolerance(i));
   return collect(place, shape, a.length, differs, (i) => ({
     expected: `${formatElement(dtype, golden.data, i)} ± ${tolerance(i).toExponential(2)}`,

@@ -1,5 +1,6 @@
 import { type ArrayOf, DTYPES, type DType, type FloatDType } from '@moe-dispatch/core';
 import type { OperationName } from '@moe-dispatch/core/backend';
+import { weightBound } from './bounds.js';
 import { decode } from './float-formats.js';
 import { bytesOf, type HostTensor } from './host-tensor.js';
 
@@ -78,10 +79,7 @@ export function compareFloats(
   );
 }
 
-/**
- * The tolerance for scales that are not exact: those of a backend that does not claim it, and those of Paddle's own
- * kernels, which pay for the same rounding of max − l.
- */
+/** Scales that are not exact. @param gaps of weightBound */
 export function compareScales(
   place: Place,
   found: Float32Array<ArrayBuffer>,
@@ -92,17 +90,12 @@ export function compareScales(
   const wrongArray = compareArray(place, found, 'float32', data.length);
   if (wrongArray) return [wrongArray];
   const isNear = (i: number) =>
-    Number.isFinite(data[i]) && Math.abs(found[i] - data[i]) <= scaleTolerance(data[i], gaps[i]);
+    Number.isFinite(data[i]) && Math.abs(found[i] - data[i]) <= weightBound(data[i], gaps[i]);
   const differs = (i: number) => !Object.is(found[i], data[i]) && !isNear(i);
   return collect(place, shape, data.length, differs, (i) => ({
-    expected: `${data[i]} ± ${scaleTolerance(data[i], gaps[i]).toExponential(2)}`,
+    expected: `${data[i]} ± ${weightBound(data[i], gaps[i]).toExponential(2)}`,
     found: formatElement('float32', found, i),
   }));
-}
-
-/** @param gap max − l, whose rounding to float32 the second term pays for */
-export function scaleTolerance(value: number, gap: number): number {
-  return Math.max(1e-37, Math.abs(value) * (2e-6 + 2 ** -23 * gap));
 }
 
 /** Two backends' scales, of which one is not exact: each may be off by the tolerance, in opposite directions. */
@@ -113,7 +106,7 @@ export function compareScalePair(
   gaps: Float64Array,
 ): Difference[] {
   const { data, shape } = other;
-  const tolerance = (i: number) => scaleTolerance(data[i], gaps[i]) + scaleTolerance(found[i], gaps[i]);
+  const tolerance = (i: number) => weightBound(data[i], gaps[i]) + weightBound(found[i], gaps[i]);
   const differs = (i: number) => !(Math.abs(found[i] - data[i]) <= tolerance(i));
   return collect(place, shape, data.length, differs, (i) => ({
     expected: `${formatElement('float32', data, i)} ± ${tolerance(i).toExponential(2)}`,
