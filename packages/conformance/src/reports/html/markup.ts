@@ -53,9 +53,20 @@ export function duration(ms: number): string {
   return `${ms >= 10 ? ms.toFixed(0) : ms.toPrecision(2)} ms`;
 }
 
+/** `1,341` */
+export function grouped(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** A name that may be broken behind a slash, a comma or an underscore, and nowhere else. */
+export function breakable(text: string): Markup {
+  const parts = text.split(/(?<=[/,_=])/);
+  return html`${parts.map((part, i) => (i === 0 ? html`${part}` : html`<wbr>${part}`))}`;
+}
+
 /** A large count, short: `1.2 M`. */
 export function shortCount(value: number): string {
-  if (value < 10_000) return String(value);
+  if (value < 10_000) return grouped(value);
   return new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
 }
 
