@@ -53,6 +53,12 @@ describe('a fault that fails many cases', () => {
     expect(readReport('three.json')).toMatchObject({ complete: false, totals: { failed: 3 } });
   });
 
+  it('is never allowed to fail 0 times', async () => {
+    const { code, stderr } = await place.run(...backend('good'), '--max-failures', '0');
+    expect(stderr).toContain("--max-failures: expected at least 1, found '0'");
+    expect(code).toBe(2);
+  });
+
   it('shows the first differences of a case', async () => {
     const { stdout } = await place.run(...backend('noisy'), '--filter', 'nowhere/reduce,some,dtype=float32');
     expect(stdout.match(/: output\[/g)!.length).toBeLessThanOrEqual(8);

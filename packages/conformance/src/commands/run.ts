@@ -77,7 +77,7 @@ async function runAndShow(
   const errors = new UlpHistograms();
   const progress = new Progress(process.stderr, ids.length, 'cases');
   const triage = new Triage();
-  const most = naturalNumber('--max-failures', values['max-failures'] ?? `${ids.length}`);
+  const most = mostFailures(values['max-failures'] ?? `${ids.length}`);
   const enough = new AbortController();
   let failed = 0;
   const onCase = (found: CaseResult, errorsOfCase: readonly ErrorHistogram[]) => {
@@ -109,6 +109,12 @@ async function runAndShow(
   } finally {
     progress.clear();
   }
+}
+
+function mostFailures(text: string): number {
+  const most = naturalNumber('--max-failures', text);
+  if (most > 0) return most;
+  throw new UsageError(`--max-failures: expected at least 1, found '${text}'`);
 }
 
 function parse(args: readonly string[]) {

@@ -77,6 +77,8 @@ class TaskProcess<T extends TaskName> {
 
   private receive(message: ChildMessage<T>): void {
     const { options } = this;
+    // What it sent before the signal ended it comes too late.
+    if (options.signal?.aborted) return;
     if (message.kind === 'ready') options.onReady?.(message.header);
     else if (message.kind === 'begin') {
       options.onBegin?.(message.index);
