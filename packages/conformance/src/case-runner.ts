@@ -2,6 +2,7 @@ import { type Backend, type BackendFactory, isBackend, isMoeDispatchError } from
 import { checkUsable } from '@moe-dispatch/core/backend';
 import type { ConformanceCase } from './cases/conformance-case.js';
 import { ConformanceError } from './conformance-error.js';
+import { describeError } from './describe-error.js';
 import type { ConformanceKit } from './kit.js';
 import { describeMachine } from './machine.js';
 import { detectNativeMemory } from './native-memory.js';
@@ -194,18 +195,13 @@ function endingOf(error: unknown): Ending {
 /** Whether the device is gone, as far as the error and its causes say. */
 function isLoss(error: unknown): boolean {
   const seen = new Set<unknown>();
-  for (let cause = error; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
-    if (isMoeDispatchError(cause) && LOSSES.has(cause.code)) return true;
-    seen.add(cause);
+  try {
+    for (let cause = error; cause instanceof Error && !seen.has(cause); cause = cause.cause) {
+      if (isMoeDispatchError(cause) && LOSSES.has(cause.code)) return true;
+      seen.add(cause);
+    }
+  } catch {
+    // An error whose cause cannot be read says nothing.
   }
   return false;
-}
-
-export function describeError(error: unknown): { name: string; message: string; code?: string } {
-  if (!(error instanceof Error) && !isMoeDispatchError(error)) {
-    return { name: 'thrown', message: String(error) };
-  }
-  // Texts, whatever a backend's error has there.
-  const [name, message] = [String(error.name), String(error.message)];
-  return isMoeDispatchError(error) ? { name, message, code: error.code } : { name, message };
 }

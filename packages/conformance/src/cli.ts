@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { isMoeDispatchError } from '@moe-dispatch/core';
 import { benchCommand } from './commands/bench.js';
 import { type Command, UsageError } from './commands/command.js';
@@ -5,12 +6,16 @@ import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
 import { doctorCommand } from './commands/doctor.js';
 import { hashCommand } from './commands/hash.js';
+import { listCommand } from './commands/list.js';
 import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
 import { ConformanceError } from './conformance-error.js';
+import { printable } from './printable.js';
+import { suggest } from './suggest.js';
 
 const COMMANDS: readonly Command[] = [
   runCommand,
+  listCommand,
   compareCommand,
   hashCommand,
   mergeCommand,
@@ -26,9 +31,13 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(overview());
     return 0;
   }
+  if (name === '--version') {
+    console.log(createRequire(import.meta.url)('../package.json').version);
+    return 0;
+  }
   const command = COMMANDS.find((candidate) => candidate.name === name);
   if (command === undefined) {
-    console.error(`${name === undefined ? 'a command is missing' : `no command '${name}'`}\n\n${overview()}`);
+    console.error(`${name === undefined ? 'a command is missing' : unknownCommand(name)}\n\n${overview()}`);
     return 2;
   }
   if (rest.includes('--help') || rest.includes('-h')) {
@@ -42,15 +51,27 @@ async function runCommandLine(command: Command, args: readonly string[]): Promis
   try {
     return await command.run(args);
   } catch (error) {
-    if (!(error instanceof ConformanceError || isMoeDispatchError(error))) throw error;
-    console.error(error.message);
+    if (!(error instanceof ConformanceError || isMoeDispatchError(error))) {
+      // A fault of the suite: exit code 1 would say that it has judged something.
+      console.error(error);
+      return 2;
+    }
+    console.error(printable(error.message));
     if (error instanceof UsageError) console.error(`\n${command.usage}`);
     return 2;
   }
 }
 
+function unknownCommand(name: string): string {
+  const near = suggest(
+    name,
+    COMMANDS.map((command) => command.name),
+  );
+  return printable(`no command '${name}'${near === undefined ? '' : `: did you mean ${near}?`}`);
+}
+
 function overview(): string {
   const width = Math.max(...COMMANDS.map(({ name }) => name.length));
   const lines = COMMANDS.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
-  return `usage: moe-conformance <command> [options]\n\n${lines.join('\n')}\n\nEach command explains itself with --help.`;
+  return `usage: moe-conformance <command> [options]\n\n${lines.join('\n')}\n\nEach command explains itself with --help; --version prints the version.`;
 }

@@ -5,12 +5,12 @@ import {
   classOf,
   compareExact,
   compareFloats,
-  compareReducePair,
   compareScalePair,
   type Difference,
   type Place,
   wholeDifference,
 } from './compare.js';
+import { compareReducePair } from './compare-reduce.js';
 import { decode } from './float-formats.js';
 import { type HostTensor, readHost } from './host-tensor.js';
 import { type HostCall, type HostTensors, issue } from './operations/host-call.js';

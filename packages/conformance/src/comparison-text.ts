@@ -1,21 +1,27 @@
 import type { ComparisonFailure, ComparisonReport } from './compare-backends.js';
+import { printable } from './printable.js';
 import type { ErrorHistogram } from './report.js';
 
 /** A call on which two backends differ, in words. */
-export function formatComparisonFailure({ seed, call, differences, error }: ComparisonFailure): string {
-  const lines = [`DIFFERENT with seed ${seed}: ${JSON.stringify(call)}`];
-  if (error) lines.push(`  ${error.backend} threw ${error.message}`);
+export function formatComparisonFailure({
+  seed,
+  description,
+  differences,
+  error,
+}: ComparisonFailure): string {
+  const lines = [`DIFFERENT with seed ${seed}: ${printable(description)}`];
+  if (error) lines.push(`  ${error.backend} threw ${printable(error.message)}`);
   for (const { case: label, tensor, index, expected, found, count } of differences) {
     const element = index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;
     const wrong = index.length > 0 ? ` (${count} differ in all)` : '';
-    lines.push(`  ${label}: ${element}: A has ${expected}, B has ${found}${wrong}`);
+    lines.push(`  ${printable(`${label}: ${element}: A has ${expected}, B has ${found}${wrong}`)}`);
   }
   return lines.join('\n');
 }
 
 /** The end of a comparison: the errors between the two, and the totals. */
 export function formatComparison({ backends, totals, errors, complete }: ComparisonReport): string {
-  const [a, b] = backends.map(({ name, device }) => `${name} (${device})`);
+  const [a, b] = backends.map(({ name, device }) => printable(`${name} (${device})`));
   const notClaimed = totals.notClaimed > 0 ? `, ${totals.notClaimed} not claimed` : '';
   return [
     ...errors.map(formatHistogram),

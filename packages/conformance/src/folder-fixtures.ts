@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConformanceError } from './conformance-error.js';
 import type { FixtureSource } from './fixtures.js';
@@ -18,5 +18,12 @@ export async function folderFixtures(folder: string): Promise<FixtureSource> {
     .map((file) => file.slice(0, -EXTENSION.length))
     .sort();
   if (names.length === 0) throw new ConformanceError(`--fixtures: no ${EXTENSION} file in '${folder}'`);
-  return { names, load: (name) => readFile(join(folder, `${name}${EXTENSION}`)) };
+  return { names, load: (name) => readRegularFile(join(folder, `${name}${EXTENSION}`)) };
+}
+
+/** A pipe would be waited for for ever, by a thread that all files are read with. */
+async function readRegularFile(file: string): Promise<Uint8Array> {
+  if (!(await stat(file)).isFile())
+    throw new ConformanceError(`${file}: expected a file, found something else`);
+  return readFile(file);
 }

@@ -14,12 +14,19 @@ const ALL = Object.keys(DTYPES) as DType[];
  * A hash of everything that a backend makes of random routers: of moeDispatch, and of moeReduce on its results. Backends
  * that keep the contract have the same one, on any two machines.
  * @param seed of the first call; the n-th has seed + n
+ * @param onCall awaited before each call
  * @returns SHA-256 in hexadecimal
  * @throws NotClaimed if the backend claims less than the calls need
  */
-export async function hashOutputs(backend: Backend, seed: number, calls: number): Promise<string> {
+export async function hashOutputs(
+  backend: Backend,
+  seed: number,
+  calls: number,
+  onCall = async () => {},
+): Promise<string> {
   let hash = new Uint8Array(32);
   for (let i = 0; i < calls; i++) {
+    await onCall();
     const outputs = await outputsOfSeed(backend, seed + i);
     for (const name of Object.keys(outputs).sort()) hash = await chain(hash, outputs[name]);
   }

@@ -1,5 +1,6 @@
-import type { BackendFactory } from '@moe-dispatch/core';
+import { type BackendFactory, isMoeDispatchError } from '@moe-dispatch/core';
 import { ConformanceError } from './conformance-error.js';
+import { describeError, errorText } from './describe-error.js';
 import { locateModule } from './module-location.js';
 
 /** `--backend` does not name a backend. */
@@ -21,6 +22,12 @@ export async function loadBackend(specifier: string): Promise<BackendFactory> {
   throw new BackendModuleError(`'${specifier}' is no backend factory${exportsOf(module)}`);
 }
 
+/** What to throw if a backend cannot be made: an error that says which one and why. */
+export function unusable(specifier: string, error: unknown): unknown {
+  if (error instanceof ConformanceError || isMoeDispatchError(error)) return error;
+  return new ConformanceError(`'${specifier}' does not work here: ${errorText(error)}`, { cause: error });
+}
+
 /** `--backend` without `#export`. */
 export function moduleName(specifier: string): string {
   return specifier.split('#', 1)[0];
@@ -31,7 +38,7 @@ export async function importModule(name: string): Promise<Record<string, unknown
   try {
     return await import(name.startsWith('file:') ? name : locateModule(name));
   } catch (error) {
-    throw new BackendModuleError(`cannot load '${name}': ${(error as Error).message}`, { cause: error });
+    throw new BackendModuleError(`cannot load '${name}': ${describeError(error).message}`, { cause: error });
   }
 }
 

@@ -43,6 +43,11 @@ export interface ReportedBackend {
   readonly driver?: string;
 }
 
+/** One that could not be asked, because a command ended before there was a backend. */
+export function unknownBackend(module: string): ReportedBackend {
+  return { name: module, device: 'unknown', dtypes: [], limits: {} };
+}
+
 export function reportedBackend({ info }: Backend): ReportedBackend {
   const { name, device, dtypes, limits, operations, wrap, exact } = info;
   return {

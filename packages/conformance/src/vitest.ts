@@ -6,6 +6,7 @@ import type { BackendFactory } from '@moe-dispatch/core';
 import { afterAll, beforeAll, describe, expect, it, type TestContext } from 'vitest';
 import { CaseRunner } from './case-runner.js';
 import { applyExpectations } from './expectations.js';
+import { printable } from './printable.js';
 import { formatFailure, repeatInVitest } from './report-text.js';
 import { type ConformanceOptions, collectCases } from './run.js';
 import { DEFAULT_TIMEOUT } from './time-limit.js';
@@ -40,7 +41,7 @@ export function describeBackend(
         if (result.status === 'failed') {
           expect.fail(formatFailure(result, repeatInVitest(task.file.name, fullName(task))));
         }
-        if (result.status !== 'passed') skip(`${result.status}: ${result.reason}`);
+        if (result.status !== 'passed') skip(printable(`${result.status}: ${result.reason}`));
       };
       it(conformanceCase.id, check, timeout + GRACE);
     });

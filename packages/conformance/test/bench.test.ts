@@ -1,7 +1,7 @@
 import { ResourceError } from '@moe-dispatch/core';
 import { describe, expect, it } from 'vitest';
-import { benchBackend } from '../src/bench/bench-backend.js';
 import { dispatchRatio, reduceRatio, type Shape } from '../src/bench/bench-report.js';
+import { benchHeader, benchShape } from '../src/bench/bench-shape.js';
 import { medianTime } from '../src/bench/measure.js';
 import { copyRows, dispatchBytes, reduceBytes, STANDARD_SHAPES } from '../src/bench/shapes.js';
 import { backendOf, reference, referenceContract } from './reference-backend.js';
@@ -61,17 +61,13 @@ it('medianTime waits for all that it issued, once for many calls', async () => {
   expect(issued / waits).toBeGreaterThan(2);
 });
 
-describe('benchBackend', () => {
-  const options = { shapes: [small], dtype: 'float32', maxBytes: GIB } as const;
+describe('benchShape', () => {
+  const options = { dtype: 'float32', maxBytes: GIB } as const;
 
   it('compares a backend in the host memory with memcpy, and frees what it made', async () => {
     const backend = await reference().create();
-    const result = await benchBackend(backend, options);
-    expect(result).toMatchObject({
-      copy: expect.stringContaining('memcpy'),
-      leftOut: [],
-      rows: [{ shape: small }],
-    });
+    expect(benchHeader(backend).copy).toContain('memcpy');
+    expect(await benchShape(backend, small, options)).toMatchObject({ row: { shape: small } });
     expect(backend.memory().liveTensors).toBe(0);
   });
 
@@ -84,10 +80,10 @@ describe('benchBackend', () => {
       permute(call);
     });
     const backend = backendOf(contract);
-    const { copy, rows } = await benchBackend(backend, options);
-    expect(copy).toContain('permuteRows');
+    expect(benchHeader(backend).copy).toContain('permuteRows');
+    const copyBytes = 2 * copyRows(small, 'float32') * 16 * 4;
+    expect(await benchShape(backend, small, options)).toMatchObject({ row: { copyBytes } });
     expect(moved).toContain(1);
-    expect(rows[0].copyBytes).toBe(2 * copyRows(small, 'float32') * 16 * 4);
   });
 
   it('leaves out by name what does not fit, and what fails for want of memory', async () => {
@@ -101,12 +97,15 @@ describe('benchBackend', () => {
     const backend = backendOf(contract);
     const { maxExperts } = backend.info.limits;
     const shapes = [shape(4096, 4096, 8, 2), shape(1, 8, maxExperts + 1, 1), shape(4, 999, 4, 2), small];
-    const { rows, leftOut } = await benchBackend(backend, { ...options, shapes, maxBytes: 2 ** 20 });
-    expect(rows.map((row) => row.shape)).toEqual([small]);
-    expect(leftOut.map(({ reason }) => reason)).toEqual([
-      expect.stringMatching(/^needs \d+ MiB of tensors, more than 1 MiB$/),
-      `${maxExperts + 1} experts; the backend's maxExperts is ${maxExperts}`,
-      expect.stringContaining('expected y, found x'),
+    const results: object[] = [];
+    for (const each of shapes)
+      results.push(await benchShape(backend, each, { ...options, maxBytes: 2 ** 20 }));
+    const leftOut = (shape: Shape, reason: unknown) => ({ leftOut: { shape, reason } });
+    expect(results).toEqual([
+      leftOut(shapes[0], expect.stringMatching(/^needs \d+ MiB of tensors, more than 1 MiB$/)),
+      leftOut(shapes[1], `${maxExperts + 1} experts; the backend's maxExperts is ${maxExperts}`),
+      leftOut(shapes[2], expect.stringContaining('expected y, found x')),
+      { row: expect.objectContaining({ shape: small }) },
     ]);
     expect(backend.memory().liveTensors).toBe(0);
   });

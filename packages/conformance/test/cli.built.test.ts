@@ -95,7 +95,7 @@ describe('moe-conformance', () => {
     );
     expect(code).toBe(1);
     expect(stdout).toMatch(
-      /FAILED random\/seed=\d+\n {2}moeDispatch of \{.*: tokenNumsPerExpert\[\d+\]: expected 0, found 1/,
+      /FAILED random\/seed=\d+\n {2}moeDispatch\(x .*: tokenNumsPerExpert\[\d+\]: expected 0, found 1/,
     );
     const command = /repeat: npx moe-conformance (.*)/.exec(stdout)![1].split(' ');
     const again = await run(...command);

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,15 +27,24 @@ export class Workplace {
   }
 
   start(...args: string[]): ChildProcess & { readonly ended: Promise<Ended> } {
+    return this.startWith({}, ...args);
+  }
+
+  /** @param streams file descriptors in place of the pipes from stdout (1) and stderr (2) */
+  startWith(
+    streams: { readonly 1?: number; readonly 2?: number },
+    ...args: string[]
+  ): ChildProcess & { readonly ended: Promise<Ended> } {
     const bin = join(root, 'bin/moe-conformance.js');
     // pnpm's commands set NODE_PATH, by which everything in this repository would be found.
     const env = { ...process.env, NODE_PATH: '' };
-    const child = spawn(process.execPath, [bin, ...args], { cwd: this.folder, env, detached: true });
+    const stdio: StdioOptions = ['pipe', streams[1] ?? 'pipe', streams[2] ?? 'pipe'];
+    const child = spawn(process.execPath, [bin, ...args], { cwd: this.folder, env, detached: true, stdio });
     let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk) => {
+    child.stdout?.on('data', (chunk) => {
       stdout += chunk;
     });
-    child.stderr.on('data', (chunk) => {
+    child.stderr?.on('data', (chunk) => {
       stderr += chunk;
     });
     const ended = new Promise<Ended>((resolve) => {

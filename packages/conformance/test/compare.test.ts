@@ -1,11 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import {
-  compareExact,
-  compareFloats,
-  compareGoldenReduce,
-  compareReduce,
-  compareScales,
-} from '../src/compare.js';
+import { compareExact, compareFloats, compareScales } from '../src/compare.js';
+import { compareGoldenReduce, compareReduce } from '../src/compare-reduce.js';
 import { FLOAT_FORMATS, roundTo } from '../src/float-formats.js';
 import type { ExpectedReduce } from '../src/oracle-reduce.js';
 

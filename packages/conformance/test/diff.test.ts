@@ -26,7 +26,8 @@ const ids = (changes: readonly { id: string }[]) => changes.map(({ id }) => id.r
 
 it('tells regressions, vanished ones included, from what was bad before', () => {
   const diff = diffReports(base, head);
-  expect(ids(diff.regressions)).toEqual(['broken', 'gone', 'not-claimed-now']);
+  expect(ids(diff.regressions)).toEqual(['broken', 'gone']);
+  expect(ids(diff.noLongerClaimed)).toEqual(['not-claimed-now']);
   expect(ids(diff.newFailures)).toEqual(['new-bad']);
   expect(ids(diff.stillFailing)).toEqual(['bad']);
   expect(ids(diff.fixed)).toEqual(['mended']);
@@ -41,9 +42,10 @@ it('finds nothing between a report and itself', () => {
 
 it('says in Markdown what changed, with the differences of what broke', () => {
   const text = formatDiffMarkdown(diffReports(base, head), base, { ...head, complete: false });
-  expect(text).toContain('**3 regressions, 1 new failure**');
+  expect(text).toContain('**2 regressions, 1 no longer claimed, 1 new failure**');
   expect(text).toContain('golden/broken: passed → failed\ngolden/gone: passed → vanished\n');
   expect(text).toContain('FAILED golden/broken\n');
+  expect(text).toContain('### No longer claimed (1)');
   expect(text).toContain('### Fixed (1)');
   expect(text).toContain('3 of 7 passed');
   expect(text).toContain('**stopped before its last case**');

@@ -5,14 +5,22 @@ import { formatHtml } from '../src/reports/html/page.js';
 import { pageData } from '../src/reports/html/page-data.js';
 import { buildMatrix } from '../src/reports/matrix.js';
 import { exampleBench } from './example-bench.js';
-import { exampleCase, exampleReport, exampleRouting, fullReport } from './example-report.js';
+import {
+  exampleCase,
+  exampleDifference,
+  exampleReport,
+  exampleRouting,
+  fullReport,
+} from './example-report.js';
 
 const three = ['cpu', 'webgpu', 'toy'].map((name) => fullReport(name));
 
 it('three full reports and a benchmark make one page under 1.5 MB, without anything from outside', () => {
   const page = formatHtml(three, [exampleBench()]);
   expect(page.length).toBeLessThan(1.5e6);
-  expect(page).not.toMatch(/\b(src|href|action)=|url\(|@import|https?:(?!\/\/www\.w3\.org\/2000\/svg)/);
+  expect(page).not.toMatch(
+    /\b(src|action)=|\bhref=(?!"#)|url\(|@import|https?:(?!\/\/www\.w3\.org\/2000\/svg)/,
+  );
 });
 
 it('stays small when the routing is large, and says what it left out', () => {
@@ -29,6 +37,23 @@ it('stays small when the routing is large, and says what it left out', () => {
 it('escapes what is put into a template, but not templates', () => {
   const inner = html`<b title="${'"'}">${['<', '&']}</b>`;
   expect(html`<p>${inner}${1}</p>`.text).toBe('<p><b title="&#34;">&#60;&#38;</b>1</p>');
+});
+
+it('puts a case down to a cause for each backend', () => {
+  const failing = (name: string, operation: 'routeTokens' | 'planDispatch') =>
+    exampleReport(name, [
+      exampleCase('golden/x', 'failed', { differences: [{ ...exampleDifference, operation }] }),
+    ]);
+  const page = formatHtml([failing('a', 'routeTokens'), failing('b', 'planDispatch')]);
+  const causes = page.match(/<details class="cause">.*?<small>/g);
+  expect(
+    causes?.map((text) =>
+      text
+        .replaceAll(/<[^>]*>/g, ' ')
+        .replaceAll(/\s+/g, ' ')
+        .trim(),
+    ),
+  ).toEqual(['routeTokens 1 case a', 'planDispatch 1 case b']);
 });
 
 describe('the matrix', () => {

@@ -67,7 +67,7 @@ describe('moe-conformance run', () => {
     expect([...failed.keys()]).toEqual(['t=31', 't=32', 't=64', 't=128']);
     expect(failed.get('t=31')?.error).toEqual({
       name: 'TimeLimitError',
-      message: 'no result within 0.5 s: it blocks, and its process was ended',
+      message: 'no result within 0.5 s, and its process was ended',
     });
     expect(failed.get('t=32')?.error?.message).toBe('its process ended with SIGSEGV');
     expect(failed.get('t=64')?.error?.message).toBe('its process ended with code 7: out of luck');
@@ -79,7 +79,7 @@ describe('moe-conformance run', () => {
   it.each([
     ['crashing', 'its process ended with SIGSEGV'],
     ['noBackend', "the factory 'noBackend' gave no backend"],
-    ['wrong', "'./hostile.mjs#wrong' does not work here: not today"],
+    ['wrong', "'./hostile.mjs#wrong' does not work here: TypeError: not today"],
   ])('exits with 2 where there is no backend: %s', async (name, message) => {
     const { code, stderr } = await place.run('run', '--backend', `./hostile.mjs#${name}`);
     expect(stderr).toContain(message);
@@ -93,7 +93,7 @@ describe('moe-conformance run', () => {
     expect(code).toBe(1);
     const failed = readReport('talkative.json').cases.filter(({ status }) => status === 'failed');
     expect(failed.map(({ id, error }) => [id, error?.message])).toEqual([
-      ['generated/tokens/t=31', 'no result within 0.5 s: it blocks, and its process was ended'],
+      ['generated/tokens/t=31', 'no result within 0.5 s, and its process was ended'],
     ]);
   });
 
@@ -118,7 +118,9 @@ describe('moe-conformance run', () => {
       );
     const right = await run('right.json');
     expect(right.stdout).toContain('11 passed, 0 failed, 4 failed as expected');
-    expect(right.stdout).toContain('expected failure generated/tokens/t=31: known (https://example.org/1)');
+    expect(right.stdout).toContain(
+      'expected failure generated/tokens/t=31 and 3 more: known (https://example.org/1)',
+    );
     expect(right.code).toBe(0);
 
     file('stale.json', 'generated/tokens/t=1', 'generated/tokens/t=3*', 'generated/tokens/t=64');
@@ -179,6 +181,16 @@ describe('Ctrl-C', () => {
     expect(readReport('stopped.json')).toMatchObject({ complete: false, totals: { passed: 3, failed: 0 } });
     expect(isAlive(pid)).toBe(false);
   });
+});
+
+it('Ctrl-C before there is a backend leaves a report', async () => {
+  const backend = './hostile.mjs#blockedAtOnce';
+  const command = place.start('run', '--backend', backend, '--json', 'early.json', '--html', 'early.html');
+  await once(command.stdout!, 'data');
+  process.kill(command.pid!, 'SIGINT');
+  expect((await command.ended).code).toBe(130);
+  expect(readReport('early.json')).toMatchObject({ complete: false, cases: [], backend: { name: backend } });
+  expect(readFileSync(join(place.folder, 'early.html'), 'utf8')).toContain('Stopped before the last case');
 });
 
 describe('SIGKILL to the command', () => {

@@ -87,7 +87,7 @@ it('stays well-formed, whatever a message holds', () => {
   ];
   const hostile = exampleReport(message, cases);
   const [suites, , testCase, failure] = parse(formatJUnit(hostile));
-  const shown = `<b a="1">&amp; ]]> \\u0000\\u001b[31m\\ud800 \\ufffe 😀\r\n\t'`;
+  const shown = `<b a="1">&amp; ]]> \\u0000\\u001b[31m\\ud800 \\ufffe 😀 '`;
   expect(suites.attributes.name).toContain(shown);
   expect(testCase.attributes.name).toBe('golden/"<&>');
   expect(failure.attributes.type).toBe(shown);

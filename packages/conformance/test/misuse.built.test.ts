@@ -1,5 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Workplace } from './command-line.js';
@@ -133,14 +142,41 @@ it('a pipe that closes keeps no report from being written', async () => {
   expect(JSON.parse(readFileSync(fileOf('pipe.json'), 'utf8'))).toMatchObject({ complete: true });
 });
 
-it('Ctrl-C ends bench after the shape at hand, and it writes what it has', async () => {
+it.each([
+  ['stdout', 1, 2, 'stdout: ENOSPC'],
+  ['stderr', 2, 0, '3 passed, 0 failed'],
+] as const)('a full disk behind %s costs no report', async (name, fd, expected, said) => {
+  const full = openSync('/dev/full', 'w');
+  const args = ['run', ...backend('reference'), ...FILTER, '--json', `full-${name}.json`];
+  const { code, stdout, stderr } = await place.startWith({ [fd]: full }, ...args).ended;
+  closeSync(full);
+  expect(JSON.parse(readFileSync(fileOf(`full-${name}.json`), 'utf8'))).toMatchObject({ complete: true });
+  expect(stdout + stderr).toContain(said);
+  expect(code).toBe(expected);
+});
+
+it('pipes among the fixtures fail at once, and only they', async () => {
+  mkdirSync(fileOf('pipes'));
+  const fixture = new URL('../fixtures/group-e6-k2-f16.safetensors', import.meta.url);
+  copyFileSync(fixture, fileOf('pipes/real.safetensors'));
+  for (const name of ['a', 'b', 'c', 'd', 'e']) execFileSync('mkfifo', [fileOf(`pipes/${name}.safetensors`)]);
+  const args = ['--fixtures', 'pipes', '--filter', 'golden/'];
+  const { code, stdout } = await place.run('run', ...backend('reference'), ...args);
+  expect(stdout).toContain('pipes/a.safetensors: expected a file, found something else');
+  expect(stdout).toContain('1 passed, 5 failed');
+  expect(code).toBe(1);
+});
+
+it('Ctrl-C ends bench, and it writes what it has', async () => {
   const shapes = ['64,64,8,2', '65,64,8,2', '66,64,8,2'].flatMap((shape) => ['--shape', shape]);
   const command = place.start('bench', ...backend('reference'), ...shapes, '--json', 'bench.json');
+  // The second shape begins when the first is done.
+  await once(command.stderr!, 'data');
   await once(command.stderr!, 'data');
   process.kill(command.pid!, 'SIGINT');
   const { code, stdout } = await command.ended;
   expect(code).toBe(130);
-  expect(stdout).toContain('66, 64, 8, 2: stopped before it');
+  expect(stdout).toContain('66, 64, 8, 2: stopped before its end');
   const [{ rows, leftOut }] = JSON.parse(readFileSync(fileOf('bench.json'), 'utf8')).backends;
   expect(rows.length).toBeGreaterThan(0);
   expect(rows.length + leftOut.length).toBe(3);
@@ -159,4 +195,24 @@ it('a file that only nests is no report', async () => {
   const { code, stderr } = await place.run('merge', 'nested.json', '--html', 'nested.html');
   expect(stderr).toContain('nested.json: no JSON: it nests too deeply');
   expect(code).toBe(2);
+});
+
+/** JSON of the depth at which writing it runs out of stack. */
+const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+const valid = JSON.stringify(exampleReport('cpu', []));
+it.each([
+  ['version', `{"version":${deep}}`],
+  ['a field that nobody knows', valid.replace('{', `{"more":${deep},`)],
+  ['everything', deep],
+])('JSON that nests deeply in %s is no report for diff and merge', async (_, text) => {
+  writeFileSync(fileOf('deep.json'), text);
+  writeFileSync(fileOf('valid.json'), valid);
+  for (const args of [
+    ['diff', 'valid.json', 'deep.json'],
+    ['merge', 'deep.json', '--json', 'x.json'],
+  ]) {
+    const { code, stderr } = await place.run(...args);
+    expect(stderr).toBe('deep.json: no report: it nests more than 32 objects and arrays\n');
+    expect(code).toBe(2);
+  }
 });

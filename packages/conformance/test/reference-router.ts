@@ -72,7 +72,8 @@ function choose(
     });
   }
   if (selection === 'given') {
-    const ids = Array.from(expertIds!.view('int32').subarray(t * topK, (t + 1) * topK));
+    const given = Array.from(expertIds!.view('int32').subarray(t * topK, (t + 1) * topK));
+    const ids = given.map((expert) => (steps.isExpert(expert, numExperts) ? expert : -1));
     const weights = scores(ids.map((id) => Math.max(id, 0)));
     return ids.map((expert, k) => ({ expert, weight: weights[k] }));
   }

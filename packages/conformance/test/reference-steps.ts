@@ -29,6 +29,8 @@ export interface Steps {
   /** sparsemixer: whether a logit is near the top one. */
   isNear(logit: number, top: number, jitterEps: number): boolean;
   isMasked(byte: number): boolean;
+  /** Whether an entry of expertIds is an expert's. */
+  isExpert(id: number, numExperts: number): boolean;
   /** Tokens and choices as they queue; `best` are the largest scores of the tokens, or all 0. */
   queue(best: readonly number[], topK: number): [token: number, choice: number][];
   isDropped(before: number, capacity: number): boolean;
@@ -96,6 +98,7 @@ export const STEPS: Steps = {
   isNear: (logit, top, jitterEps) =>
     !(Math.fround(Math.fround(top - logit) / Math.max(Math.abs(logit), top)) > Math.fround(2 * jitterEps)),
   isMasked: (byte) => byte === 0,
+  isExpert: (id, numExperts) => id >= 0 && id < numExperts,
   queue(best, topK) {
     const tokens = STEPS.choose(best, best.length);
     return Array.from({ length: topK }, (_, k) => tokens.map((t): [number, number] => [t, k])).flat();

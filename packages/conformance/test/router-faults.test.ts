@@ -7,6 +7,11 @@ import { STEPS, type Steps } from './reference-steps.js';
 /** A mistake in a router, and a case that must fail because of it. */
 const FAULTS: readonly [fault: string, steps: Partial<Steps>, caughtBy: string][] = [
   [
+    'a given expert out of range is one like the others',
+    { isExpert: (id) => id !== -1 },
+    'generated/indices/given,capacity',
+  ],
+  [
     'the weight is the biased score',
     { weight: (score, value, isBiased) => (isBiased ? value : score) },
     'generated/routers/bias',

@@ -105,9 +105,10 @@ describe('random cases', () => {
     const report = await runConformance(unstable, { filter: 'random/', random: 8 });
     const failed = report.cases.find(({ status }) => status === 'failed')!;
     const [difference] = failed.differences;
-    const call = JSON.parse(difference.case.slice(difference.case.indexOf('{')));
     // The smallest call with a wrong order has two tokens that share an expert.
-    expect(call).toMatchObject({ tokens: 2, hidden: 0, topK: 1, perChoice: 1, extra: 0 });
+    expect(difference.case).toMatch(
+      /^moeDispatch\(x \w+ \[2, 0\], gatingOutput \w+ \[2, 1\], \{.*\}\) with \w+ logits$/,
+    );
     const seed = Number(failed.id.slice('random/seed='.length));
     const again = await runConformance(unstable, { filter: failed.id, seed, random: 1 });
     expect(again.cases[0].differences).toEqual(failed.differences);
@@ -120,6 +121,8 @@ describe('random cases', () => {
     const report = await runConformance(reference({ chooseGroups }), { filter: 'random/', random: 12 });
     const failed = report.cases.filter(({ status }) => status === 'failed');
     expect(failed.length).toBeGreaterThan(0);
-    expect(failed[0].error?.message).toMatch(/^RangeError: too many groups in \{"tokens":1,/);
+    expect(failed[0].error?.message).toMatch(
+      /^RangeError: too many groups in moeDispatch\(x \w+ \[1, 0\], .*, and moeReduce\(/,
+    );
   });
 });

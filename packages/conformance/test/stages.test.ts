@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type CaseResult, runConformance } from '../src/index.js';
-import { formatFailure, formatTotals } from '../src/report-text.js';
+import { formatFailure } from '../src/report-text.js';
+import { formatTotals } from '../src/triage.js';
 import { reference } from './reference-backend.js';
 import { STEPS, type Steps } from './reference-steps.js';
 
@@ -96,6 +97,6 @@ it('the end of a run says what its failures are put down to', async () => {
     filter: 'generated/tokens/',
   });
   expect(formatTotals(report).split('\n')).toContain(
-    '15 failed: planDispatch 15 (first: generated/tokens/t=1)',
+    '  planDispatch  15  generated/tokens 15; first: generated/tokens/t=1',
   );
 });

@@ -54,6 +54,13 @@ describe('an unknown option', () => {
     expect([set.backend.memory(), set.backend.stub.calls.length]).toEqual(before);
   });
 
+  it.each(['', '_', '__'])('of no letters suggests none: %j', (name) => {
+    const { out } = setUp();
+    expect(() => moeReduce(out.permuteInput, out, { [name]: 1 } as object)).toThrow(
+      /: expected one of .*, found an unknown option$/,
+    );
+  });
+
   it.each([
     ['norm_topk_prob', 'normTopkProb'],
     ['routedScalingfactor', 'routedScalingFactor'],

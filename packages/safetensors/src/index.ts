@@ -5,7 +5,7 @@
 export {
   type HostTensor,
   readSafetensors,
-  SafetensorsError,
   type SafetensorsFile,
   writeSafetensors,
 } from './safetensors.js';
+export { SafetensorsError } from './safetensors-error.js';

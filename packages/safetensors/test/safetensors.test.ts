@@ -1,4 +1,8 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
 import { type HostTensor, readSafetensors, SafetensorsError, writeSafetensors } from '../src/index.js';
 
@@ -79,15 +83,22 @@ describe('readSafetensors', () => {
     ['empty', new Uint8Array(0), 0, 'ends inside'],
     ['7 bytes', new Uint8Array(7), 7, 'ends inside'],
     ['header beyond the file', fixture.slice(0, 100), 0, 'in a file of 100 bytes'],
-    ['header over 100 MB', Uint8Array.of(1, 0xe1, 0xf5, 5, 0, 0, 0, 0), 0, 'at most 100000000'],
+    ['header over 1 MiB', file(' '.repeat(2 ** 20 + 1)), 0, 'at most 1048576'],
     ['header of 2^64 - 1', new Uint8Array(8).fill(255), 0, '18446744073709551615'],
-    ['not UTF-8', file('{"a\xff"}').map((b) => (b === 0xc3 ? 0xff : b)), 8, 'UTF-8'],
-    ['not JSON', file('{"a":'), 8, 'not valid JSON'],
+    ['not UTF-8', file('{"a\xff"}').map((b) => (b === 0xc3 ? 0xff : b)), 9, 'UTF-8'],
+    ['not JSON', file('{"a":{'), 14, 'not valid JSON'],
+    ['a string without end', file('{"a'), 9, 'not valid JSON'],
+    ['a line break in a string', file('{"a\n":1}'), 9, 'not valid JSON'],
+    ['a word that is none', file('{"a":{"b":nul}}'), 18, 'not valid JSON'],
+    ['a number that is none', file('{"a":{"b":01}}'), 18, 'not valid JSON'],
+    ['a comma too many', file('{"a":{"b":[1,]}}'), 21, 'not valid JSON'],
+    ['no comma', file('{"a":{"b":1 "c":2}}'), 20, 'not valid JSON'],
+    ['something behind the header', file('{} {}'), 11, 'not valid JSON'],
     ['an array', file([]), 8, 'not a JSON object'],
     ['null', file(null), 8, 'not a JSON object'],
     ['deep nesting', file('['.repeat(100_000)), 8, 'JSON'],
-    ['deep arrays', file(`{"a":${'['.repeat(1e5)}${']'.repeat(1e5)}}`), 28, 'nests more than 16'],
-    ['deep objects', file(`{"a":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}}`), 88, 'nests more than 16'],
+    ['deep arrays', file(`{"a":{"b":${'['.repeat(1e5)}${']'.repeat(1e5)}}}`), 34, 'nests more than 16'],
+    ['deep objects', file(`{"a":${'{"a":'.repeat(1e5)}1${'}'.repeat(1e5)}}`), 98, 'nests more than 16'],
     ['a long name', file({ ['long'.repeat(1e5)]: 1 }), 9, `${'long'.repeat(20)}…': not a JSON object`],
     ['entry not an object', file({ a: 1 }), 9, 'not a JSON object'],
     ['metadata not an object', file({ __metadata__: [] }), 9, 'not a JSON object'],
@@ -98,6 +109,7 @@ describe('readSafetensors', () => {
     ['shape negative', file({ a: entry('U8', [-1, -2], 0, 2) }, 2), 9, 'shape'],
     ['shape fraction', file({ a: entry('U8', [0.5, 4], 0, 2) }, 2), 9, 'shape'],
     ['shape not an array', file({ a: entry('U8', 2, 0, 2) }, 2), 9, 'shape'],
+    ['65 dimensions', file({ a: entry('U8', new Array(65).fill(1), 0, 1) }, 1), 9, 'at most 64 sizes'],
     ['shape too large', file({ a: entry('U8', [2 ** 50, 2 ** 50], 0, 2) }, 2), 9, 'takes'],
     ['offsets reversed', file({ a: entry('U8', [2], 2, 0) }, 2), 9, 'data_offsets'],
     ['offsets text', file({ a: entry('U8', [2], '0', '2') }, 2), 9, 'data_offsets'],
@@ -126,6 +138,55 @@ describe('readSafetensors', () => {
     expect(error.message).toContain(message);
     expect(error.message).toMatch(/^bad\.safetensors, byte /);
     expect(error).toMatchObject({ name: 'SafetensorsError', file: 'bad.safetensors', offset });
+  });
+});
+
+it('leaves out what a header says beside what the format knows', () => {
+  const more = { ...entry('U8', [2], 0, 2), more: [{ a: [null, true, -1.5e3, '\\"é'] }, false, {}, []] };
+  expect(readSafetensors(file({ a: more }, 2), 'f').tensors.get('a')).toMatchObject({ shape: [2] });
+});
+
+describe('a hostile header', () => {
+  /** The reader in a thread with this much heap, of which an empty thread needs 5 MB. */
+  async function read(bytes: Uint8Array, heap: number): Promise<string> {
+    const { outputFiles } = await build({
+      entryPoints: [fileURLToPath(new URL('../src/index.ts', import.meta.url))],
+      bundle: true,
+      write: false,
+      platform: 'node',
+      conditions: ['@moe-dispatch/source'],
+    });
+    const code = `${outputFiles[0].text}
+      const { workerData, parentPort } = require('node:worker_threads');
+      try { parentPort.postMessage(String(readSafetensors(new Uint8Array(workerData), 'f').tensors.size)); }
+      catch (error) { parentPort.postMessage(error.name); }`;
+    const workerData = new SharedArrayBuffer(bytes.length);
+    new Uint8Array(workerData).set(bytes);
+    const resourceLimits = { maxOldGenerationSizeMb: heap, maxYoungGenerationSizeMb: 1 };
+    const worker = new Worker(code, { eval: true, workerData, resourceLimits });
+    try {
+      const [answer] = await once(worker, 'message');
+      return answer;
+    } finally {
+      await worker.terminate();
+    }
+  }
+  /** As many as fit into a header of so many bytes. */
+  const filled = (part: string, size: number) => new Array(Math.floor(size / part.length)).fill(part);
+  const LARGEST = 2 ** 20 - 100;
+
+  it.each([
+    ['30 MB of objects', `{"a":{"b":[${filled('{},', 3e7).join('')}0]}}`],
+    ['objects', `{"a":{"b":[${filled('{},', LARGEST).join('')}0]}}`],
+    ['dimensions', `{"a":{"shape":[${filled('1,', LARGEST).join('')}1]}}`],
+  ])('takes less than 4 MB, refused: %s', async (_, header) => {
+    expect(await read(file(header), 9)).toBe('SafetensorsError');
+  });
+
+  it('takes less than 15 MB with as many tensors as it can hold', async () => {
+    const one = (_: string, i: number) => `"${i}":{"dtype":"U8","shape":[1],"data_offsets":[${i},${i + 1}]}`;
+    const tensors = filled(one('', 99_999), LARGEST).map(one);
+    expect(await read(file(`{${tensors.join(',')}}`, tensors.length), 20)).toBe(`${tensors.length}`);
   });
 });
 

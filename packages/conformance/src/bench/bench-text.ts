@@ -1,3 +1,4 @@
+import { printable } from '../printable.js';
 import {
   type BackendBench,
   type BenchReport,
@@ -10,8 +11,9 @@ const HEAD = ['T, D, E, K', 'copy ms', 'dispatch ms', 'Ã— copy', 'reduce ms', 'Ã
 
 /** A table in Markdown for each backend, and what was not measured. */
 export function formatBench({ dtype, timing, machine, backends, unavailable }: BenchReport): string {
-  const head = `${machine.processor}, ${machine.runtime}, ${machine.platform}; rows of ${dtype}.\n${timing}.`;
-  const missing = unavailable.map(({ backend, reason }) => `not available: ${backend}: ${reason}`);
+  const where = printable(`${machine.processor}, ${machine.runtime}, ${machine.platform}`);
+  const head = `${where}; rows of ${dtype}.\n${timing}.`;
+  const missing = unavailable.map(({ backend, reason }) => printable(`not available: ${backend}: ${reason}`));
   return [head, ...backends.map(formatBackend), ...missing].join('\n\n');
 }
 
@@ -28,9 +30,9 @@ function formatBackend({ name, device, copy, rows, leftOut }: BackendBench): str
   const table = [HEAD, HEAD.map((_, i) => (i === 0 ? '---' : '---:')), ...lines].map(
     (cells) => `| ${cells.join(' | ')} |`,
   );
-  const missing = leftOut.map(({ shape, reason }) => `left out: ${shapeName(shape)}: ${reason}`);
+  const missing = leftOut.map(({ shape, reason }) => printable(`left out: ${shapeName(shape)}: ${reason}`));
   return [
-    `${name} (${device}), compared with ${copy}`,
+    printable(`${name} (${device}), compared with ${copy}`),
     '',
     ...(rows.length > 0 ? table : []),
     ...(missing.length > 0 ? ['', ...missing] : []),

@@ -1,13 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
-import {
-  compareExact,
-  compareGoldenReduce,
-  compareReduce,
-  compareScales,
-  type Difference,
-  wholeDifference,
-} from '../compare.js';
+import { compareExact, compareScales, type Difference, wholeDifference } from '../compare.js';
+import { compareGoldenReduce, compareReduce } from '../compare-reduce.js';
 import type { FixtureSource } from '../fixtures.js';
 import { decode } from '../float-formats.js';
 import { type GoldenCall, parseGolden } from '../golden-fixture.js';

@@ -1,7 +1,9 @@
 import type { OperationName } from '@moe-dispatch/core';
 import { checkCall } from '../checks.js';
+import { errorText } from '../describe-error.js';
 import { NotClaimed, type Session } from '../session.js';
 import type { ConformanceCase } from './conformance-case.js';
+import { describeCall, describeRandomCall } from './describe-call.js';
 import { checkSeed, randomInputs } from './random-call.js';
 
 /** One random call each, by seed. A failing one is made as small as fast-check can before it is reported. */
@@ -36,10 +38,18 @@ async function runSeed(session: Session, seed: number): Promise<void> {
   }
   const { error } = counterexample;
   if (error instanceof NotClaimed) throw error;
-  const call = JSON.stringify(counterexample.call);
-  if (!(error instanceof Different)) throw new Error(`${error} in ${call}`, { cause: error });
+  const { call } = counterexample;
+  if (!(error instanceof Different)) {
+    const calls = describeRandomCall(call, session.claims);
+    throw new Error(`${errorText(error)} in ${calls}`, { cause: error });
+  }
   session.adopt(error.attempt);
-  session.report(error.attempt.differences.map((d) => ({ ...d, case: `${d.case} of ${call}` })));
+  const { dispatch, reduce } = randomInputs(call, session.claims);
+  const nameOf = (label: string) =>
+    label === dispatch.operation
+      ? `${describeCall(dispatch)} with ${call.kind} logits`
+      : describeCall(reduce);
+  session.report(error.attempt.differences.map((d) => ({ ...d, case: nameOf(d.case) })));
 }
 
 class Different extends Error {

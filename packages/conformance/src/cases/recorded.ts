@@ -1,4 +1,5 @@
 import type { FloatDType } from '@moe-dispatch/core';
+import { recordedSumBound, recordedWeightBound } from '../bounds.js';
 import { type Difference, type Place, wholeDifference } from '../compare.js';
 import type { FixtureSource } from '../fixtures.js';
 import { decode } from '../float-formats.js';
@@ -9,10 +10,6 @@ import { readOutputs } from '../operations/read.js';
 import { parseRecorded, type RecordedRouter } from '../recorded-router.js';
 import type { Session } from '../session.js';
 import type { ConformanceCase } from './conformance-case.js';
-
-/** The files' modules compute in float32, in ways of their own. */
-const WEIGHT_TOLERANCE = 1e-5;
-const OUTPUT_TOLERANCE = 1e-4;
 
 /** Each model's router: the same experts and weights as its own module, and the same sum of the experts' results. */
 export function recordedCases(fixtures: FixtureSource): ConformanceCase[] {
@@ -71,7 +68,7 @@ function compareChoices(recorded: RecordedRouter, found: HostTensors): Differenc
   const differs = (t: number) => {
     const [a, b] = [expected[t], weights[t]];
     const near = (weight: number, expert: number) =>
-      Math.abs((b.get(expert) ?? Number.NaN) - weight) <= WEIGHT_TOLERANCE * Math.abs(weight);
+      Math.abs((b.get(expert) ?? Number.NaN) - weight) <= recordedWeightBound(weight);
     return a.size !== b.size || ![...a].every(([expert, weight]) => near(weight, expert));
   };
   const wrong = Array.from({ length: tokens }, (_, t) => t).filter(differs);
@@ -125,10 +122,14 @@ function compareOutput(recorded: RecordedRouter, output: HostTensor<FloatDType>)
       .subarray(t * hidden, (t + 1) * hidden)
       .reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const wrong = Array.from(expected.keys()).filter(
-    (i) => !(Math.abs(found[i] - expected[i]) <= OUTPUT_TOLERANCE * largest(Math.floor(i / hidden))),
+    (i) => !(Math.abs(found[i] - expected[i]) <= recordedSumBound(largest(Math.floor(i / hidden)))),
   );
   return wrong.slice(0, 4).map((i) => ({
-    ...wholeDifference(place, `${expected[i]} ± 1e-4 of the token's largest`, String(found[i])),
+    ...wholeDifference(
+      place,
+      `${expected[i]} ± ${recordedSumBound(largest(Math.floor(i / hidden))).toExponential(2)}`,
+      String(found[i]),
+    ),
     index: [Math.floor(i / hidden), i % hidden],
     count: wrong.length,
   }));

@@ -1,6 +1,5 @@
 import { cpus, freemem } from 'node:os';
-import { type Backend, type DType, isMoeDispatchError, selectBackend } from '@moe-dispatch/core';
-import { type BenchOptions, benchBackend } from '../bench/bench-backend.js';
+import type { DType } from '@moe-dispatch/core';
 import {
   type BackendBench,
   BENCH_VERSION,
@@ -8,12 +7,14 @@ import {
   type Shape,
   shapeName,
 } from '../bench/bench-report.js';
+import type { BenchHeader, ShapeResult } from '../bench/bench-shape.js';
 import { formatBench } from '../bench/bench-text.js';
 import { STANDARD_SHAPES } from '../bench/shapes.js';
-import { ConformanceError } from '../conformance-error.js';
-import { loadBackend } from '../load-backend.js';
+import type { BenchInput } from '../isolated/messages.js';
+import { runTask } from '../isolated/task-process.js';
 import { describeMachine } from '../machine.js';
-import { type Command, naturalNumber, parseOptions, UsageError } from './command.js';
+import { printable } from '../printable.js';
+import { type Command, naturalNumber, parseOptions, timeLimit, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { OWN_BACKENDS } from './own-backends.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -28,12 +29,13 @@ submission included, medians of samples that issue many calls and wait once.
   --shape <T,D,E,K>    tokens, hidden size, experts, experts a token; may be repeated (default: standard shapes)
   --dtype <dtype>      of the rows: float32, float16 or bfloat16 (default)
   --max-mib <n>        leave out shapes whose tensors need more MiB together (default 512)
+  --timeout <seconds>  time limit of a sample: of 15 ms, or of a call or two that take longer (default 120)
   --json <file>        write the results as JSON, for 'merge'
   --html <file>        write them as one HTML page with a roofline plot
 
-Ctrl-C ends it after the shape at hand; what was measured until then is printed and written.
-Exit code: 0 measured, 1 no backend measured anything, 2 the command or a backend named with --backend did not work,
-130 stopped by Ctrl-C.`;
+Each backend is measured in a process of its own. Ctrl-C ends it; what was measured until then is printed and written.
+Exit code: 0 measured, 1 no backend measured anything, 2 the command or a backend named with --backend did not work, or
+a backend blocked or ended its process, 130 stopped by Ctrl-C.`;
 
 export const benchCommand: Command = {
   name: 'bench',
@@ -42,63 +44,111 @@ export const benchCommand: Command = {
   run,
 };
 
-const FLOATS: readonly DType[] = ['float32', 'float16', 'bfloat16'];
+const FLOATS = ['float32', 'float16', 'bfloat16'] as const;
 const TIMING =
   'Wall time a call, submission included: medians of samples that issue many calls and wait once';
 
 async function run(args: readonly string[]): Promise<number> {
   const values = parse(args);
+  const input = benchInput(values);
+  const timeout = timeLimit('--timeout', values.timeout);
+  const started = new Date().toISOString();
   const stop = stopOnSignals();
   try {
-    const code = await measure(values, { ...benchOptions(values), signal: stop.signal });
-    return stop.exitCode() ?? code;
+    const found = await benchAll(values.backend ?? OWN_BACKENDS, input, timeout, stop.signal);
+    const report = makeReport(found, input.dtype, started);
+    console.log(formatBench(report));
+    for (const { error } of found) if (error !== undefined) console.error(printable(error));
+    await writeOutputs(values, { reports: [], benches: [report] }, report);
+    return stop.exitCode() ?? exitCodeOf(found, values.backend !== undefined);
   } finally {
     stop.release();
   }
 }
 
-async function measure(values: ReturnType<typeof parse>, options: BenchOptions): Promise<number> {
-  const started = new Date().toISOString();
-  const backends: BackendBench[] = [];
-  const unavailable: { backend: string; reason: string }[] = [];
-  for (const module of values.backend ?? OWN_BACKENDS) {
-    if (options.signal?.aborted) break;
-    try {
-      backends.push(await benchModule(module, options));
-    } catch (error) {
-      const expected = error instanceof ConformanceError || isMoeDispatchError(error);
-      if (!expected || values.backend !== undefined) throw error;
-      unavailable.push({ backend: module, reason: error.message });
-    }
-  }
-  const machine = { ...describeMachine(), processor: cpus()[0]?.model ?? 'unknown processor' };
-  const { dtype } = options;
-  const report: BenchReport = {
-    ...{
-      kind: 'bench',
-      version: BENCH_VERSION,
-      machine,
-      started,
-      dtype,
-      timing: TIMING,
-      backends,
-      unavailable,
-    },
-  };
-  console.log(formatBench(report));
-  await writeOutputs(values, { reports: [], benches: [report] }, report);
-  return backends.some(({ rows }) => rows.length > 0) ? 0 : 1;
+/** What became of one backend. */
+interface Found {
+  readonly module: string;
+  readonly bench?: BackendBench;
+  /** Why it is not there. */
+  readonly reason?: string;
+  /** What ended its process before its last shape. */
+  readonly error?: string;
 }
 
-async function benchModule(module: string, options: BenchOptions): Promise<BackendBench> {
-  // selectBackend words the reason why a backend is not available.
-  const backend: Backend = await selectBackend([await loadBackend(module)]);
-  try {
-    const onShape = (shape: Shape) => console.error(`${backend.info.name}: ${shapeName(shape)}`);
-    return await benchBackend(backend, { ...options, onShape });
-  } finally {
-    backend.dispose();
+/** @param named whether the command line names the backends */
+function exitCodeOf(found: readonly Found[], named: boolean): number {
+  if (found.some(({ error, reason }) => error !== undefined || (named && reason !== undefined))) return 2;
+  return found.some(({ bench }) => bench !== undefined && bench.rows.length > 0) ? 0 : 1;
+}
+
+async function benchAll(
+  modules: readonly string[],
+  input: Omit<BenchInput, 'backend'>,
+  timeout: number,
+  signal: AbortSignal,
+): Promise<Found[]> {
+  const found: Found[] = [];
+  for (const backend of modules) {
+    if (signal.aborted) break;
+    found.push(await benchModule({ ...input, backend }, timeout, signal));
   }
+  return found;
+}
+
+/** Each backend is measured in a process of its own. */
+async function benchModule(input: BenchInput, timeout: number, signal: AbortSignal): Promise<Found> {
+  const { backend: module, shapes } = input;
+  let header: BenchHeader | undefined;
+  const results: ShapeResult[] = [];
+  let begun = -1;
+  const failure = await runTask({
+    task: 'bench',
+    input,
+    timeout,
+    signal,
+    onReady: (ready) => {
+      header = ready;
+    },
+    onBegin: (index) => {
+      if (index > begun) console.error(printable(`${header?.name}: ${shapeName(shapes[index])}`));
+      begun = index;
+    },
+    onResult: (result) => results.push(result),
+  });
+  if (header === undefined) {
+    const reason = signal.aborted ? 'stopped before there was a backend' : failure?.message;
+    return { module, reason: reason ?? 'its process measured nothing' };
+  }
+  const why = signal.aborted ? 'stopped before its end' : (failure?.message ?? '');
+  const rest = shapes.slice(results.length).map((shape, i): ShapeResult => {
+    const reason = i === 0 || signal.aborted ? why : 'not begun: the shape before it ended the process';
+    return { leftOut: { shape, reason } };
+  });
+  const all = [...results, ...rest];
+  const rows = all.flatMap((result) => ('row' in result ? [result.row] : []));
+  const leftOut = all.flatMap((result) => ('leftOut' in result ? [result.leftOut] : []));
+  const ended = rest.length > 0 && !signal.aborted;
+  return {
+    module,
+    bench: { ...header, rows, leftOut },
+    ...(ended ? { error: `${module}: ${shapeName(shapes[results.length])}: ${why}` } : {}),
+  };
+}
+
+function makeReport(found: readonly Found[], dtype: DType, started: string): BenchReport {
+  return {
+    kind: 'bench',
+    version: BENCH_VERSION,
+    machine: { ...describeMachine(), processor: cpus()[0]?.model ?? 'unknown processor' },
+    started,
+    dtype,
+    timing: TIMING,
+    backends: found.flatMap(({ bench }) => bench ?? []),
+    unavailable: found.flatMap(({ module, reason }) =>
+      reason === undefined ? [] : [{ backend: module, reason }],
+    ),
+  };
 }
 
 function parse(args: readonly string[]) {
@@ -106,11 +156,19 @@ function parse(args: readonly string[]) {
   const several = { type: 'string', multiple: true } as const;
   const { json, html } = OUTPUTS;
   return parseOptions(args, {
-    options: { backend: several, shape: several, dtype: text, 'max-mib': text, json, html },
+    options: {
+      backend: several,
+      shape: several,
+      dtype: text,
+      'max-mib': text,
+      timeout: { ...text, default: '120' },
+      json,
+      html,
+    },
   }).values;
 }
 
-function benchOptions(values: ReturnType<typeof parse>): BenchOptions {
+function benchInput(values: ReturnType<typeof parse>): Omit<BenchInput, 'backend'> {
   const dtype = FLOATS.find((each) => each === (values.dtype ?? 'bfloat16'));
   if (dtype === undefined)
     throw new UsageError(`--dtype: expected ${FLOATS.join(' or ')}, found '${values.dtype}'`);

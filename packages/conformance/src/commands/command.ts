@@ -1,5 +1,6 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConformanceError } from '../conformance-error.js';
+import { suggest } from '../suggest.js';
 
 /** The command line asks for something that does not exist: exit code 2, with the command's usage. */
 export class UsageError extends ConformanceError {}
@@ -22,8 +23,16 @@ export function parseOptions<const C extends ParseArgsConfig>(
   try {
     return parseArgs<C>({ ...config, args: [...args] });
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new UsageError(optionError(error as Error, Object.keys(config.options ?? {})));
   }
+}
+
+/** Node's own words, unless there is no such option. */
+function optionError({ message }: Error, names: readonly string[]): string {
+  const name = /^Unknown option '--(.*?)'/.exec(message)?.[1];
+  if (name === undefined) return message;
+  const near = suggest(name, names);
+  return `no option '--${name}'${near === undefined ? '' : `: did you mean --${near}?`}`;
 }
 
 const LARGEST = 0x7fffffff;
@@ -32,6 +41,13 @@ export function naturalNumber(option: string, text: string, largest = LARGEST): 
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= largest) return value;
   throw new UsageError(`${option}: expected an integer from 0 to ${largest}, found '${text}'`);
+}
+
+/** Of an option that takes seconds. @returns milliseconds */
+export function timeLimit(option: string, text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
+  throw new UsageError(`${option}: expected a number of seconds up to 86400, found '${text}'`);
 }
 
 /** Each of `count` calls has the next seed, which must be one that `--seed` takes. */

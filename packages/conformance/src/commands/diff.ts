@@ -8,11 +8,13 @@ import { OUTPUTS, write } from './outputs.js';
 const USAGE = `usage: moe-conformance diff <base.json> <head.json> [options]
 
 Compares two reports that 'run' wrote with --json, and prints in Markdown what changed: regressions (cases that passed in
-the base and in the head do not, or are gone), other new failures, cases that fail in both, fixed cases, new cases.
+the base and in the head fail, or are gone), cases that passed and are no longer claimed, other new failures, cases that
+fail in both, fixed cases, new cases.
 
   --markdown <file>    also write it to a file
 
-Exit code: 0 neither, 1 a regression or another new failure, 2 the command is wrong or a file is no report.`;
+Exit code: 0 no case is worse, 1 a regression, a case no longer claimed or another new failure, 2 the command is wrong or a
+file is no report.`;
 
 export const diffCommand: Command = {
   name: 'diff',
@@ -32,7 +34,8 @@ async function run(args: readonly string[]): Promise<number> {
   if (values.markdown !== undefined) {
     await write('--markdown', values.markdown, formatDiffMarkdown(diff, base, head));
   }
-  return diff.regressions.length + diff.newFailures.length > 0 ? 1 : 0;
+  const { regressions, noLongerClaimed, newFailures } = diff;
+  return regressions.length + noLongerClaimed.length + newFailures.length > 0 ? 1 : 0;
 }
 
 function parse(args: readonly string[]) {

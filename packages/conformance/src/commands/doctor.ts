@@ -1,6 +1,7 @@
 import { diagnose } from '../doctor/diagnose.js';
 import type { Diagnosis } from '../doctor/diagnosis.js';
 import { describeMachine } from '../machine.js';
+import { printable } from '../printable.js';
 import { type Command, parseOptions } from './command.js';
 import { OWN_BACKENDS } from './own-backends.js';
 
@@ -36,10 +37,11 @@ async function run(args: readonly string[]): Promise<number> {
 function formatDiagnosis({ backend, installed, version, works, device, driver, problem }: Diagnosis): string {
   const state = works ? 'works' : installed ? 'does not work here' : 'is not installed';
   const code = problem?.code === undefined ? '' : ` (${problem.code})`;
-  const lines = [`${backend}${version === undefined ? '' : ` ${version}`}: ${state}${code}`];
-  if (device !== undefined) lines.push(`  device:  ${device}`);
-  if (driver !== undefined) lines.push(`  driver:  ${driver}`);
-  if (problem !== undefined) lines.push(`  found:   ${problem.found}`, `  needed:  ${problem.remedy}`);
+  const lines = [printable(`${backend}${version === undefined ? '' : ` ${version}`}: ${state}${code}`)];
+  const details = { device, driver, found: problem?.found, needed: problem?.remedy };
+  for (const [name, text] of Object.entries(details)) {
+    if (text !== undefined) lines.push(`  ${`${name}:`.padEnd(8)} ${printable(text)}`);
+  }
   return lines.join('\n');
 }
 

@@ -1,7 +1,8 @@
-import { hashOutputs } from '../hash-outputs.js';
-import { loadBackend } from '../load-backend.js';
-import { NotClaimed } from '../session.js';
+import { runTask } from '../isolated/task-process.js';
+import { printable } from '../printable.js';
+import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
+import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance hash --backend <module> [options]
 
@@ -21,8 +22,6 @@ export const hashCommand: Command = {
   run,
 };
 
-const PART = 1000;
-
 async function run(args: readonly string[]): Promise<number> {
   const text = { type: 'string' } as const;
   const { values } = parseOptions(args, {
@@ -32,20 +31,19 @@ async function run(args: readonly string[]): Promise<number> {
   const cases = naturalNumber('--cases', values.cases);
   const seed = naturalNumber('--seed', values.seed);
   checkSeeds(seed, cases);
-  const backend = await (await loadBackend(values.backend)).create();
+  const stop = stopOnSignals();
   try {
-    for (let done = 0; done < cases; done += PART) {
-      const count = Math.min(PART, cases - done);
-      console.log(
-        `${seed + done} to ${seed + done + count - 1}: ${await hashOutputs(backend, seed + done, count)}`,
-      );
-    }
-    return 0;
-  } catch (error) {
-    if (!(error instanceof NotClaimed)) throw error;
-    console.error(`the backend does not claim ${error.message}`);
-    return 2;
+    const failure = await runTask({
+      task: 'hash',
+      input: { backend: values.backend, cases, seed },
+      timeout: DEFAULT_TIMEOUT,
+      signal: stop.signal,
+      onResult: (line) => console.log(line),
+    });
+    if (failure === undefined) return 0;
+    if (!stop.signal.aborted) console.error(printable(failure.message));
+    return stop.exitCode() ?? 2;
   } finally {
-    backend.dispose();
+    stop.release();
   }
 }

@@ -1,33 +1,33 @@
-import { readFile } from 'node:fs/promises';
-import { applyExpectations, type Expectations, parseExpectations } from '../expectations.js';
-import { folderFixtures } from '../folder-fixtures.js';
-import type { ChildRequest } from '../isolated/messages.js';
+import { applyExpectations } from '../expectations.js';
 import { runIsolated } from '../isolated/run-isolated.js';
-import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
-import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
-import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
+import { describeMachine } from '../machine.js';
+import { printable } from '../printable.js';
+import { type CaseResult, type ConformanceReport, type ErrorHistogram, unknownBackend } from '../report.js';
+import { formatFailure, repeatCommand, shellWord } from '../report-text.js';
+import { type CaseSelection, collectCases, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
+import { causeOf, formatTotals, Triage } from '../triage.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
+import { type Command, naturalNumber, parseOptions, timeLimit, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
+import { SELECTION, SELECTION_USAGE, selectionOf } from './selection.js';
 import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance run --backend <module> [options]
 
   --backend <module>     package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
-  --fixtures <dir>       folder of .safetensors fixtures, instead of this package's own
-  --filter <text>        only cases whose id contains the text (or is the text)
-  --seed <n>             seed of the first random case (default 1)
-  --random <n>           number of random cases (default 50)
+${SELECTION_USAGE}
   --timeout <seconds>    time limit of a case (default ${DEFAULT_TIMEOUT / 1000})
+  --max-failures <n>     stop after so many failed cases (default: none)
   --expectations <file>  known failures, as JSON (README.md)
   --json <file>          also write the report as JSON
   --junit <file>         … as JUnit XML
   --markdown <file>      … as a summary in Markdown
   --html <file>          … as one HTML page
 
-The cases run in a process of their own. One that blocks or crashes it has failed, and the run goes on in a new one.
+Of each cause the first failure is printed in full, and of each further group of cases the first in a line; the reports
+have all of them. The cases run in a process of their own. One that blocks or crashes it has failed, and the run goes on in a new one.
 Ctrl-C ends the run and still writes the report, with "complete": false.
 
 Exit code: 0 all passed or failed as expected, 1 a case failed or none could be checked, 2 the command or the backend did
@@ -51,10 +51,6 @@ async function run(args: readonly string[]): Promise<number> {
   const stop = stopOnSignals();
   try {
     const report = await runAndShow(backend, values, selection, stop.signal);
-    if (report === undefined) {
-      console.error('ended before the first case');
-      return stop.exitCode() ?? 1;
-    }
     console.log(formatTotals(report));
     await writeOutputs(values, { reports: [report], module: backend });
     return stop.exitCode() ?? exitCodeOf(report);
@@ -67,13 +63,12 @@ function exitCodeOf({ totals }: ConformanceReport): number {
   return totals.failed > 0 || totals.passed + totals.expectedFailures === 0 ? 1 : 0;
 }
 
-/** @returns undefined if `signal` came before there was anything to report. */
 async function runAndShow(
   backend: string,
   values: Values,
   selection: CaseSelection,
   signal: AbortSignal,
-): Promise<ConformanceReport | undefined> {
+): Promise<ConformanceReport> {
   const { fixtures } = values;
   const { filter, seed, random, expectations } = selection;
   const ids = collectCases(selection).map(({ id }) => id);
@@ -81,7 +76,9 @@ async function runAndShow(
   const cases: CaseResult[] = [];
   const errors = new UlpHistograms();
   const progress = new Progress(process.stderr, ids.length, 'cases');
-  const causes = new Map<string, number>();
+  const triage = new Triage();
+  const most = mostFailures(values['max-failures'] ?? `${ids.length}`);
+  const enough = new AbortController();
   let failed = 0;
   const onCase = (found: CaseResult, errorsOfCase: readonly ErrorHistogram[]) => {
     errors.mergeReport(errorsOfCase);
@@ -90,66 +87,34 @@ async function runAndShow(
     if (result.status === 'failed') {
       failed += 1;
       progress.clear();
-      const cause = causeOf(result);
-      const count = (causes.get(cause) ?? 0) + 1;
-      causes.set(cause, count);
-      if (count <= SHOWN_IN_FULL) printFailure(result, backend, values);
-      else console.log(`FAILED ${result.id}: ${cause}, as above`);
+      const showing = triage.showingOf(result);
+      if (showing === 'in full') printFailure(result, backend, values);
+      if (showing === 'in a line') console.log(printable(`FAILED ${result.id}: ${causeOf(result)}`));
+      if (failed === most) enough.abort();
     }
     progress.update(cases.length, `${failed} failed`);
   };
-  const request: Omit<ChildRequest, 'first' | 'token'> = {
-    backend,
-    fixtures,
-    filter,
-    seed,
-    random,
-    timeout: timeoutOf(values),
-  };
+  const timeout = timeLimit('--timeout', values.timeout ?? `${DEFAULT_TIMEOUT / 1000}`);
+  const input = { backend, fixtures, filter, seed, random, timeout };
   progress.update(0, '0 failed');
   try {
-    const header = await runIsolated({ request, ids, signal, onCase });
-    return header && makeReport({ ...header, started, cases, total: ids.length, seed, errors });
+    const header = await runIsolated({
+      input,
+      ids,
+      signal: AbortSignal.any([signal, enough.signal]),
+      onCase,
+    });
+    const unknown = { backend: unknownBackend(backend), machine: describeMachine() };
+    return makeReport({ ...(header ?? unknown), started, cases, total: ids.length, seed, errors });
   } finally {
     progress.clear();
   }
 }
 
-/** Failures of one cause; the others take a line each. */
-const SHOWN_IN_FULL = 5;
-
-/** Cases are listed before they run. */
-const MOST_RANDOM = 1_000_000;
-
-async function selectionOf(values: Values): Promise<CaseSelection> {
-  const { fixtures, filter, expectations } = values;
-  const seed = naturalNumber('--seed', values.seed ?? `${DEFAULT_SEED}`);
-  const random = naturalNumber('--random', values.random ?? `${DEFAULT_RANDOM}`, MOST_RANDOM);
-  checkSeeds(seed, random);
-  return {
-    ...(fixtures === undefined ? {} : { fixtures: await folderFixtures(fixtures) }),
-    ...(filter === undefined ? {} : { filter }),
-    seed,
-    random,
-    ...(expectations === undefined ? {} : { expectations: await readExpectations(expectations) }),
-  };
-}
-
-async function readExpectations(file: string): Promise<Expectations> {
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    throw new UsageError(`--expectations: ${(error as Error).message}`);
-  }
-  return parseExpectations(text, file);
-}
-
-function timeoutOf({ timeout }: Values): number {
-  if (timeout === undefined) return DEFAULT_TIMEOUT;
-  const seconds = Number(timeout);
-  if (seconds > 0 && seconds <= 86_400) return seconds * 1000;
-  throw new UsageError(`--timeout: expected a number of seconds up to 86400, found '${timeout}'`);
+function mostFailures(text: string): number {
+  const most = naturalNumber('--max-failures', text);
+  if (most > 0) return most;
+  throw new UsageError(`--max-failures: expected at least 1, found '${text}'`);
 }
 
 function parse(args: readonly string[]) {
@@ -157,10 +122,8 @@ function parse(args: readonly string[]) {
   return parseOptions(args, {
     options: {
       backend: { ...text, multiple: true },
-      fixtures: text,
-      filter: text,
-      seed: text,
-      random: text,
+      ...SELECTION,
+      'max-failures': text,
       timeout: text,
       expectations: text,
       ...OUTPUTS,

@@ -1,10 +1,43 @@
+import type { Shape } from '../bench/bench-report.js';
+import type { BenchHeader, ShapeResult } from '../bench/bench-shape.js';
+import type { CallOutcome, ComparisonHeader } from '../compare-backends.js';
+import type { Diagnosis } from '../doctor/diagnosis.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 
-/** What a process that runs cases is asked to do. */
-export interface ChildRequest {
-  /** Goes along with every message of the process, because its backend may send others. */
-  readonly token: string;
-  /** As for loadBackend. */
+/** What a process can do with backends, and what it says of it. `backend` is as for loadBackend. */
+export interface Tasks {
+  /** Runs the cases of a selection, from one of them on. */
+  run: {
+    readonly input: RunInput;
+    readonly header: Pick<ConformanceReport, 'backend' | 'machine'>;
+    readonly result: { readonly result: CaseResult; readonly errors: readonly ErrorHistogram[] };
+  };
+  compare: {
+    readonly input: {
+      readonly backends: readonly [a: string, b: string];
+      readonly cases: number;
+      readonly seed: number;
+    };
+    readonly header: ComparisonHeader;
+    readonly result: CallOutcome;
+  };
+  bench: {
+    readonly input: BenchInput;
+    readonly header: BenchHeader;
+    readonly result: ShapeResult;
+  };
+  /** Gives a line for each part of the calls. */
+  hash: {
+    readonly input: { readonly backend: string; readonly cases: number; readonly seed: number };
+    readonly header: object;
+    readonly result: string;
+  };
+  diagnose: { readonly input: string; readonly header: object; readonly result: Diagnosis };
+}
+
+export type TaskName = keyof Tasks;
+
+export interface RunInput {
   readonly backend: string;
   /** A folder of fixtures; undefined for the package's own. */
   readonly fixtures: string | undefined;
@@ -17,13 +50,29 @@ export interface ChildRequest {
   readonly first: number;
 }
 
-/** What it says, in this order: ready, then begin and result for each case, then done; or failed at any time. */
-export type ChildMessage =
-  | ({ readonly kind: 'ready' } & Pick<ConformanceReport, 'backend' | 'machine'>)
+export interface BenchInput {
+  readonly backend: string;
+  readonly shapes: readonly Shape[];
+  readonly dtype: 'float32' | 'float16' | 'bfloat16';
+  readonly maxBytes: number;
+}
+
+/** What a process is asked to do. */
+export interface ChildRequest<T extends TaskName = TaskName> {
+  /** Goes along with every message of the process, because its backend may send others. */
+  readonly token: string;
+  readonly task: T;
+  readonly input: Tasks[T]['input'];
+}
+
+/** What it says, in this order: ready, then any number of begin and result, then done; or failed at any time. */
+export type ChildMessage<T extends TaskName = TaskName> =
+  | { readonly kind: 'ready'; readonly header: Tasks[T]['header'] }
+  /** A step begins, for which the time limit counts. */
   | { readonly kind: 'begin'; readonly index: number }
-  | { readonly kind: 'result'; readonly result: CaseResult; readonly errors: readonly ErrorHistogram[] }
+  | { readonly kind: 'result'; readonly result: Tasks[T]['result'] }
   | { readonly kind: 'done' }
-  /** There is no backend to run on. */
+  /** It cannot go on; before ready, because there is no backend. */
   | { readonly kind: 'failed'; readonly message: string };
 
 /** A message as it is sent. */

@@ -1,22 +1,13 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
 import { ConformanceError } from '../conformance-error.js';
-import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
-import { BACKEND_LIMIT, timeLimitError } from '../time-limit.js';
-import type { ChildMessage, ChildRequest, Envelope } from './messages.js';
+import type { CaseResult, ErrorHistogram } from '../report.js';
+import type { RunInput, Tasks } from './messages.js';
+import { runTask } from './task-process.js';
 
-/** How long a process may take until its backend is made, and to end, in milliseconds. */
-const PROCESS_LIMIT = BACKEND_LIMIT;
-/** The child itself notices most cases that take too long, and keeps its backend's other work. */
-const GRACE = 2_000;
-const STDERR_TAIL = 500;
-
-type Header = Pick<ConformanceReport, 'backend' | 'machine'>;
+type Header = Tasks['run']['header'];
 
 export interface IsolatedOptions {
-  readonly request: Omit<ChildRequest, 'first' | 'token'>;
-  /** The ids of all cases that the request means, in order. */
+  readonly input: Omit<RunInput, 'first'>;
+  /** The ids of all cases that the input means, in order. */
   readonly ids: readonly string[];
   readonly signal: AbortSignal;
   /** @param errors how far the case's floats lay from the oracle */
@@ -30,122 +21,35 @@ export interface IsolatedOptions {
  * @throws ConformanceError if there is no backend
  */
 export async function runIsolated(options: IsolatedOptions): Promise<Header | undefined> {
-  const { ids, signal } = options;
-  const state: State = { header: undefined, done: 0, started: performance.now() };
-  while (state.done < ids.length && !signal.aborted) {
-    const { failure, begun } = await new CaseProcess(options, state).run();
-    if (state.done === ids.length || signal.aborted) break;
-    if (state.header === undefined) throw new ConformanceError(failure.message);
-    const ms = begun ? performance.now() - state.started : 0;
-    options.onCase({ id: ids[state.done], status: 'failed', ms, differences: [], error: failure }, []);
-    state.done += 1;
-  }
-  return state.header;
-}
-
-/** Across processes. */
-interface State {
-  header: Header | undefined;
-  /** Cases that have a result. */
-  done: number;
-  /** When the current case began. */
-  started: number;
-}
-
-interface Failure {
-  readonly name: string;
-  readonly message: string;
-}
-
-interface End {
-  /** What ended the process; of no interest after its last case. */
-  readonly failure: Failure;
-  /** Whether that was in the middle of a case. */
-  readonly begun: boolean;
-}
-
-/** One process, until it is done, ends or is ended. */
-class CaseProcess {
-  private readonly options: IsolatedOptions;
-  private readonly state: State;
-  private readonly child: ChildProcess;
-  private begun = false;
-  private failure: Failure | undefined;
-  private timer: NodeJS.Timeout | undefined;
-
-  constructor(options: IsolatedOptions, state: State) {
-    this.options = options;
-    this.state = state;
-    this.child = fork(fileURLToPath(new URL('./child.js', import.meta.url)), {
-      // The last is for watch-parent.ts.
-      stdio: ['ignore', 'inherit', 'pipe', 'ipc', 'pipe'],
+  const { ids, input, signal, onCase } = options;
+  let header: Header | undefined;
+  let done = 0;
+  while (done < ids.length && !signal.aborted) {
+    let begun: number | undefined;
+    const failure = await runTask({
+      task: 'run',
+      input: { ...input, first: done },
+      timeout: input.timeout,
+      signal,
+      onReady: (found) => {
+        header ??= found;
+      },
+      onBegin: () => {
+        begun = performance.now();
+      },
+      onResult: ({ result, errors }) => {
+        begun = undefined;
+        done += 1;
+        onCase(result, errors);
+      },
     });
+    // After the last case it is of no interest how the process ended.
+    if (done === ids.length || signal.aborted) break;
+    const error = failure ?? { name: 'ProcessError', message: 'its process ended before the last case' };
+    if (header === undefined) throw new ConformanceError(error.message);
+    const ms = begun === undefined ? 0 : performance.now() - begun;
+    onCase({ id: ids[done], status: 'failed', ms, differences: [], error }, []);
+    done += 1;
   }
-
-  async run(): Promise<End> {
-    const { child, state } = this;
-    const { request, signal } = this.options;
-    const stop = () => child.kill('SIGKILL');
-    signal.addEventListener('abort', stop);
-    const stderr = echoErrors(child);
-    const token = randomUUID();
-    child.on('message', (received: Partial<Envelope> | null) => {
-      if (received?.token === token) this.receive((received as Envelope).message);
-    });
-    this.limit(PROCESS_LIMIT, `no backend within ${PROCESS_LIMIT / 1000} s`);
-    child.send({ ...request, token, first: state.done } satisfies ChildRequest);
-    const end = await endOf(child);
-    clearTimeout(this.timer);
-    signal.removeEventListener('abort', stop);
-    const { failure = { name: 'ProcessError', message: `its process ended with ${end}${stderr()}` } } = this;
-    return { failure, begun: this.begun };
-  }
-
-  private receive(message: ChildMessage): void {
-    const { state, options } = this;
-    if (message.kind === 'ready') {
-      const { backend, machine } = message;
-      state.header ??= { backend, machine };
-    } else if (message.kind === 'begin') {
-      this.begun = true;
-      state.started = performance.now();
-      const { timeout } = options.request;
-      this.limit(timeout + GRACE, `${timeLimitError(timeout).message}: it blocks, and its process was ended`);
-    } else if (message.kind === 'result') {
-      this.begun = false;
-      state.done += 1;
-      options.onCase(message.result, message.errors);
-    } else {
-      if (message.kind === 'failed') this.failure = { name: 'Error', message: message.message };
-      this.limit(PROCESS_LIMIT, 'its process does not end');
-    }
-  }
-
-  /** From now on. */
-  private limit(milliseconds: number, message: string): void {
-    clearTimeout(this.timer);
-    this.timer = setTimeout(() => {
-      this.failure ??= { name: 'TimeLimitError', message };
-      this.child.kill('SIGKILL');
-    }, milliseconds);
-  }
-}
-
-/** The signal or exit code with which it ends, in words. */
-function endOf(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('close', (code, signal) => resolve(signal ?? `code ${code}`));
-    // It could not be started, or ended before it was sent anything.
-    child.once('error', (error) => resolve(error.message));
-  });
-}
-
-/** Passes the process's stderr on. @returns its last lines so far */
-function echoErrors(child: ChildProcess): () => string {
-  let tail = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    process.stderr.write(chunk);
-    tail = (tail + chunk.toString()).slice(-STDERR_TAIL);
-  });
-  return () => (tail.trim() === '' ? '' : `: ${tail.trim()}`);
+  return header;
 }

@@ -1,6 +1,7 @@
 import type { FloatDType } from '@moe-dispatch/core';
 import { OPERATIONS, type OperationName, STAGES, type TensorName } from '@moe-dispatch/core/backend';
-import { compareExact, compareFloats, compareReduce, compareScales } from '../compare.js';
+import { compareExact, compareFloats, compareScales } from '../compare.js';
+import { compareReduce } from '../compare-reduce.js';
 import { decode } from '../float-formats.js';
 import type { HostTensor } from '../host-tensor.js';
 import { expectPlan, expectRows } from '../oracle.js';

@@ -11,8 +11,10 @@ export interface Change {
 }
 
 export interface ReportDiff {
-  /** Passed in the base, and not in the head. */
+  /** Passed in the base; in the head failed, expected to fail or gone. */
   readonly regressions: readonly Change[];
+  /** Passed in the base, and not claimed in the head. */
+  readonly noLongerClaimed: readonly Change[];
   /** Failed in the head; in the base new, not claimed or expected to fail. */
   readonly newFailures: readonly Change[];
   /** Failed in the base as well. */
@@ -39,7 +41,10 @@ export function diffReports(base: ConformanceReport, head: ConformanceReport): R
   });
   const select = (test: (change: Change) => boolean) => changes.filter(test);
   return {
-    regressions: select((change) => change.before === 'passed' && change.after !== 'passed'),
+    regressions: select(
+      ({ before, after }) => before === 'passed' && after !== 'passed' && after !== 'not claimed',
+    ),
+    noLongerClaimed: select(({ before, after }) => before === 'passed' && after === 'not claimed'),
     newFailures: select(
       ({ before, after }) => before !== 'passed' && before !== 'failed' && after === 'failed',
     ),

@@ -1,3 +1,4 @@
+import { printable } from '../printable.js';
 import type { CaseStatus, ConformanceReport } from '../report.js';
 import { formatFailure, repeatCommand } from '../report-text.js';
 import type { Change, ReportDiff } from './diff.js';
@@ -45,12 +46,13 @@ export function formatDiffMarkdown(
   head: ConformanceReport,
   escaped = true,
 ): string {
-  const { regressions, newFailures, stillFailing, fixed, added } = diff;
-  const shown = escaped ? cell : oneLine;
+  const { regressions, noLongerClaimed, newFailures, stillFailing, fixed, added } = diff;
+  const shown = escaped ? cell : printable;
   const name = ({ backend, totals }: ConformanceReport) =>
     `${shown(backend.name)} (${shown(backend.device)}), ${totals.passed} of ${totals.passed + totals.failed + totals.notClaimed + totals.expectedFailures} passed`;
   const bad = [
     ...(regressions.length > 0 ? [count(regressions, 'regression')] : []),
+    ...(noLongerClaimed.length > 0 ? [`${noLongerClaimed.length} no longer claimed`] : []),
     ...(newFailures.length > 0 ? [count(newFailures, 'new failure')] : []),
   ];
   const verdict = bad.length > 0 ? `**${bad.join(', ')}**` : 'No case fails that did not fail in the base.';
@@ -58,6 +60,7 @@ export function formatDiffMarkdown(
     '## Conformance against the base',
     `${verdict}\n\nBase: ${name(base)}  \nHead: ${name(head)}${head.complete ? '' : ', **stopped before its last case**'}`,
     changeList('Regressions', regressions),
+    changeList('No longer claimed', noLongerClaimed),
     changeList('New failures', newFailures),
     changeList('Failing in both', stillFailing),
     changeList('Fixed', fixed),
@@ -95,7 +98,7 @@ function failures(columns: readonly Column[], groups: readonly Group[], module: 
   );
   if (failed.length === 0) return '';
   const blocks = failed.slice(0, SHOWN_FAILURES).map(({ result, column }) => {
-    const where = columns.length > 1 ? `, ${columns[column].label}` : '';
+    const where = columns.length > 1 ? `, ${printable(columns[column].label)}` : '';
     const [first, ...rest] = formatFailure(result, repeatCommand(module, result.id)).split('\n');
     return [`${first}${where}`, ...rest].join('\n');
   });
@@ -106,7 +109,9 @@ function failures(columns: readonly Column[], groups: readonly Group[], module: 
 
 function changeList(title: string, changes: readonly Change[]): string {
   if (changes.length === 0) return '';
-  const lines = changes.slice(0, SHOWN_IDS).map(({ id, before, after }) => `${id}: ${before} → ${after}`);
+  const lines = changes
+    .slice(0, SHOWN_IDS)
+    .map(({ id, before, after }) => `${printable(id)}: ${before} → ${after}`);
   if (changes.length > SHOWN_IDS) lines.push(`and ${changes.length - SHOWN_IDS} more`);
   const failed = changes.flatMap(({ result }) =>
     result?.status === 'failed' ? [formatFailure(result)] : [],
@@ -126,11 +131,7 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 
 /** Text from a device or a message: nothing in it may act as Markdown or HTML. */
 function cell(text: string): string {
-  return oneLine(text.replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`));
-}
-
-function oneLine(text: string): string {
-  return text.replace(/\s+/g, ' ');
+  return printable(text).replace(/[\\`*_{}[\]<>|#!~&]/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** A code block that the text cannot end. */

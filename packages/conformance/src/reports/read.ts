@@ -71,8 +71,23 @@ function parse(text: string, fileName: string): object {
   } catch (error) {
     throw new ReportError(`${fileName}${placeOfError(text)}`, { cause: error });
   }
+  if (isTooDeep(value)) {
+    throw new ReportError(`${fileName}: no report: it nests more than ${MAX_DEPTH} objects and arrays`);
+  }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   throw new ReportError(`${fileName}: expected an object, found ${describe(value)}`);
+}
+
+/** A collection has ten. What nests much deeper cannot be written or described: that is recursive. */
+const MAX_DEPTH = 32;
+
+function isTooDeep(value: unknown): boolean {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap((each) => (typeof each === 'object' && each !== null ? Object.values(each) : []));
+  }
+  return false;
 }
 
 /** JSON.parse does not tell the place of every error. */

@@ -54,7 +54,9 @@ export function readingError(argument: string, expected: string, cause: unknown)
 /** An error that suggests the name that was meant: it differs in case or underscores, or is a part of the other. */
 function unknownOption(argument: string, name: string, names: readonly string[]): InvalidArgumentError {
   const plain = name.replaceAll('_', '').toLowerCase();
+  // Every name has '' as a part.
   const near = names.find((known) => {
+    if (plain === '') return false;
     const letters = known.toLowerCase();
     return letters.includes(plain) || plain.includes(letters);
   });

@@ -3,9 +3,10 @@ import {
   type OperationName,
   permuteRows,
   planDispatch,
+  type Router,
   type Tensor,
 } from '@moe-dispatch/core';
-import { checkReduceOf } from '../../checks.js';
+import { checkCall, checkReduceOf } from '../../checks.js';
 import { hostTensor } from '../../host-tensor.js';
 import type { ReduceInput } from '../../oracle-reduce.js';
 import type { Session } from '../../session.js';
@@ -18,10 +19,14 @@ const OUTSIDE = [-2, 6, 7, 1000, 2 ** 31 - 1, -(2 ** 31)];
 
 /**
  * Index values outside their range. A backend that reads them on the host says INDEX_OUT_OF_RANGE; elsewhere nothing
- * outside a buffer may be touched, a row of moeReduce counts as 0, and the backend goes on working.
+ * outside a buffer may be touched, a choice of `expertIds` goes nowhere, a row of moeReduce counts as 0, and the backend
+ * goes on working.
  */
 export function indexCases(): ConformanceCase[] {
   return needing({ numExperts: 6, topK: 2 }, [
+    givenCase('given', {}),
+    givenCase('given,capacity', { expertCapacity: 2 }),
+    givenCase('given,capacity,norm-before-drop', { expertCapacity: 2, normBeforeDrop: true }),
     reduceCase('reduce-rows', (input, bad) => {
       input.permuteIndicesPerToken.data[3] = bad;
       return input;
@@ -42,6 +47,28 @@ export function indexCases(): ConformanceCase[] {
       return [permuteRows(x, { permuteIndicesPerToken: session.upload(rows) }, { out })];
     }),
   ]);
+}
+
+/** 5 tokens, whose choices are given: those that go nowhere queue at no expert, and are no part of the sum. */
+function givenCase(name: string, limits: Partial<Router>): ConformanceCase {
+  return {
+    id: `generated/indices/${name}`,
+    run: async (session) => {
+      for (const bad of OUTSIDE) {
+        const expertIds = hostTensor('int32', [5, 2]);
+        expertIds.data.set([0, 1, bad, 0, 0, bad, 5, 0, bad, bad]);
+        const gatingOutput = drawn('float32', [5, 6], (i) => Math.sin(i));
+        const router: Router = { topK: 2, scoringFunc: 'sigmoid', normTopkProb: true, ...limits };
+        const call = {
+          operation: 'routeTokens',
+          inputs: { gatingOutput, expertIds },
+          options: { router },
+        } as const;
+        await allowIndexError(() => checkCall(session, `expert ${bad}`, call));
+      }
+      await checkNextCall(session);
+    },
+  };
 }
 
 /** 3 tokens, 2 choices of 6 experts, rows of 2. */

@@ -41,6 +41,7 @@ const BAD_VALUES: readonly BadRouter[] = [
     router({ routedScalingFactor: Number.NaN }),
   ],
   ['factor-text', 'INVALID_ARGUMENT', 'router.routedScalingFactor', router({ routedScalingFactor: '2' })],
+  ['jitter-negative', 'INVALID_ARGUMENT', 'router.jitterEps', router({ ...MIXER, jitterEps: -0.01 })],
   ['jitter-infinite', 'INVALID_ARGUMENT', 'router.jitterEps', router({ ...MIXER, jitterEps: 1e39 })],
   ['capacity-zero', 'INVALID_ARGUMENT', 'router.expertCapacity', router({ expertCapacity: 0 })],
   ['capacity-fraction', 'INVALID_ARGUMENT', 'router.expertCapacity', router({ expertCapacity: 2.5 })],

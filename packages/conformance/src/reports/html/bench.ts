@@ -1,5 +1,5 @@
 import { type BenchReport, dispatchRatio, reduceRatio, shapeName } from '../../bench/bench-report.js';
-import { byteCount, duration, html, type Markup, NOTHING, scrollTable } from './markup.js';
+import { byteCount, duration, grouped, html, type Markup, NOTHING, scrollTable } from './markup.js';
 import { roofline, type Series } from './roofline.js';
 
 /** How many colours style.ts has. */
@@ -33,9 +33,9 @@ function numbers({ label, bench, backend }: Series): Markup {
     const cells = [
       duration(row.copyMs),
       duration(row.dispatchMs),
-      dispatchRatio(row).toFixed(2),
+      ratio(dispatchRatio(row)),
       duration(row.reduceMs),
-      reduceRatio(row).toFixed(2),
+      ratio(reduceRatio(row)),
       `${byteCount(rate)}/s`,
     ];
     return html`<tr><th scope="row">${shapeName(row.shape)}</th>${cells.map((cell) => html`<td>${cell}</td>`)}</tr>`;
@@ -48,6 +48,10 @@ function numbers({ label, bench, backend }: Series): Markup {
       ${backend.copy}.</p>
     ${scrollTable('numbers', `benchmark of ${label}`, heads, rows)}
     ${left.length > 0 ? html`<p>Left out:</p><ul>${left}</ul>` : NOTHING}`;
+}
+
+function ratio(value: number): string {
+  return value < 100 ? value.toFixed(2) : grouped(Math.round(value));
 }
 
 function unavailable({ unavailable: list }: BenchReport): Markup {

@@ -1,3 +1,5 @@
+import { printable } from '../../printable.js';
+
 /** HTML text, made by `html`: what is put into it is escaped unless it is Markup itself. */
 export class Markup {
   readonly text: string;
@@ -36,12 +38,13 @@ export const NOTHING = new Markup('');
 function render(value: Value): string {
   if (value instanceof Markup) return value.text;
   if (typeof value === 'object') return value.map(render).join('');
-  return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+  return printable(String(value)).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** JSON inside a script element: no `<`, so that nothing in it ends the element. */
 export function jsonScript(value: unknown): Markup {
-  return new Markup(JSON.stringify(value).replaceAll('<', '\\u003c'));
+  const shown = (_: string, each: unknown) => (typeof each === 'string' ? printable(each) : each);
+  return new Markup(JSON.stringify(value, shown).replaceAll('<', '\\u003c'));
 }
 
 /** Milliseconds in words: `0.12 ms`, `34 ms`, `1.2 s`. */
@@ -50,9 +53,20 @@ export function duration(ms: number): string {
   return `${ms >= 10 ? ms.toFixed(0) : ms.toPrecision(2)} ms`;
 }
 
+/** `1,341` */
+export function grouped(value: number): string {
+  return value.toLocaleString('en');
+}
+
+/** A name that may be broken behind a slash, a comma or an underscore, and nowhere else. */
+export function breakable(text: string): Markup {
+  const parts = text.split(/(?<=[/,_=])/);
+  return html`${parts.map((part, i) => (i === 0 ? html`${part}` : html`<wbr>${part}`))}`;
+}
+
 /** A large count, short: `1.2 M`. */
 export function shortCount(value: number): string {
-  if (value < 10_000) return String(value);
+  if (value < 10_000) return grouped(value);
   return new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 }).format(value);
 }
 

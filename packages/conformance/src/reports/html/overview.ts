@@ -1,7 +1,7 @@
 import type { BenchReport } from '../../bench/bench-report.js';
 import type { ReportTotals } from '../../report.js';
 import type { Column, Matrix } from '../matrix.js';
-import { duration, html, type Markup, NOTHING } from './markup.js';
+import { duration, grouped, html, type Markup, NOTHING } from './markup.js';
 
 const PARTS: readonly [keyof ReportTotals, className: string, words: string][] = [
   ['failed', 'f', 'failed'],
@@ -38,7 +38,8 @@ function card({ report, label }: Column): Markup {
   const { backend, machine, totals, started, seed, complete, cases } = report;
   const time = cases.reduce((sum, { ms }) => sum + ms, 0);
   const limits = Object.entries(backend.limits).map(
-    ([name, value]) => html`<tr><th scope="row">${name}</th><td>${String(value ?? 'none')}</td></tr>`,
+    ([name, value]) =>
+      html`<tr><th scope="row">${name}</th><td>${value == null ? 'none' : grouped(value)}</td></tr>`,
   );
   const driver = backend.driver === undefined ? NOTHING : html`<dt>Driver</dt><dd>${backend.driver}</dd>`;
   const when = started.replace('T', ' ').replace(/\.\d+Z$/, ' UTC');
@@ -50,7 +51,7 @@ function card({ report, label }: Column): Markup {
     <dl>
       ${driver}
       <dt>Machine</dt><dd>${machine.runtime}, ${machine.platform}</dd>
-      <dt>Run</dt><dd>${when}, ${cases.length} cases in ${duration(time)}, seed ${seed}${early}</dd>
+      <dt>Run</dt><dd>${when}, ${grouped(cases.length)} cases in ${duration(time)}, seed ${seed}${early}</dd>
     </dl>
     <details>
       <summary>Dtypes and limits</summary>
@@ -67,7 +68,7 @@ function bar(totals: ReportTotals): Markup {
   );
   const words = [...parts]
     .reverse()
-    .map(([key, name, text]) => html`<li class="${name}"><b>${totals[key]}</b> ${text}</li>`);
+    .map(([key, name, text]) => html`<li class="${name}"><b>${grouped(totals[key])}</b> ${text}</li>`);
   return html`<div class="bar" aria-hidden="true">${segments}</div><ul class="totals">${words}</ul>`;
 }
 

@@ -21,6 +21,10 @@ function element(tag: string, text = '', className = ''): HTMLElement {
   return made;
 }
 
+function grouped(value: number): string {
+  return value.toLocaleString('en');
+}
+
 function startPage(): void {
   if (document.getElementById('cases') === null) return;
   byId('controls').hidden = false;
@@ -68,7 +72,7 @@ function filterCases(): void {
     if (text !== '' || show !== '') group.open = found > 0;
     shown += found;
   }
-  byId('shown').textContent = `${shown} of ${data.cases.length} cases`;
+  byId('shown').textContent = `${grouped(shown)} of ${grouped(data.cases.length)} cases`;
 }
 
 /** @param show a status's class, `d` for a row of several statuses, nothing for any */
@@ -112,7 +116,7 @@ function describeResult(label: string, result: PageCase['results'][number]): HTM
   for (const { case: label, tensor, index, expected, found, count } of full.differences) {
     const place = index.length > 0 ? `${tensor}[${index.join(', ')}]` : tensor;
     const item = element('dl', '', 'difference');
-    const words = { in: label, element: place, expected, found, 'wrong in all': String(count) };
+    const words = { in: label, element: place, expected, found, 'wrong in all': grouped(count) };
     for (const [term, value] of Object.entries(words)) item.append(element('dt', term), element('dd', value));
     part.append(item);
   }
@@ -158,18 +162,33 @@ function drawRouting(routing: PageRouting, reference: PageRouting): HTMLElement 
   const { columns, numExperts, topKIndices } = routing;
   const loads = new Array<number>(numExperts).fill(0);
   for (const expert of topKIndices.flat()) if (expert in loads) loads[expert] += 1;
-  const head = Math.max(3, Math.ceil(topKIndices.length / 6));
-  const height = head + topKIndices.length + 0.5;
-  const size = Math.max(2.5, Math.min(16, 900 / numExperts, 480 / height));
-  const sizes = { viewBox: `0 0 ${numExperts} ${height}`, width: numExperts * size, height: height * size };
+  const head = Math.max(3, Math.min(8, Math.ceil(topKIndices.length / 6)));
+  // A row of expert numbers between the loads and the tokens, a column of token numbers at the left.
+  const [left, top] = [2.5, head + 1.3];
+  const [width, height] = [left + numExperts, top + topKIndices.length + 0.5];
+  const size = Math.max(12, Math.min(24, 1100 / width));
+  const sizes = { viewBox: `${-left} 0 ${width} ${height}`, width: width * size, height: height * size };
   const who = columns.map((column) => data.columns[column]).join(', ');
   const text = describeLoads(topKIndices, loads);
   const svg = svgElement('svg', { ...sizes, role: 'img', 'aria-label': `Routing on ${who}: ${text}` });
   const most = Math.max(1, ...loads);
   const bars = loads.map((load, e) => `M${e + 0.1} ${head}v-${(load / most) * head}h.8V${head}z`);
   svg.append(svgElement('path', { class: 'load', d: bars.join('') }));
-  svg.append(...routingCells(routing, reference, head + 0.5));
+  svg.append(...routingCells(routing, reference, top), ...routingNumbers(routing, top));
   return captionRouting(who, text, svg, routing);
+}
+
+/** Every fourth expert and token. */
+function routingNumbers({ numExperts, topKIndices }: PageRouting, top: number): SVGElement[] {
+  const numbers: SVGElement[] = [];
+  const add = (value: number, place: Record<string, string | number>) => {
+    const number = svgElement('text', place);
+    number.textContent = String(value);
+    numbers.push(number);
+  };
+  for (let e = 0; e < numExperts; e += 4) add(e, { x: e + 0.5, y: top - 0.3, 'text-anchor': 'middle' });
+  for (let t = 0; t < topKIndices.length; t += 4) add(t, { x: -0.3, y: top + t + 0.8, 'text-anchor': 'end' });
+  return numbers;
 }
 
 function routingCells(
@@ -243,6 +262,8 @@ const FUNCTIONS = [
   drawRoutings,
   drawRouting,
   routingCells,
+  routingNumbers,
+  grouped,
   svgElement,
   describeLoads,
   captionRouting,

@@ -9,7 +9,6 @@ import { html, jsonScript, Markup, NOTHING } from './markup.js';
 import { backendCards, verdict } from './overview.js';
 import { type PageData, pageData } from './page-data.js';
 import { PAGE_SCRIPT } from './page-script.js';
-
 import { STYLE } from './style.js';
 import { timing } from './timing.js';
 
@@ -21,6 +20,15 @@ export function formatHtml(
   const matrix = buildMatrix(reports);
   const data = pageData(matrix);
   const indices = new Map(data.cases.map(({ id }, i) => [id, i]));
+  const sections = [
+    caseMatrix(matrix, indices),
+    failures(matrix),
+    backendCards(matrix),
+    routingSection(data),
+    errorHistograms(matrix),
+    timing(matrix),
+    benchSection(benches),
+  ];
   const title =
     reports.length > 0 ? 'Conformance of moe-dispatch backends' : 'Benchmark of moe-dispatch backends';
   // The hash lets this script run and nothing else, whatever a report contains.
@@ -38,8 +46,7 @@ export function formatHtml(
   <body>
     <main>
       <header><h1>${title}</h1>${verdict(matrix, benches)}</header>
-      ${backendCards(matrix)}${failures(matrix)}${caseMatrix(matrix, indices)}
-      ${routingSection(data)}${errorHistograms(matrix)}${timing(matrix)}${benchSection(benches)}
+      ${jumpBar(sections)}${sections}
     </main>
     <dialog id="case" aria-labelledby="case-title">
       <form method="dialog"><h2 id="case-title"></h2><button>Close</button></form>
@@ -52,6 +59,13 @@ export function formatHtml(
   return `${page.text}\n`;
 }
 
+/** Links to the sections that the page has, by the id and the text of their headings. */
+function jumpBar(sections: readonly Markup[]): Markup {
+  const headings = sections.flatMap(({ text }) => [...text.matchAll(/<h2 id="(\w+)">(\w[\w ]*\w)/g)]);
+  const links = headings.map(([, id, name]) => html`<a href="#${id}">${name}</a> `);
+  return html`<nav aria-label="sections">${links}</nav>`;
+}
+
 function routingSection({ cases, routingLeftOut }: PageData): Markup {
   if (!cases.some(({ routings }) => routings !== undefined)) return NOTHING;
   const left =
@@ -60,8 +74,8 @@ function routingSection({ cases, routingLeftOut }: PageData): Markup {
       : ` ${routingLeftOut} larger ones are left out, to keep the page small; the JSON has them.`;
   return html`<section aria-labelledby="routing">
     <h2 id="routing">Routing</h2>
-    <p>Which experts the first dispatch of a case chose for each token. Tokens go down, experts to the right, each
-      expert's load stands above; earlier choices are stronger. Backends that chose alike share a picture; a red frame
+    <p>Which experts the first dispatch of a case chose for each token. Tokens go down, experts to the right, both
+      numbered from 0, each expert's load stands above; earlier choices are stronger. Backends that chose alike share a picture; a red frame
       marks what differs from the first.${left}</p>
     <label>Case <select id="routing-case"></select></label>
     <div id="routing-body"></div>

@@ -11,9 +11,8 @@ import {
   type Tensor,
 } from '@moe-dispatch/core';
 import { detectNativeMemory } from '../native-memory.js';
-import { pauses } from '../pauses.js';
 import type { BackendBench, BenchRow, Shape } from './bench-report.js';
-import { medianTime, type Wait } from './measure.js';
+import { medianTime, type Wait, type Work } from './measure.js';
 import { copyRows, dispatchBytes, reduceBytes, workingBytes } from './shapes.js';
 
 const MEMCPY = 'memcpy: TypedArray.set of as many bytes, on one thread';
@@ -21,44 +20,47 @@ const BACKEND_COPY =
   "a copy of as many bytes by the backend's own permuteRows, with topK 1 and the rows in order, not the device's fastest copy";
 
 export interface BenchOptions {
-  readonly shapes: readonly Shape[];
   readonly dtype: DType;
   /** A shape whose tensors need more bytes together is left out. */
   readonly maxBytes: number;
-  /** Called before each shape. */
-  readonly onShape?: (shape: Shape) => void;
-  /** Leaves out the shapes that are not begun. */
-  readonly signal?: AbortSignal;
+  /** Awaited before each sample. */
+  onSample?(): Promise<void>;
+}
+
+/** What a benchmark knows of a backend before its first shape. */
+export type BenchHeader = Pick<BackendBench, 'name' | 'device' | 'copy'>;
+
+/** What was measured, or why nothing was. */
+export type ShapeResult = { readonly row: BenchRow } | { readonly leftOut: BackendBench['leftOut'][number] };
+
+export function benchHeader(backend: Backend): BenchHeader {
+  const { name, device } = backend.info;
+  return { name, device, copy: isOnHost(backend) ? MEMCPY : BACKEND_COPY };
+}
+
+/** A backend that wraps typed arrays works in the host's memory. */
+function isOnHost(backend: Backend): boolean {
+  return detectNativeMemory(backend) !== undefined;
 }
 
 /**
  * Measures a backend through its public contract: a prepared moeDispatch, moeReduce, and a copy. Work is issued in
  * order, so reading a small result afterwards waits for all of it.
  */
-export async function benchBackend(backend: Backend, options: BenchOptions): Promise<BackendBench> {
-  // A backend that wraps typed arrays works in the host's memory.
-  const onHost = detectNativeMemory(backend) !== undefined;
-  const rows: BenchRow[] = [];
-  const leftOut: { shape: Shape; reason: string }[] = [];
-  const pause = pauses();
-  for (const shape of options.shapes) {
-    await pause();
-    const reason = options.signal?.aborted ? 'stopped before it' : tooLarge(shape, backend, options);
-    if (reason !== undefined) {
-      leftOut.push({ shape, reason });
-      continue;
-    }
-    options.onShape?.(shape);
-    try {
-      rows.push(await measureShape(backend, shape, options.dtype, onHost));
-    } catch (error) {
-      // Out of memory, or a limit that `info` does not name.
-      if (!isMoeDispatchError(error)) throw error;
-      leftOut.push({ shape, reason: error.message });
-    }
+export async function benchShape(
+  backend: Backend,
+  shape: Shape,
+  options: BenchOptions,
+): Promise<ShapeResult> {
+  const reason = tooLarge(shape, backend, options);
+  if (reason !== undefined) return { leftOut: { shape, reason } };
+  try {
+    return { row: await measureShape(backend, shape, options) };
+  } catch (error) {
+    // Out of memory, or a limit that `info` does not name.
+    if (!isMoeDispatchError(error)) throw error;
+    return { leftOut: { shape, reason: error.message } };
   }
-  const { name, device } = backend.info;
-  return { name, device, copy: onHost ? MEMCPY : BACKEND_COPY, rows, leftOut };
 }
 
 function tooLarge(shape: Shape, backend: Backend, { dtype, maxBytes }: BenchOptions): string | undefined {
@@ -81,8 +83,7 @@ function mebibytes(bytes: number): string {
 async function measureShape(
   backend: Backend,
   shape: Shape,
-  dtype: DType,
-  onHost: boolean,
+  { dtype, onSample }: BenchOptions,
 ): Promise<BenchRow> {
   const kept: { dispose(): void }[] = [];
   const keep = <D extends { dispose(): void }>(disposable: D): D => {
@@ -90,7 +91,10 @@ async function measureShape(
     return disposable;
   };
   try {
-    const copyMs = await (onHost ? memcpyTime(shape, dtype) : copyTime(backend, shape, dtype));
+    const time = (work: Work, wait: Wait) => medianTime(work, wait, onSample);
+    const copyMs = await (isOnHost(backend)
+      ? memcpyTime(shape, dtype, time)
+      : copyTime(backend, shape, dtype, time));
     const { tokens, hidden, numExperts, topK: moeTopk } = shape;
     const x = keep(backend.tensor(rowsOf(tokens * hidden, dtype), [tokens, hidden], dtype));
     const gating = keep(backend.tensor(gatingValues(tokens * numExperts), [tokens, numExperts], 'float32'));
@@ -106,8 +110,8 @@ async function measureShape(
       reduceBytes: reduceBytes(shape, dtype),
       copyBytes: 2 * copyRows(shape, dtype) * hidden * DTYPES[dtype].bytes,
       copyMs,
-      dispatchMs: await medianTime(() => prepared.run(x, gating, out), wait),
-      reduceMs: await medianTime(() => {
+      dispatchMs: await time(() => prepared.run(x, gating, out), wait),
+      reduceMs: await time(() => {
         moeReduce(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, { out: reduced });
       }, wait),
     };
@@ -116,17 +120,19 @@ async function measureShape(
   }
 }
 
-function memcpyTime(shape: Shape, dtype: DType): Promise<number> {
+type Time = (work: Work, wait: Wait) => Promise<number>;
+
+function memcpyTime(shape: Shape, dtype: DType, time: Time): Promise<number> {
   const source = new Uint8Array(copyRows(shape, dtype) * shape.hidden * DTYPES[dtype].bytes).fill(1);
   // Touched before it is timed: fresh pages cost several times the copy.
   const target = new Uint8Array(source.length).fill(2);
-  return medianTime(
+  return time(
     () => target.set(source),
     async () => target[0],
   );
 }
 
-async function copyTime(backend: Backend, shape: Shape, dtype: DType): Promise<number> {
+async function copyTime(backend: Backend, shape: Shape, dtype: DType, time: Time): Promise<number> {
   const rows = copyRows(shape, dtype);
   const { hidden } = shape;
   const tensors: Tensor[] = [];
@@ -140,7 +146,7 @@ async function copyTime(backend: Backend, shape: Shape, dtype: DType): Promise<n
     const permuteIndicesPerToken = keep(backend.tensor(order, [1, rows], 'int32'));
     const copy = keep(backend.empty([rows, hidden], dtype));
     const tiny = keep(backend.tensor(new Int32Array(1), [1], 'int32'));
-    return await medianTime(
+    return await time(
       () => {
         permuteRows<Tensor>(x, { permuteIndicesPerToken }, { out: { permuteInput: copy } });
       },

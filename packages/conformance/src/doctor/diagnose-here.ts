@@ -1,9 +1,8 @@
-// Run in a separate process by diagnose.ts: a backend may crash it.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
 import { isMoeDispatchError } from '@moe-dispatch/core';
 import { CaseRunner } from '../case-runner.js';
+import { describeError } from '../describe-error.js';
 import { loadBackend, moduleName } from '../load-backend.js';
 import { loadKit } from '../load-kit.js';
 import { locateModule, packageAround } from '../module-location.js';
@@ -15,14 +14,9 @@ import type { Diagnosis, Problem } from './diagnosis.js';
 /** The example of Paddle's documentation. */
 const CASE = 'golden/doc-example-softmax';
 
-const [backend, token] = process.argv.slice(2);
-process.once('disconnect', () => process.exit());
-new Worker(new URL('../watch-parent.js', import.meta.url)).unref();
-const diagnosis = await diagnose();
-process.send?.({ token, diagnosis }, () => process.exit());
-
-async function diagnose(): Promise<Diagnosis> {
-  const url = findModule();
+/** Looks at a backend in this process, which it may crash. */
+export async function diagnose(backend: string): Promise<Diagnosis> {
+  const url = findModule(backend);
   if (url === undefined) {
     const name = moduleName(backend);
     const isPackage = /^[@a-z]/.test(name);
@@ -35,13 +29,13 @@ async function diagnose(): Promise<Diagnosis> {
   const version = packageAround(url)?.json.version;
   const known = { backend, installed: true, ...(version === undefined ? {} : { version }) };
   try {
-    return { ...known, ...(await tryBackend()) };
+    return { ...known, ...(await tryBackend(backend)) };
   } catch (error) {
     return { ...known, works: false, problem: problemOf(error) };
   }
 }
 
-function findModule(): string | undefined {
+function findModule(backend: string): string | undefined {
   try {
     const url = locateModule(moduleName(backend));
     return existsSync(fileURLToPath(url)) ? url : undefined;
@@ -50,7 +44,9 @@ function findModule(): string | undefined {
   }
 }
 
-async function tryBackend(): Promise<Pick<Diagnosis, 'works' | 'device' | 'driver' | 'problem'>> {
+async function tryBackend(
+  backend: string,
+): Promise<Pick<Diagnosis, 'works' | 'device' | 'driver' | 'problem'>> {
   const runner = await CaseRunner.create(await loadBackend(backend), await loadKit(backend));
   const { device, driver } = runner.header.backend;
   const known = { device, ...(driver === undefined ? {} : { driver }) };
@@ -71,6 +67,5 @@ async function tryBackend(): Promise<Pick<Diagnosis, 'works' | 'device' | 'drive
 
 function problemOf(error: unknown): Problem {
   if (isMoeDispatchError(error)) return { code: error.code, found: error.found, remedy: error.expected };
-  const found = error instanceof Error ? error.message : String(error);
-  return { found, remedy: "see the backend's documentation" };
+  return { found: describeError(error).message, remedy: "see the backend's documentation" };
 }
