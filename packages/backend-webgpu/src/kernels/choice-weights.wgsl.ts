@@ -90,15 +90,15 @@ fn logit_of(pair: u32) -> u32 {
 
 /** What a softmax needs of a row, with its largest logit. All lanes of a workgroup call it, once. */
 const ROW_SUM = /* wgsl */ `
-var<workgroup> row_sums: array<atomic<u32>, 2u * ROWS>;
+var<workgroup> upper_sums: array<atomic<u32>, WORKGROUP / LANES>;
+var<workgroup> lower_sums: array<atomic<u32>, WORKGROUP / LANES>;
 
 fn row_sum(start: u32, lane: u32, team: u32, maximum: u32) -> Row {
   var sum = vec2(0u);
   for (var i = lane; i < p.width; i += LANES) { sum += term(logit(start + i), maximum); }
-  let at = 2u * team;
-  atomicAdd(&row_sums[at], sum.x);
-  atomicAdd(&row_sums[at + 1u], sum.y);
+  atomicAdd(&upper_sums[team], sum.x);
+  atomicAdd(&lower_sums[team], sum.y);
   workgroupBarrier();
-  return softmax_row(maximum, vec2(atomicLoad(&row_sums[at]), atomicLoad(&row_sums[at + 1u])));
+  return softmax_row(maximum, vec2(atomicLoad(&upper_sums[team]), atomicLoad(&lower_sums[team])));
 }
 `;

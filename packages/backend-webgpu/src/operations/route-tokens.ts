@@ -5,6 +5,9 @@ import { mask, mixSparsely, type RouteCall, routeCuts, score, skippedFrom, weigh
 import { chooseExperts, chooseSelection, type Selection } from './select-experts.js';
 import type { Tiles } from './tiles.js';
 
+/** Storage buffers of the launch that moves rows if it makes weights as well; every device has as many by default. */
+const LATE_BUFFERS = 8;
+
 /** What is left of the routing for those that place pairs. */
 export interface Routed {
   /** The counts of the choices by tile. */
@@ -42,6 +45,7 @@ export function routeTokens(schedule: Schedule, call: RouteCall, count = false, 
 /** Whether nothing follows the choice that needs weights or changes choices. */
 function mayWait(schedule: Schedule, call: RouteCall): boolean {
   const { selection, tokenMask, numExperts } = call;
+  if (schedule.device.limits.maxStorageBuffersPerShaderStage < LATE_BUFFERS) return false;
   if (selection === 'given' || selection === 'sparsemixer' || tokenMask) return false;
   return skippedFrom(call) === numExperts && routeCuts(schedule, call).length === 1;
 }
