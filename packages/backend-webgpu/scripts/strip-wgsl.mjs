@@ -24,6 +24,7 @@ const folder = new URL('kernels/', dist);
 const files = readdirSync(folder)
   .filter((name) => name.endsWith('.wgsl.js'))
   .map((name) => readParts(new URL(name, folder)));
+for (const { parts } of files) for (const part of parts) part.wgsl = shortenLocals(part.wgsl);
 const shortNames = shorten(files);
 for (const { file, text, parts } of files) {
   let stripped = '';
@@ -52,6 +53,28 @@ function readParts(file) {
   };
   visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2022, true));
   return { file, text, parts, words };
+}
+
+/**
+ * Names of one letter for the params and variables of each function that stands in the text as a whole, the same ones in
+ * all of them, so that they compress well. A name behind a point is a member.
+ */
+function shortenLocals(wgsl) {
+  return wgsl.replace(
+    /\bfn \w+\([^()]*\)[^{}]*\{(?:[^{}]|\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*\})*\}/g,
+    (text) => {
+      const locals = new Set(
+        [...text.matchAll(/[(,]\s*(\w+):|\b(?:let|var|const) (\w+)/g)].map(
+          ([, param, local]) => param ?? local,
+        ),
+      );
+      const shortNames = withShort(
+        [...locals],
+        wordsOf(text).filter((word) => !locals.has(word)),
+      );
+      return text.replace(/(?<![\w.])[A-Za-z_]\w*/g, (word) => shortNames.get(word) ?? word);
+    },
+  );
 }
 
 /**

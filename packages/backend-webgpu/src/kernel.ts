@@ -47,15 +47,13 @@ export function optional<Binding extends string>(
   return signature<Binding, never>(taken ? storage : ({} as typeof storage), []);
 }
 
-/** Two signatures as one, for a variant of a kernel that takes more. */
+/** Two signatures as one, for a variant of a kernel that takes more. A param that both have is one. */
 export function joined<B1 extends string, P1 extends string, B2 extends string, P2 extends string>(
   first: Signature<B1, P1>,
   second: Signature<B2, P2>,
 ): Signature<B1 | B2, P1 | P2> {
-  return signature<B1 | B2, P1 | P2>({ ...first.storage, ...second.storage }, [
-    ...first.params,
-    ...second.params,
-  ]);
+  const params = new Set([...first.params, ...second.params]);
+  return signature<B1 | B2, P1 | P2>({ ...first.storage, ...second.storage }, [...params]);
 }
 
 /** A kernel's file and the options of the variant, e.g. `route-rank.wgsl.ts topkOnly=true`. */

@@ -2,6 +2,7 @@ import type { FloatDType } from '@moe-dispatch/core';
 import { SCORING_FUNCS } from '@moe-dispatch/core/backend';
 import { isOutput, type Kernel, wgslModule } from '../src/kernel.js';
 import { dropChoices, orderTokens, queueChoices } from '../src/kernels/capacity.wgsl.js';
+import type { LateWeights } from '../src/kernels/choice-weights.wgsl.js';
 import { countExperts } from '../src/kernels/count-experts.wgsl.js';
 import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
 import { gatherChoices } from '../src/kernels/gather-choices.wgsl.js';
@@ -33,6 +34,7 @@ export interface Module {
 }
 
 const FLAGS = [false, true];
+const SUBGROUPS = [false, true, 'whole'] as const;
 const FLOATS: FloatDType[] = ['float32', 'float16', 'bfloat16'];
 const GROUPS = ['all', 'best', 'bestTwo'] as const;
 const ARITHMETICS = ['floats', 'normal floats', 'integers'] as const;
@@ -70,15 +72,16 @@ export function allModules(workgroupSize: number): Module[] {
 /** Every value of every option of route-select, though not all together. */
 function routeKernels(workgroupSize: number): Kernel[] {
   const plain: RouteSelectOptions = {
-    ...{ lanes: 8, slots: 1, subgroups: false, gating: 'float32', keyed: false },
-    ...{ scoringFunc: 'softmax', biased: false, groups: 'all', weights: 'scores', counted: false },
+    ...{ lanes: 8, groupLanes: 8, slots: 1, subgroups: false, gating: 'float32', keyed: false, near: false },
+    ...{ scoringFunc: 'softmax', biased: false, groups: 'all', weights: 'scores', counted: 0 },
   };
   const select: RouteSelectOptions[] = [8, workgroupSize].flatMap((lanes) =>
     [0, 1, 8].flatMap((slots) =>
-      FLAGS.flatMap((subgroups) =>
+      SUBGROUPS.flatMap((subgroups) =>
         (['softmax', 'none'] as const).map((scoringFunc) => ({
           ...plain,
           lanes,
+          groupLanes: lanes,
           slots,
           subgroups,
           scoringFunc,
@@ -102,11 +105,17 @@ function routeKernels(workgroupSize: number): Kernel[] {
       ),
     ),
     ...GROUPS.map((groups) => ({ ...plain, scoringFunc: 'sigmoid' as const, groups, keyed: true, slots: 8 })),
+    ...GROUPS.flatMap((groups) =>
+      SUBGROUPS.map((subgroups) => ({
+        ...{ ...plain, scoringFunc: 'sigmoid' as const, biased: true, near: true, groups, subgroups },
+        ...{ lanes: 8, groupLanes: groups === 'all' ? 8 : 2, slots: 12, weights: 'late' as const },
+      })),
+    ),
     { ...plain, weights: 'scaled' },
   ];
   return [
     ...[...select, ...more].flatMap((options) =>
-      FLAGS.map((counted) => routeSelect({ ...options, counted })),
+      [0, 1, 2].map((counted) => routeSelect({ ...options, counted })),
     ),
     ...gatings.map(routeRank),
   ];
@@ -140,11 +149,19 @@ function weighKernels(): Kernel[] {
 
 function placeKernels(workgroupSize: number): Kernel[] {
   const few = [1, 8, workgroupSize].map((lanes) => ({ lanes, slice: 2 * workgroupSize }));
+  const late: LateWeights[] = (['normalised', 'scaled', 'scores'] as const).flatMap((weights) => [
+    ...SCORING_FUNCS.map((scoringFunc) => ({ gating: 'float32' as const, scoringFunc, weights, lanes: 8 })),
+    ...FLOATS.map((gating) => ({ gating, scoringFunc: 'softmax' as const, weights, lanes: workgroupSize })),
+  ]);
   return [
     placeCounted(),
-    ...UNITS.map(placeCountedAndCopy),
     ...few.map(placeFew),
-    ...few.flatMap((options) => UNITS.map((unit) => placeFewAndCopy(options, unit))),
+    ...[undefined, ...late].flatMap((weights) =>
+      UNITS.flatMap((unit) => [
+        placeCountedAndCopy(unit, weights),
+        ...few.map((options) => placeFewAndCopy(options, unit, weights)),
+      ]),
+    ),
   ];
 }
 

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { DeviceLimits } from '../src/device-limits.js';
 import { gatherBytes } from '../src/kernels/gather-bytes.wgsl.js';
 import { type FewPairs, placeFew, placeFewAndCopy } from '../src/kernels/place-pairs.wgsl.js';
+import type { RouteBinding, RouteParam } from '../src/kernels/route-signature.wgsl.js';
 import { Schedule } from '../src/schedule.js';
 import { type Segment, wholeView } from '../src/segments.js';
 
@@ -44,10 +45,11 @@ export function misnamed(): void {
 export function variants(few: FewPairs): void {
   const pairs = { top_k_indices: segment, permute_indices_per_token: segment };
   const plan = { ...pairs, expert_offsets: segment, token_nums_per_expert: segment };
-  const copying = { ...plan, x: segment, permute_input: segment };
+  const copying = { ...({} as Record<RouteBinding, null>), ...plan, x: segment, permute_input: segment };
   const cut = { token_start: 0, token_end: 1, lead: 1 };
   const place = { top_k: 1, experts: 8, tokens: 1, workgroup_tokens: 1, ...cut };
-  const copy = { ...place, row_units: 1 };
+  const weigh = { ...({} as Record<RouteParam, number>), stride: 0, weigh_groups: 0 };
+  const copy = { ...weigh, ...place, row_units: 1 };
   schedule.launch(placeFew(few), plan, place, 1);
   schedule.launch(placeFewAndCopy(few, 'words'), copying, copy, 1);
   // @ts-expect-error

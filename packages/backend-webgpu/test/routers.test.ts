@@ -1,8 +1,9 @@
 import { cpu } from '@moe-dispatch/backend-cpu';
-import { type Backend, moeDispatch, moeReduce, type Tensor } from '@moe-dispatch/core';
+import { type Backend, moeDispatch, moeReduce, type Router, type Tensor } from '@moe-dispatch/core';
 import { afterAll, describe, expect, it } from 'vitest';
 import { webgpu } from '../src/index.js';
 import { WebGpuBackend } from '../src/webgpu-backend.js';
+import { randomNumbers } from './exact-sums.js';
 import { limitedDevice } from './limited-device.js';
 import {
   type DispatchSpec,
@@ -103,6 +104,31 @@ const PATHS: readonly (DispatchSpec & { readonly name: string })[] = [
 it.each(PATHS)('$name', { timeout: 120_000 }, async (spec) => {
   const call = hostDispatch(7, spec);
   expect(await results(usual, call)).toEqual(await results(reference, call));
+});
+
+const GROUPS = { nGroup: 8, topkGroup: 3 } as const;
+const NEAR: readonly (Partial<Router> & { readonly name: string })[] = [
+  { name: 'no groups' },
+  { name: 'groups by their two best', ...GROUPS, groupScoreFunc: 'top2_sum' },
+  { name: 'groups by their best', ...GROUPS, groupScoreFunc: 'max' },
+];
+
+/** Sums of scores and biases that differ by 2^-24 to 2^-17, as much as near scores tell apart, more or less. */
+describe.each([0, 34.5])('ranks close values of biased experts, biases of ±%d', (size) => {
+  it.each(NEAR)('$name', { timeout: 120_000 }, async ({ name, ...options }) => {
+    const router: Router = { topK: 6, scoringFunc: 'sigmoid', normTopkProb: true, ...options };
+    const call = hostDispatch(3, { router, tokens: 300, experts: 64, tensors: ['eScoreCorrectionBias'] });
+    const random = randomNumbers(11);
+    const little = () => random() * 2 ** (-19 + Math.floor(random() * 3));
+    const { gating, tensors } = call;
+    for (let token = 0; token < 300; token++) {
+      const logit = random() * 4 - 2;
+      for (let e = 0; e < 64; e++) gating.data[64 * token + e] = logit + (token % 2) * little();
+    }
+    for (let e = 0; e < 64; e++)
+      tensors.eScoreCorrectionBias.data[e] = (e % 2 === 0 ? size : -size) + little();
+    expect(await results(usual, call)).toEqual(await results(reference, call));
+  });
 });
 
 /** What moeDispatch gives, as words, and moeReduce of its rows. Rows behind the last expert's are left out. */

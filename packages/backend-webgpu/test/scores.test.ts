@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import * as scores from '../../backend-cpu/test/scores-of-numbers.js';
 import { STORAGE_USAGE } from '../src/buffer-pool.js';
+import { FLOAT32 } from '../src/kernels/float32.wgsl.js';
+import { NEAR_SIGMOID } from '../src/kernels/near-scores.wgsl.js';
 import { EXP_NEG, SIGMOID, SQRTSOFTPLUS } from '../src/kernels/scores.wgsl.js';
 import { readBack } from '../src/read-back.js';
 import { newDefaultDevice } from './require-gpu.js';
@@ -22,6 +24,14 @@ describe('score functions in WGSL', () => {
     const found = await onDevice(`${EXP_NEG}${code}${EXP_OF}`, call, inputs, 1);
     const expected = new Uint32Array(new Float32Array(inputs.buffer).map(score).buffer);
     expect(differences(inputs, expected, found)).toEqual([]);
+  });
+
+  it('near_sigmoid is within 2^-20 of sigmoid', async () => {
+    const inputs = scoreInputs();
+    const found = await onDevice(FLOAT32 + NEAR_SIGMOID, 'near_sigmoid(word[0])', inputs, 1);
+    const near = new Float32Array(found.buffer);
+    const errors = new Float32Array(inputs.buffer).map((x, i) => Math.abs(near[i] - scores.sigmoid(x)));
+    expect(errors.reduce((most, error) => Math.max(most, error))).toBeLessThan(2 ** -20);
   });
 
   it('quotient32 has the bits of the CPU backend', async () => {

@@ -48,7 +48,7 @@ fn choice_key(start: u32, i: u32, row: Row) -> u32 {
   ${
     biased
       ? `let bias = clean(e_score_correction_bias[i + p.e_score_correction_bias_at]);
-  return rank_key(biased(score(logit(start + i), row), bias));`
+  return rank_key(plus(score(logit(start + i), row), bias));`
       : `return logit_key(start + i);`
   }
 }

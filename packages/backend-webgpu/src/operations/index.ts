@@ -4,7 +4,7 @@ import { type DeviceTraits, Schedule } from '../schedule.js';
 import type { View } from '../segments.js';
 import { moeReduce } from './moe-reduce.js';
 import { permuteRows } from './permute-rows.js';
-import { planAndPermute, planDispatch } from './plan-dispatch.js';
+import { copiesWhilePlacing, planAndPermute, planDispatch } from './plan-dispatch.js';
 import { routeTokens } from './route-tokens.js';
 import { fewPairs } from './tiles.js';
 
@@ -13,10 +13,11 @@ type Scheduler<Op extends OperationName> = (schedule: Schedule, call: Call<Op, V
 /** What each operation does. One that is missing here is not implemented. */
 export const SCHEDULERS: { readonly [Op in OperationName]?: Scheduler<Op> } = {
   moeDispatch: (schedule, call) => {
-    const tiles = routeTokens(schedule, call, !fewPairs(schedule.device, call));
-    planAndPermute(schedule, call, tiles);
+    const copy = copiesWhilePlacing(schedule.device, call);
+    const routed = routeTokens(schedule, call, !fewPairs(schedule.device, call), copy !== undefined);
+    planAndPermute(schedule, call, routed, copy);
   },
-  routeTokens: (schedule, call) => void routeTokens(schedule, call, false),
+  routeTokens: (schedule, call) => void routeTokens(schedule, call),
   planDispatch,
   permuteRows,
   moeReduce,

@@ -1,4 +1,5 @@
 import type { Call } from '@moe-dispatch/core/backend';
+import type { LateScores } from '../kernels/choice-weights.wgsl.js';
 import {
   type FewPairs,
   placeCounted,
@@ -7,15 +8,16 @@ import {
   placeFewAndCopy,
 } from '../kernels/place-pairs.wgsl.js';
 import type { DeviceTraits, Schedule } from '../schedule.js';
-import { rowsOf, type Segment, segments, type View, wholeView } from '../segments.js';
+import { rowsOf, segments, type View, wholeView } from '../segments.js';
 import type { CopyLayout } from './permute-rows.js';
+import { routeBindings, routeParams } from './route-launches.js';
 import { type Tiles, tokenCuts } from './tiles.js';
 
-/** The rows to copy while their pairs are placed. */
+/** The rows to copy while their pairs are placed, and the weights that are made meanwhile, if any. */
 export interface RowCopy {
-  readonly x: View;
-  readonly permuteInput: View;
+  readonly call: Call<'moeDispatch', View>;
   readonly layout: CopyLayout;
+  readonly late?: LateScores | undefined;
 }
 
 type PlanCall = Call<'planDispatch', View>;
@@ -36,12 +38,16 @@ export function placeFewPairs(schedule: Schedule, call: PlanCall, copy: RowCopy 
     };
     const lead = i === 0 ? 1 : 0;
     const params = { ...cut.params, lead };
-    const workgroups = lead + cut.workgroups;
-    if (copy === undefined) schedule.launch(placeFew(few), bindings, params, workgroups);
+    if (copy === undefined) schedule.launch(placeFew(few), bindings, params, lead + cut.workgroups);
     else {
-      const rows = copyArguments(copy);
-      const kernel = placeFewAndCopy(few, copy.layout.unit);
-      schedule.launch(kernel, { ...bindings, ...rows.bindings }, { ...params, ...rows.params }, workgroups);
+      const rows = copyArguments(device, copy, cut);
+      const kernel = placeFewAndCopy(few, copy.layout.unit, rows.late);
+      schedule.launch(
+        kernel,
+        { ...rows.bindings, ...bindings },
+        { ...rows.params, ...params },
+        lead + rows.workgroups,
+      );
     }
   }
 }
@@ -63,17 +69,19 @@ export function placeTiles(
     const params = { ...cut.params, tiles: tiles.count, tile_tokens: tiles.tokens };
     if (copy === undefined) schedule.launch(placeCounted(), bindings, params, cut.workgroups);
     else {
-      const rows = copyArguments(copy);
-      const kernel = placeCountedAndCopy(copy.layout.unit);
+      const rows = copyArguments(schedule.device, copy, cut);
+      const kernel = placeCountedAndCopy(copy.layout.unit, rows.late);
       schedule.launch(
         kernel,
-        { ...bindings, ...rows.bindings },
-        { ...params, ...rows.params },
-        cut.workgroups,
+        { ...rows.bindings, ...bindings },
+        { ...rows.params, ...params },
+        rows.workgroups,
       );
     }
   }
 }
+
+type PlaceCut = ReturnType<typeof placeCuts>[number];
 
 /** What every variant of place-pairs takes, for cuts of the tokens and of the inverse map. */
 function placeCuts(schedule: Schedule, call: PlanCall, workgroupTokens: number, tileTokens: number) {
@@ -94,13 +102,29 @@ function placeCuts(schedule: Schedule, call: PlanCall, workgroupTokens: number, 
   );
 }
 
-/** What the variants that copy take besides. */
-function copyArguments({ x, permuteInput, layout }: RowCopy) {
-  const bindings: Record<'x' | 'permute_input', Segment> = {
-    x: wholeView(x),
-    permute_input: wholeView(permuteInput),
+/** What the variants that copy take besides, and the workgroups that they have with those that weigh. */
+function copyArguments({ workgroupSize }: DeviceTraits, { call, layout, late }: RowCopy, cut: PlaceCut) {
+  const tokens = { first: cut.params.token_start, end: cut.params.token_end };
+  const route = routeParams(call, tokens);
+  const moving = Math.ceil(cut.workgroups);
+  // A lane has two logits, or up to eight if weighing took more than half as many workgroups as moving.
+  const threads = workgroupSize / (route.rows - route.first_row);
+  const most = Math.min(Math.max(route.width / 2, 8), workgroupSize, (moving / 2) * threads);
+  const least = Math.max(route.picks, Math.min(route.width / 8, workgroupSize));
+  const lanes = Math.max(nextPowerOfTwo(least), 2 ** Math.floor(Math.log2(most)));
+  const weigh_groups = Math.ceil(lanes / threads);
+  const workgroups = late ? moving + weigh_groups : moving;
+  // The last that weigh start well before the last that move.
+  const stride = Math.max(1, Math.floor((0.75 * workgroups) / weigh_groups));
+  return {
+    late: late && { ...late, lanes },
+    bindings: {
+      ...routeBindings(call, tokens),
+      ...{ x: wholeView(call.x), permute_input: wholeView(call.permuteInput) },
+    },
+    params: { ...route, row_units: layout.rowUnits, stride, weigh_groups },
+    workgroups,
   };
-  return { bindings, params: { row_units: layout.rowUnits } };
 }
 
 /** Experts counted at a time: a multiple of the workgroup's size that leaves half of its memory. */

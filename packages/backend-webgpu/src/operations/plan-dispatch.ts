@@ -1,8 +1,9 @@
 import type { Call } from '@moe-dispatch/core/backend';
-import type { Schedule } from '../schedule.js';
+import type { DeviceTraits, Schedule } from '../schedule.js';
 import { type View, wordsPerBinding } from '../segments.js';
 import { copyLayout, permuteRows } from './permute-rows.js';
 import { placeFewPairs, placeTiles, type RowCopy } from './place-pairs.js';
+import type { Routed } from './route-tokens.js';
 import { countTiles, fewPairs, scan, type Tiles } from './tiles.js';
 import { weighRows } from './weigh-rows.js';
 
@@ -12,29 +13,33 @@ export function planDispatch(schedule: Schedule, call: Call<'planDispatch', View
   else place(schedule, call, undefined, undefined);
 }
 
+/** How rows are copied while their pairs are placed; undefined if they must be moved apart. */
+export function copiesWhilePlacing(
+  device: DeviceTraits,
+  call: Call<'moeDispatch', View>,
+): RowCopy | undefined {
+  const layout = copyLayout(device, call);
+  const oneCut = call.tokens * call.topK <= wordsPerBinding(device.limits);
+  return layout?.whole && oneCut ? { call, layout } : undefined;
+}
+
 /**
- * `planDispatch`, then `permuteRows`; in one pass if the rows allow it.
- * @param counted what the routing has counted of the pairs.
+ * `planDispatch`, then `permuteRows`; in one pass if there is a `copy`, the rows allowing it.
+ * @param routed what the routing has left.
  */
 export function planAndPermute(
   schedule: Schedule,
   call: Call<'moeDispatch', View>,
-  counted: Tiles | undefined,
+  { tiles, late }: Routed,
+  copy: RowCopy | undefined,
 ): void {
   if (call.tokens === 0) {
     clearPlan(schedule, call);
     return;
   }
-  const { x, permuteInput } = call;
-  const layout = copyLayout(schedule.device, call);
-  const oneCut = call.tokens * call.topK <= wordsPerBinding(schedule.device.limits);
-  if (layout?.whole && oneCut) {
-    place(schedule, call, counted, { x, permuteInput, layout });
-    weighRows(schedule, call);
-  } else {
-    place(schedule, call, counted, undefined);
-    permuteRows(schedule, call);
-  }
+  place(schedule, call, tiles, copy && { ...copy, late });
+  if (copy) weighRows(schedule, call);
+  else permuteRows(schedule, call);
 }
 
 function clearPlan(schedule: Schedule, call: Call<'planDispatch', View>): void {
