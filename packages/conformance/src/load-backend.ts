@@ -1,6 +1,7 @@
 import type { BackendFactory } from '@moe-dispatch/core';
 import { ConformanceError } from './conformance-error.js';
 import { locateModule } from './module-location.js';
+import { COMMAND_PREFIX, commandBackend } from './protocol/command-backend.js';
 
 /** `--backend` does not name a backend. */
 export class BackendModuleError extends ConformanceError {
@@ -9,16 +10,22 @@ export class BackendModuleError extends ConformanceError {
 
 /**
  * The backend factory that `specifier` names: a package (looked for from the working directory, then from here) or a path,
- * with `#export` to choose one of several.
+ * with `#export` to choose one of several; or, after `command:`, a program that is one (docs/protocol.md).
  * @throws BackendModuleError
  */
 export async function loadBackend(specifier: string): Promise<BackendFactory> {
+  if (isCommand(specifier)) return commandBackend(specifier.slice(COMMAND_PREFIX.length));
   const name = moduleName(specifier);
   const module = await importModule(name);
   if (name === specifier) return chooseFactory(name, module);
   const factory = factoryOf(module, specifier.slice(name.length + 1));
   if (factory !== undefined) return factory;
   throw new BackendModuleError(`'${specifier}' is no backend factory${exportsOf(module)}`);
+}
+
+/** Whether it names a program, not a module. */
+export function isCommand(specifier: string): boolean {
+  return specifier.startsWith(COMMAND_PREFIX);
 }
 
 /** `--backend` without `#export`. */

@@ -1,6 +1,6 @@
 import { ConformanceError } from './conformance-error.js';
 import type { ConformanceKit } from './kit.js';
-import { importModule, moduleName } from './load-backend.js';
+import { importModule, isCommand, moduleName } from './load-backend.js';
 import { exportedFile, locateModule, packageAround } from './module-location.js';
 
 /** The subpath export under which a backend's package has its kit. */
@@ -12,6 +12,7 @@ const SUBPATH = './conformance';
  * @throws ConformanceError if it exists and is wrong
  */
 export async function loadKit(specifier: string): Promise<ConformanceKit> {
+  if (isCommand(specifier)) return {};
   const source = packageAround(locateModule(moduleName(specifier)));
   const file = source && exportedFile(source, SUBPATH);
   if (file === undefined) return {};

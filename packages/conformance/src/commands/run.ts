@@ -9,14 +9,24 @@ import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
+import {
+  BACKENDS,
+  backendsOf,
+  type Command,
+  checkSeeds,
+  naturalNumber,
+  parseOptions,
+  UsageError,
+} from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance run --backend <module> [options]
+       moe-conformance run --command <command line> [options]
 
   --backend <module>     package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
+  --command <line>       a program that speaks the protocol (docs/protocol.md), e.g. 'python3 my_backend.py'
   --fixtures <dir>       folder of .safetensors fixtures, instead of this package's own
   --filter <text>        only cases whose id contains the text (or is the text)
   --seed <n>             seed of the first random case (default 1)
@@ -45,8 +55,8 @@ type Values = ReturnType<typeof parse>;
 
 async function run(args: readonly string[]): Promise<number> {
   const values = parse(args);
-  const [backend, ...others] = values.backend ?? [];
-  if (backend === undefined) throw new UsageError('--backend is missing');
+  const [backend, ...others] = backendsOf(values);
+  if (backend === undefined) throw new UsageError('--backend or --command is missing');
   if (others.length > 0) throw new UsageError(`--backend: expected one, found ${others.length + 1}`);
   const selection = await selectionOf(values);
   const stop = stopOnSignals();
@@ -157,7 +167,7 @@ function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   return parseOptions(args, {
     options: {
-      backend: { ...text, multiple: true },
+      ...BACKENDS,
       fixtures: text,
       filter: text,
       seed: text,
