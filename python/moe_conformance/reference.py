@@ -4,6 +4,7 @@ import numpy as np
 
 from .dtypes import ARRAY_TYPES, FLOATS, from_float32, to_float32
 from .errors import Refusal
+from .routers import check_router
 from .routing import route
 
 F32 = np.float32
@@ -16,8 +17,11 @@ class Reference:
     device = "CPU, numpy " + np.__version__
     dtypes = tuple(ARRAY_TYPES)
     exact = True
+    #: The runner gives it routers that cannot be had, too.
+    refuses = True
 
     def route_tokens(self, call):
+        _check(call)
         experts, weights = route(call)
         return {"topKIndices": experts, "expertScalesFloat": weights}
 
@@ -32,6 +36,7 @@ class Reference:
         return {"permuteInput": permute(call["x"], call.dtype("x"), rows, weights)}
 
     def moe_dispatch(self, call):
+        _check(call)
         experts, weights = route(call)
         zero = call.router.get("zeroExperts", {"count": 0})
         planned = plan(experts, call["gatingOutput"].shape[1], zero["count"])
@@ -41,6 +46,10 @@ class Reference:
 
     def moe_reduce(self, call):
         return {"output": call.rounded("output", reduce(call))}
+
+
+def _check(call):
+    check_router(call.router, set(call.inputs) - {"x", "gatingOutput"}, call["gatingOutput"].shape[1])
 
 
 def _in_range(name, indices, end):

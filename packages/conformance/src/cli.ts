@@ -4,6 +4,7 @@ import { type Command, UsageError } from './commands/command.js';
 import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
 import { doctorCommand } from './commands/doctor.js';
+import { exportCommand } from './commands/export.js';
 import { hashCommand } from './commands/hash.js';
 import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
@@ -17,6 +18,7 @@ const COMMANDS: readonly Command[] = [
   diffCommand,
   benchCommand,
   doctorCommand,
+  exportCommand,
 ];
 
 /** Runs the command line and returns its exit code: 2 if the command or the backend did not work. */

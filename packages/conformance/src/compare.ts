@@ -141,7 +141,7 @@ export function compareReduce(
  * the dtype. It must lie between the roundings of both ends, so that an error that crosses a rounding boundary is allowed
  * its full step, and overflow to infinity exactly when it can happen.
  */
-function reduceBound(expected: ExpectedReduce, i: number): [low: number, high: number] {
+export function reduceBound(expected: ExpectedReduce, i: number): [low: number, high: number] {
   const format = FLOAT_FORMATS[expected.dtype];
   const error = reduceError(expected, i);
   return [roundTo(format, expected.values[i] - error), roundTo(format, expected.values[i] + error)];

@@ -1,6 +1,7 @@
-import { type ArrayOf, Backend, type BackendFactory, type DType, Tensor } from '@moe-dispatch/core';
+import { type ArrayOf, Backend, type BackendFactory, type DType } from '@moe-dispatch/core';
 import type { BackendContract, OperationName, Operations, TensorSpec } from '@moe-dispatch/core/backend';
 import { bytesOf } from '../host-tensor.js';
+import { BytesTensor } from './bytes-tensor.js';
 import { ForeignProcess } from './foreign-process.js';
 import { type FlatCall, headerOf } from './request.js';
 
@@ -73,28 +74,4 @@ class ForeignContract implements BackendContract<BytesTensor> {
     for (const [name, bytes] of results)
       (call[name as keyof FlatCall] as unknown as BytesTensor).bytes.set(bytes);
   }
-}
-
-class BytesTensor extends Tensor {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  override readonly byteOffset = 0;
-
-  constructor(spec: TensorSpec) {
-    super(spec);
-    this.bytes = new Uint8Array(spec.byteLength);
-  }
-
-  override get memory(): ArrayBuffer {
-    return this.bytes.buffer;
-  }
-
-  override get capacity(): number {
-    return this.bytes.length;
-  }
-
-  protected override async download(): Promise<ArrayBuffer> {
-    return this.bytes.slice().buffer;
-  }
-
-  protected override release(): void {}
 }
