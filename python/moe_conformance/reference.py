@@ -11,7 +11,10 @@ F32 = np.float32
 
 
 class Reference:
-    """A backend that does everything that the contract says."""
+    """A backend that does everything that the contract says.
+
+    Derive from it to have one stage of your own checked within whole dispatches: moeDispatch is made of the stages.
+    """
 
     name = "numpy-reference"
     device = "CPU, numpy " + np.__version__
@@ -34,15 +37,6 @@ class Reference:
         rows = _in_range("permuteIndicesPerToken", call["permuteIndicesPerToken"], call["permuteIndicesPerToken"].size)
         weights = call["expertScalesFloat"] if "expertScalesFloat" in call else None
         return {"permuteInput": permute(call["x"], call.dtype("x"), rows, weights)}
-
-    def moe_dispatch(self, call):
-        _check(call)
-        experts, weights = route(call)
-        zero = call.router.get("zeroExperts", {"count": 0})
-        planned = plan(experts, call["gatingOutput"].shape[1], zero["count"])
-        on_input = weights if call.router.get("applyRouterWeightOnInput", False) else None
-        rows = permute(call["x"], call.dtype("x"), planned["permuteIndicesPerToken"], on_input)
-        return {"permuteInput": rows, "topKIndices": experts, "expertScalesFloat": weights, **planned}
 
     def moe_reduce(self, call):
         return {"output": call.rounded("output", reduce(call))}

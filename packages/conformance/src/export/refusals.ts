@@ -26,10 +26,10 @@ function refusedCall([, error, , options, tensors = []]: BadRouter): Refused {
     router?: Router;
   };
   const sizes = { tokens: 4, hidden: 3, numExperts: 6, topK: 2, sharedExperts: 2, dtype: 'float32' } as const;
-  const kinds = Object.entries(kindsOf<TensorName>(['x', 'gatingOutput', ...tensors], sizes));
+  const kinds = Object.entries(kindsOf<TensorName>(['gatingOutput', ...tensors], sizes));
   const inputs = Object.fromEntries(
     kinds.map(([name, { dtype, shape }]) => [name, hostTensor(dtype, shape)]),
   );
-  const header: CallHeader = { operation: 'moeDispatch', router, inputs: [], outputs: [] };
+  const header: CallHeader = { operation: 'routeTokens', router, inputs: [], outputs: [] };
   return { header, inputs, error };
 }

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { DeviceError, type ErrorCode, InvalidArgumentError } from '@moe-dispatch/core';
 import { ConformanceError } from '../conformance-error.js';
+import { NotClaimed } from '../session.js';
 import type { Hello, Request, TensorHeader } from './messages.js';
 import type { Answer, Start, ThreadData, ThreadRequest } from './process-thread.js';
 import type { CallHeader } from './request.js';
@@ -54,7 +55,7 @@ export class ForeignProcess {
    * Asks for one operation.
    * @param inputs the bytes of the request's inputs
    * @returns the bytes of each output
-   * @throws InvalidArgumentError with the reply's code; DeviceError DEVICE_LOST
+   * @throws NotClaimed; InvalidArgumentError with the reply's code; DeviceError DEVICE_LOST
    */
   call(header: CallHeader, inputs: readonly Uint8Array[]): Map<string, Uint8Array> {
     const answer = this.failure === undefined ? this.ask(header, inputs) : { failure: this.failure };
@@ -94,7 +95,9 @@ function firstMessage(thread: Worker): Promise<Start> {
   });
 }
 
+/** What a program leaves out, it says call by call: it has no other way to claim some routers and not others. */
 function refusal(operation: string, { code, message }: { code: string; message: string }): Error {
+  if (code === 'UNSUPPORTED_OPERATION') return new NotClaimed(message);
   const details = { argument: operation, found: `the backend's error '${message}'`, expected: 'results' };
   return new InvalidArgumentError(code as ErrorCode, details);
 }

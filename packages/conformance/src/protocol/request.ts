@@ -1,6 +1,7 @@
 import { DTYPES, type Tensor } from '@moe-dispatch/core';
 import {
   type AttributeName,
+  type Attributes,
   OPERATIONS,
   type OperationEntry,
   type OperationName,
@@ -14,7 +15,7 @@ import { elementCount } from '../host-tensor.js';
 import type { Request, RequestAttributes, TensorHeader } from './messages.js';
 
 /** A call as core hands it to a backend, its tensors by name. */
-export type FlatCall = Spec & { readonly [Name in TensorName]?: Tensor | null };
+export type FlatCall = Spec & Partial<Attributes> & { readonly [Name in TensorName]?: Tensor | null };
 
 /** What of a request its operation and its sizes tell. */
 export type CallHeader = Omit<Request, 'id'>;
@@ -22,7 +23,7 @@ export type CallHeader = Omit<Request, 'id'>;
 /** The call as a request. x [B, S, D] is [T, D] in it, and x [T] is [T, 1]. */
 export function headerOf(operation: OperationName, call: FlatCall): CallHeader {
   const { inputs, optional, named, outputs }: OperationEntry = OPERATIONS[operation];
-  const given = [...inputs, ...optional, ...named].filter((name) => (call[name] ?? null) !== null);
+  const given = [...inputs, ...optional, ...named].filter((name) => isGiven(operation, call, name));
   const routes = operation === 'moeDispatch' || operation === 'routeTokens';
   return {
     operation,
@@ -30,6 +31,13 @@ export function headerOf(operation: OperationName, call: FlatCall): CallHeader {
     inputs: given.map((name) => tensorHeader(name, call)),
     outputs: outputs.map((name) => tensorHeader(name, call)),
   };
+}
+
+/** In a whole dispatch, permuteRows finds weights in the call even where it is not to use them. */
+function isGiven(operation: OperationName, call: FlatCall, name: TensorName): boolean {
+  if (operation === 'permuteRows' && name === 'expertScalesFloat')
+    return call.applyRouterWeightOnInput === true;
+  return (call[name] ?? null) !== null;
 }
 
 function tensorHeader(name: TensorName, call: FlatCall): TensorHeader {
