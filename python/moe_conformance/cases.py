@@ -35,7 +35,8 @@ class Expected:
     outputs: dict
     #: (low, high) of the results that a backend which is not exact may miss by a little
     bounds: dict
-    exact_only: bool = False
+    #: "all" or "routing": asked only of backends that are exact, or at least right up to ties
+    exact_only: str = None
     #: a refusal that is as right as the outputs
     may_refuse: str = None
     #: the refusal that must come
@@ -90,7 +91,7 @@ def _read_call(entry, tensors, index):
     expected = Expected(
         outputs={name: tensor.array for name, tensor in outputs.items()},
         bounds={name: (low[name].array, high[name].array) for name in low},
-        exact_only=entry.get("exactOnly", False),
+        exact_only=entry.get("exactOnly"),
         may_refuse=entry.get("mayRefuse"),
         error=entry.get("error"),
     )

@@ -30,7 +30,7 @@ def judge(call, expected, results, claims):
 
 
 def _judge_routing(judgement, call, expected, results, claims):
-    agreement = judgement.agreement = agreement_of(call, expected.outputs, results)
+    agreement = judgement.agreement = agreement_of(call, expected, results)
     if agreement.reaches(claims["level"]):
         return
     found, right = results["topKIndices"], expected.outputs["topKIndices"]

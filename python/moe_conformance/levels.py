@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .compare import same_bytes
+from .compare import same_bytes, within
 from .dtypes import clean
 from .routing import choice_values
 
@@ -52,37 +52,34 @@ def _worst(a, b, order):
     return max(known, key=order.index) if known else None
 
 
-def agreement_of(call, right, found):
-    """How nearly the results of routeTokens or moeDispatch agree with the right ones."""
+def agreement_of(call, expected, found):
+    """How nearly the results of routeTokens or moeDispatch agree with the right ones.
+
+    :param expected: an :class:`Expected` with bounds of the weights, where they have some
+    """
     experts, weights = found["topKIndices"], found["expertScalesFloat"]
     with np.errstate(all="ignore"):
         logits = clean(call.floats("gatingOutput"))
-        agreement = Agreement(*_routing(call, logits, right, experts, weights))
-    agreement.safe = _is_safe(call, logits, right, experts, weights)
+        agreement = Agreement(*_routing(call, logits, expected, experts, weights))
+    agreement.safe = _is_safe(call, logits, expected.outputs["expertScalesFloat"], experts, weights)
     return agreement
 
 
 def _routing(call, logits, right, experts, weights):
-    expected, exact = right["topKIndices"], right["expertScalesFloat"]
-    same = same_bytes(weights, exact, "float32", computed=True)
+    expected, exact = right.outputs["topKIndices"], right.outputs["expertScalesFloat"]
+    bounds = right.bounds.get("expertScalesFloat", (exact, exact))
     if (experts == expected).all():
-        if same.all():
-            return "same bytes", "same bytes"
-        return "same experts and order", _near(logits, expected, exact, weights)
+        nearness = _nearness(weights, exact, bounds)
+        return "same bytes" if nearness == "same bytes" else "same experts and order", nearness
     # By expert, for each token.
     order, right_order = np.argsort(experts, 1, kind="stable"), np.argsort(expected, 1, kind="stable")
-    sorted_experts = np.take_along_axis(expected, right_order, 1)
-    sorted_exact, sorted_weights = (
-        np.take_along_axis(array, places, 1) for array, places in ((exact, right_order), (weights, order))
-    )
-    if (np.take_along_axis(experts, order, 1) == sorted_experts).all():
-        if same_bytes(sorted_weights, sorted_exact, "float32", computed=True).all():
-            return "same experts", "same bytes"
-        return "same experts", _near(logits, sorted_experts, sorted_exact, sorted_weights)
+    if (np.take_along_axis(experts, order, 1) == np.take_along_axis(expected, right_order, 1)).all():
+        return "same experts", _nearness(weights, exact, bounds, order, right_order)
     if not _up_to_ties(call, logits, expected, experts):
         return "none", "none"
     # Equal values have equal weights, but for factors of the experts.
-    return "same up to ties", _near(logits, expected, -np.sort(-exact, 1), -np.sort(-weights, 1))
+    order, right_order = np.argsort(-weights, 1, kind="stable"), np.argsort(-exact, 1, kind="stable")
+    return "same up to ties", _nearness(weights, exact, bounds, order, right_order)
 
 
 def _up_to_ties(call, logits, expected, experts):
@@ -104,22 +101,25 @@ def _up_to_ties(call, logits, expected, experts):
     return bool(((chosen == right) | (np.abs(chosen - right) <= slack * np.maximum(np.abs(right), 1))).all())
 
 
-def _near(logits, experts, exact, weights):
-    """Whether each weight lies within |w| · (1e-5 + 2^-23 · gap) + 1e-37, gap its logit's distance from the largest."""
-    gap = logits.max(1, keepdims=True, initial=-np.inf) - np.take_along_axis(logits, np.maximum(experts, 0), 1)
-    exact, weights = exact.astype(np.float64), weights.astype(np.float64)
-    slack = np.abs(exact) * (1e-5 + 2.0**-23 * gap.astype(np.float64)) + 1e-37
-    near = (np.abs(weights - exact) <= slack) | (weights == exact) | (np.isnan(weights) & np.isnan(exact))
-    return "within a bound" if near.all() else "none"
+def _nearness(weights, exact, bounds, order=None, right_order=None):
+    """How near weights are, each to the one in its place, in the order of the places that are given."""
+    if order is not None:
+        weights = np.take_along_axis(weights, order, 1)
+        exact, low, high = (np.take_along_axis(array, right_order, 1) for array in (exact, *bounds))
+        bounds = (low, high)
+    same = same_bytes(weights, exact, "float32", computed=True)
+    if same.all():
+        return "same bytes"
+    return "within a bound" if (same | within(weights, bounds, "float32")).all() else "none"
 
 
-def _is_safe(call, logits, right, experts, weights):
+def _is_safe(call, logits, exact, experts, weights):
     hostile = not np.isfinite(call.floats("gatingOutput")).all()
     if not hostile and "tokenMask" not in call:
         return None
     in_range = ((experts >= -1) & (experts < logits.shape[1])).all()
     # Where the right weight is a number, so is this one.
-    numbers = (np.isfinite(weights) | ~np.isfinite(right["expertScalesFloat"])).all()
+    numbers = (np.isfinite(weights) | ~np.isfinite(exact)).all()
     padding = True
     if "tokenMask" in call:
         masked = call["tokenMask"] == 0

@@ -51,7 +51,11 @@ export class CaseRunner {
     checkText('device', backend.info.device);
     const driver = await kit.driver?.(backend);
     const header = {
-      backend: { ...reportedBackend(backend), ...(driver === undefined ? {} : { driver }) },
+      backend: {
+        ...reportedBackend(backend),
+        ...(driver === undefined ? {} : { driver }),
+        ...(environment.level === undefined ? {} : { level: environment.level }),
+      },
       machine: describeMachine(),
     };
     return new CaseRunner(header, factory, kit, environment);
@@ -141,7 +145,8 @@ function makeEnvironment(
   factory: BackendFactory | undefined,
   kit: ConformanceKit,
 ): Environment {
-  return { backend, factory, native: kit.nativeMemory?.(backend) ?? detectNativeMemory(backend) };
+  const native = kit.nativeMemory?.(backend) ?? detectNativeMemory(backend);
+  return { backend, factory, native, level: kit.level?.(backend) };
 }
 
 async function runInSession(run: ConformanceCase['run'], session: Session): Promise<Ending> {
@@ -164,7 +169,13 @@ async function runInSession(run: ConformanceCase['run'], session: Session): Prom
 }
 
 function outcomeOf(id: string, ms: number, session: Session | undefined, ending: Ending): CaseOutcome {
-  const { differences = [], notJudged = [], routing, errors = new UlpHistograms() } = session ?? {};
+  const {
+    differences = [],
+    notJudged = [],
+    routing,
+    errors = new UlpHistograms(),
+    agreement = {},
+  } = session ?? {};
   const skipped = Array.from(notJudged, ([operation, reason]) => ({ operation, reason }));
   const result = {
     id,
@@ -174,6 +185,7 @@ function outcomeOf(id: string, ms: number, session: Session | undefined, ending:
     ...(skipped.length === 0 ? {} : { notJudged: skipped }),
     ...ending,
     ...(routing === undefined ? {} : { routing }),
+    ...(Object.keys(agreement).length === 0 ? {} : { agreement }),
   };
   return { result, errors };
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -113,5 +113,74 @@ describe('a backend in Python', () => {
     expect(stdout).toContain("the backend's error 'ValueError: planDispatch returned no tokenNumsPerExpert'");
     expect(stderr).toContain('Traceback');
     expect(stdout).toContain('0 passed, 8 failed');
+  });
+});
+
+describe('levels', () => {
+  const mine = `
+import numpy as np
+from moe_conformance import Reference, serve
+
+class Mine(Reference):
+    """Of equal logits the higher index first; weights of another exp."""
+    name = "mine"
+
+    def route_tokens(self, call):
+        results = super().route_tokens(call)
+        if set(call.router) != {"topK"} or len(call.inputs) > 1:
+            return results
+        logits = call.floats("gatingOutput")
+        if not np.isfinite(logits).all():
+            return results
+        last = logits.shape[1] - 1
+        experts = last - np.argsort(-logits[:, ::-1], axis=1, kind="stable")[:, : call.router["topK"]]
+        exp = np.exp(logits.astype(float) - logits.max(axis=1, keepdims=True, initial=-1e30))
+        weights = np.take_along_axis(exp / exp.sum(axis=1, keepdims=True), experts, 1)
+        return {"topKIndices": experts.astype(np.int32), "expertScalesFloat": weights.astype(np.float32)}
+
+def make():
+    return Mine()
+
+if __name__ == "__main__":
+    serve(Mine())
+`;
+
+  it('are the same, whichever runner computes them', async () => {
+    const file = join(place.folder, 'mine.py');
+    writeFileSync(file, mine);
+    const filter = ['--filter', 'golden/'];
+    await place.run(
+      'run',
+      '--command',
+      `PYTHONPATH='${PYTHON}' python3 '${file}'`,
+      '--json',
+      'node.json',
+      ...filter,
+    );
+    const options = ['--cases', cases, '--json', join(place.folder, 'python.json'), ...filter];
+    execFileSync(
+      'sh',
+      ['-c', 'python3 -m moe_conformance --backend mine:make "$@" || [ $? = 1 ]', 'sh', ...options],
+      {
+        cwd: place.folder,
+        env,
+      },
+    );
+    const [node, other] = ['node.json', 'python.json'].map((name) =>
+      readReport(readFileSync(join(place.folder, name), 'utf8'), name),
+    );
+    // The suite ends a recorded router's case with its first difference, and an exported one has all calls.
+    const of = ({ cases: all }: typeof node) =>
+      all
+        .filter(({ id }) => !id.startsWith('golden/router-'))
+        .map(({ id, status, agreement = {} }) => {
+          const { repeatable: _, ...told } = agreement;
+          return { id, status, ...told };
+        });
+    expect(of(other)).toEqual(of(node));
+    const reached = new Set(of(node).map(({ routing }) => routing));
+    expect(reached).toEqual(
+      new Set(['same bytes', 'same experts and order', 'same experts', 'same up to ties']),
+    );
   });
 });

@@ -4,6 +4,7 @@ import { packageFixtures } from '../fixtures.js';
 import { folderFixtures } from '../folder-fixtures.js';
 import type { ChildRequest } from '../isolated/messages.js';
 import { runIsolated } from '../isolated/run-isolated.js';
+import { formatLevels } from '../levels/levels.js';
 import type { CaseResult, ConformanceReport, ErrorHistogram } from '../report.js';
 import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '../report-text.js';
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
@@ -66,6 +67,8 @@ async function run(args: readonly string[]): Promise<number> {
       console.error('ended before the first case');
       return stop.exitCode() ?? 1;
     }
+    const levels = formatLevels(report.levels ?? []);
+    if (levels !== '') console.log(levels);
     console.log(formatTotals(report));
     await writeOutputs(values, { reports: [report], module: backend });
     return stop.exitCode() ?? exitCodeOf(report);

@@ -17,13 +17,15 @@ export const EXPORT_VERSION = 1;
 /** Groups that are about tensors, memory and errors in JavaScript, whatever they compute on the way. */
 const ABOUT_THE_API = /^(errors|generated\/(wrap|lifetime|memory|two-backends))\//;
 
+type ExactOnly = 'all' | 'routing';
+
 /** A call as a line of the manifest has it; its tensors are in the file of the line. */
 interface ManifestCall {
   readonly operation: string;
   readonly router?: object;
   readonly attributes?: object;
-  /** Asked only of backends whose weights and sums are exact. */
-  readonly exactOnly?: true;
+  /** Asked only of backends whose weights and sums are exact; `routing`: or whose routing is right up to ties. */
+  readonly exactOnly?: ExactOnly;
   /** An error that is as right as the outputs. */
   readonly mayRefuse?: string;
   /** The error that must come. */
@@ -87,7 +89,7 @@ async function recordCase({ id, run }: ConformanceCase): Promise<Exported> {
     if (seen.has(hash)) return;
     seen.add(hash);
     addCall(tensors, `${calls.length}`, call);
-    calls.push(manifestCall(call, session.isExactOnly));
+    calls.push(manifestCall(call, session.exactOnly));
   });
   session = new RecordingSession(backend);
   try {
@@ -105,24 +107,29 @@ async function recordCase({ id, run }: ConformanceCase): Promise<Exported> {
 
 /** Notes whether a case has said that what follows needs exact results. */
 class RecordingSession extends Session {
-  isExactOnly = false;
+  exactOnly: ExactOnly | undefined;
 
   constructor(backend: Backend) {
     super({ backend, factory: { name: 'oracle', create: () => oracleBackend(() => {}) }, native: undefined });
   }
 
   override requireExact(): void {
-    this.isExactOnly = true;
+    this.exactOnly = 'all';
+  }
+
+  override requireExactRouting(): void {
+    this.exactOnly ??= 'routing';
   }
 }
 
-function manifestCall({ header, mayRefuse }: RecordedCall, exactOnly: boolean): ManifestCall {
+function manifestCall({ header, mayRefuse }: RecordedCall, noted: ExactOnly | undefined): ManifestCall {
   const { operation, router, attributes } = header;
+  const exactOnly = noted ?? (needsExact(header) ? 'routing' : undefined);
   return {
     operation,
     ...(router === undefined ? {} : { router }),
     ...(attributes === undefined ? {} : { attributes }),
-    ...(exactOnly || needsExact(header) ? { exactOnly: true as const } : {}),
+    ...(exactOnly === undefined ? {} : { exactOnly }),
     ...(mayRefuse === undefined ? {} : { mayRefuse }),
   };
 }

@@ -1,6 +1,8 @@
 import { type ArrayOf, Backend, type BackendFactory, type DType } from '@moe-dispatch/core';
 import type { BackendContract, OperationName, Operations, TensorSpec } from '@moe-dispatch/core/backend';
+import { contractOf } from '@moe-dispatch/core/backend';
 import { bytesOf } from '../host-tensor.js';
+import type { Level } from '../levels/levels.js';
 import { BytesTensor } from './bytes-tensor.js';
 import { ForeignProcess } from './foreign-process.js';
 import { type FlatCall, headerOf } from './request.js';
@@ -23,6 +25,11 @@ export function commandBackend(command: string): BackendFactory {
 /** More than a case asks for. */
 const DEFAULT_LIMITS = { maxTensorBytes: 2 ** 30, maxExperts: 2 ** 16 };
 
+/** The level of a backend that is a program. */
+export function declaredLevel(backend: Backend): Level | undefined {
+  return (contractOf(backend) as { level?: Level }).level;
+}
+
 /** Tensors are in this process; a call sends them to the other and waits for the results. */
 class ForeignContract implements BackendContract<BytesTensor> {
   readonly name: string;
@@ -31,10 +38,21 @@ class ForeignContract implements BackendContract<BytesTensor> {
   readonly limits: BackendContract['limits'];
   readonly exact: boolean;
   readonly operations: Operations<BytesTensor>;
+  /** If it declares one. */
+  readonly level: Level | undefined;
   private readonly process: ForeignProcess;
 
   constructor(foreign: ForeignProcess) {
-    const { name, device, dtypes, limits, exact = true, operations } = foreign.hello;
+    const {
+      name,
+      device,
+      dtypes,
+      limits,
+      level,
+      exact = level === undefined || level === 'same bytes',
+      operations,
+    } = foreign.hello;
+    this.level = level;
     this.name = name;
     this.device = device;
     this.dtypes = dtypes;

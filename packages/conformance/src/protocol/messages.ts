@@ -1,5 +1,6 @@
 import type { DType } from '@moe-dispatch/core';
 import type { AttributeName, OperationName, TensorName } from '@moe-dispatch/core/backend';
+import type { Level } from '../levels/levels.js';
 
 /*
  * What the suite and a backend in another process say to each other (docs/protocol.md, protocol.schema.json). Each message
@@ -26,6 +27,8 @@ export interface Hello {
   };
   /** Default true. */
   readonly exact?: boolean;
+  /** docs/levels.md; `exact` follows from it. */
+  readonly level?: Level;
 }
 
 /** A tensor whose bytes follow the line, row-major and little-endian. */

@@ -1,5 +1,6 @@
 import { DTYPES, type DType } from '@moe-dispatch/core';
 import { OPERATIONS, type OperationName } from '@moe-dispatch/core/backend';
+import { LEVELS } from '../levels/levels.js';
 import { NoMessage } from './message-reader.js';
 import {
   type Hello,
@@ -30,6 +31,8 @@ export function readHello(value: unknown): Hello {
   const missing = REQUIRED.find((dtype) => !hello.dtypes!.includes(dtype));
   expect('dtypes', missing === undefined, hello.dtypes, `${REQUIRED.join(', ')} among them`);
   expect('exact', typeof (hello.exact ?? true) === 'boolean', hello.exact, 'true or false');
+  const levels: readonly unknown[] = LEVELS.slice(0, -1);
+  expect('level', levels.includes(hello.level ?? levels[0]), hello.level, `one of ${levels.join(', ')}`);
   for (const [name, limit] of Object.entries(objectOf('limits', hello.limits ?? {}))) {
     expect(`limits.${name}`, Number.isSafeInteger(limit) && limit > 0, limit, 'an integer of at least 1');
   }
