@@ -6,6 +6,7 @@ import json
 import sys
 
 from .cases import CasesError, read_cases
+from .levels import format_levels
 from .runner import run_cases
 
 
@@ -75,9 +76,8 @@ def _print_failure(result, done):
 
 def _print_end(report):
     totals, backend = report["totals"], report["backend"]
-    for entry in report["levels"]:
-        words = ", ".join(f"{name} {value}" for name, value in entry.items() if name != "group")
-        print(f"{entry['group']}: {words}")
+    for line in format_levels(report["levels"]):
+        print(line)
     seconds = sum(result["ms"] for result in report["cases"]) / 1000
     print(f"{backend['name']} ({backend['device']}), {seconds:.1f} s")
     print(f"{totals['passed']} passed, {totals['failed']} failed, {totals['notClaimed']} not claimed")

@@ -82,9 +82,14 @@ def results_of(call, returned):
     return results
 
 
+def has_operation(backend, operation):
+    """Whether it has a method for it, which a derived class may have set to None."""
+    return getattr(backend, METHODS[operation], None) is not None
+
+
 def claims_of(backend):
     """What a backend claims: its attributes, with their defaults, and the operations that it has methods for."""
-    operations = [name for name, method in METHODS.items() if hasattr(backend, method)]
+    operations = [name for name in METHODS if has_operation(backend, name)]
     stages = ("routeTokens", "planDispatch", "permuteRows")
     if "moeDispatch" not in operations and all(stage in operations for stage in stages):
         operations.insert(0, "moeDispatch")

@@ -125,3 +125,14 @@ def _is_safe(call, logits, exact, experts, weights):
         masked = call["tokenMask"] == 0
         padding = (experts[masked] == -1).all() and (weights[masked] == 0).all()
     return bool(in_range and numbers and padding)
+
+
+def format_levels(levels):
+    """Lines: what groups do not reach, and which they are. Nothing of groups that reach all."""
+    groups = {}
+    for entry in levels:
+        short = {name: value for name, value in entry.items() if value not in ("same bytes", True) and name != "group"}
+        words = ", ".join(f"not {name}" if value is False else f"{name} {value}" for name, value in short.items())
+        if words:
+            groups.setdefault(words, []).append(entry["group"])
+    return [f"{words}: {', '.join(names)}" for words, names in groups.items()]

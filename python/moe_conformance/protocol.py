@@ -8,7 +8,7 @@ import traceback
 
 import numpy as np
 
-from .call import METHODS, Call, Spec, Tensor, claims_of, results_of
+from .call import METHODS, Call, Spec, Tensor, claims_of, has_operation, results_of
 from .dtypes import ARRAY_TYPES
 from .errors import Refusal
 
@@ -24,7 +24,9 @@ def serve(backend, stdin=None, stdout=None):
     stdout = stdout or _own_stdout()
     claims = claims_of(backend)
     # What only the helper makes of the stages, the suite makes of them as well.
-    claims["operations"] = [name for name in claims["operations"] if hasattr(backend, METHODS[name])]
+    if hasattr(backend, "level"):
+        claims.update(level=backend.level, exact=backend.level == "same bytes")
+    claims["operations"] = [name for name in claims["operations"] if has_operation(backend, name)]
     _write(stdout, {"protocol": "moe-conformance", "version": 1, **claims})
     while line := stdin.readline():
         request = json.loads(line)

@@ -4,7 +4,7 @@ import pytest
 
 from .__main__ import describe, load_backend
 from .cases import CasesError, read_cases
-from .levels import Agreement
+from .levels import Agreement, format_levels
 from .runner import Runner, known
 
 
@@ -60,7 +60,6 @@ def pytest_collection_modifyitems(session, config, items):
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    for group, agreement in getattr(config, "moe_levels", {}).items():
-        words = ", ".join(f"{name} {value}" for name, value in known(agreement).items())
-        if words:
-            terminalreporter.write_line(f"{group}: {words}")
+    levels = getattr(config, "moe_levels", {})
+    for line in format_levels({"group": group, **known(agreement)} for group, agreement in levels.items()):
+        terminalreporter.write_line(line)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from helpers import expected_of, routing_call
-from moe_conformance.levels import Agreement, agreement_of
+from moe_conformance.levels import Agreement, agreement_of, format_levels
 
 # Experts 1 and 3 tie in the first token.
 LOGITS = [[0, 2, 1, 2], [3, 1, 2, 0]]
@@ -80,3 +80,9 @@ def test_a_group_reaches_what_its_worst_call_does():
     a = Agreement("same bytes", "same bytes", None, True)
     b = Agreement("same experts", "within a bound", "same bytes", None, False)
     assert a.and_also(b) == Agreement("same experts", "within a bound", "same bytes", True, False)
+
+
+def test_what_is_not_reached_is_told_once():
+    short = {"routing": "same experts", "weights": "within a bound", "repeatable": True, "safe": False}
+    levels = [{"group": "golden", **short}, {"group": "random", **short}, {"group": "x", "routing": "same bytes"}]
+    assert format_levels(levels) == ["routing same experts, weights within a bound, not safe: golden, random"]

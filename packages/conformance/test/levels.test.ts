@@ -108,12 +108,23 @@ it('a group reaches what its worst case does', () => {
     repeatable: true,
     safe: false,
   });
-  const cases = [{ id: 'golden/a', agreement: a }, { id: 'golden/b', agreement: b }, { id: 'golden/c' }];
+  const cases = [
+    { id: 'errors/routers/x', agreement: b },
+    { id: 'golden/a', agreement: a },
+    { id: 'golden/b', agreement: b },
+    { id: 'golden/c' },
+  ];
   const levels = levelsByGroup([...cases, { id: 'generated/ties/d', agreement: a }], groupOf);
   expect(levels.map(({ group }) => group)).toEqual(['golden', 'generated/ties']);
-  expect(formatLevels(levels)).toBe(
-    'golden: routing same experts, weights within a bound, repeatable true, safe false',
-  );
+  const all = [
+    ...levels,
+    { group: 'random', ...worse(a, b) },
+    { group: 'generated/claims', repeatable: false },
+  ];
+  expect(formatLevels(all).split('\n')).toEqual([
+    'routing same experts, weights within a bound, not safe: golden, random',
+    'not repeatable: generated/claims',
+  ]);
 });
 
 describe('a run', () => {

@@ -54,14 +54,14 @@ export function reaches({ routing = 'none', weights }: Agreement, level: Level):
   return level === 'same bytes' ? weights === 'same bytes' : weights !== 'none';
 }
 
-/** What the cases of each group reach together. */
+/** What the cases of each group reach together; those of errors are about something else. */
 export function levelsByGroup(
   cases: readonly { readonly id: string; readonly agreement?: Agreement }[],
   groupOf: (id: string) => string,
 ): GroupLevel[] {
   const groups = new Map<string, Agreement>();
   for (const { id, agreement } of cases) {
-    if (agreement === undefined) continue;
+    if (agreement === undefined || id.startsWith('errors/')) continue;
     const group = groupOf(id);
     groups.set(group, worse(groups.get(group) ?? {}, agreement));
   }
@@ -73,12 +73,15 @@ export interface GroupLevel extends Agreement {
   readonly group: string;
 }
 
-/** `generated/ties: routing same up to ties, weights within a bound`, for each group that does not reach all. */
+/** `routing same up to ties, weights within a bound: golden, generated/ties`; nothing of groups that reach all. */
 export function formatLevels(levels: readonly GroupLevel[]): string {
-  const lines = levels.flatMap(({ group, ...agreement }) => {
-    const short = Object.entries(agreement).some(([, value]) => value !== 'same bytes' && value !== true);
-    const words = Object.entries(agreement).map(([name, value]) => `${name} ${value}`);
-    return short ? [`${group}: ${words.join(', ')}`] : [];
-  });
-  return lines.join('\n');
+  const groups = new Map<string, string[]>();
+  for (const { group, ...agreement } of levels) {
+    const short = Object.entries(agreement).filter(([, value]) => value !== 'same bytes' && value !== true);
+    const words = short
+      .map(([name, value]) => (value === false ? `not ${name}` : `${name} ${value}`))
+      .join(', ');
+    if (words !== '') groups.set(words, [...(groups.get(words) ?? []), group]);
+  }
+  return Array.from(groups, ([words, names]) => `${words}: ${names.join(', ')}`).join('\n');
 }
