@@ -49,7 +49,7 @@ def test_a_right_operator_passes():
     report = report_of(FusedRouting(fused_moe), *GROUPS)
     assert report["totals"]["failed"] == 0
     assert report["totals"]["passed"] > 30
-    assert {entry["weights"] for entry in report["levels"]} == {"within a bound"}
+    assert {entry["weights"] for entry in report["levels"]} <= {"same bytes", "within a bound"}
     assert "moeReduce" not in report["backend"]["operations"]
 
 

@@ -5,6 +5,7 @@ import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
 import { doctorCommand } from './commands/doctor.js';
 import { exportCommand } from './commands/export.js';
+import { withForeignBackends } from './commands/foreign-command.js';
 import { hashCommand } from './commands/hash.js';
 import { mergeCommand } from './commands/merge.js';
 import { runCommand } from './commands/run.js';
@@ -42,7 +43,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function runCommandLine(command: Command, args: readonly string[]): Promise<number> {
   try {
-    return await command.run(args);
+    return await command.run(withForeignBackends(args));
   } catch (error) {
     if (!(error instanceof ConformanceError || isMoeDispatchError(error))) throw error;
     console.error(error.message);

@@ -125,11 +125,17 @@ describe('a program that speaks the protocol', () => {
     await expectEnd(pid);
   });
 
-  it('is one backend or the other', async () => {
+  it('is named as backends are, wherever they are', async () => {
     const two = await place.run('run', '--command', commandOf(''), '--backend', './x.js');
     expect(two.stderr).toContain('--backend: expected one, found 2');
-    const none = await place.run('run');
-    expect(none.stderr).toContain('--backend or --command is missing');
+    const named = await place.run('run', '--backend', `command:${commandOf('')}`, ...FILTER);
+    expect(named.stdout).toContain('8 passed, 0 failed');
+    const joined = await place.run('run', `--command=${commandOf('own-error')}`, ...FILTER);
+    expect(joined.stdout).toContain('7 passed, 1 failed');
+    expect(joined.stdout).toContain("repeat: npx moe-conformance run --backend 'command:exec ");
+    const command = ['--command', commandOf('')];
+    const pair = await place.run('compare', ...command, ...command, '--cases', '5');
+    expect(pair.stderr).not.toContain('Unknown option');
   });
 });
 

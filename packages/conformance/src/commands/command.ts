@@ -1,6 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConformanceError } from '../conformance-error.js';
-import { COMMAND_PREFIX } from '../protocol/command-backend.js';
 
 /** The command line asks for something that does not exist: exit code 2, with the command's usage. */
 export class UsageError extends ConformanceError {}
@@ -39,19 +38,4 @@ export function naturalNumber(option: string, text: string, largest = LARGEST): 
 export function checkSeeds(seed: number, count: number): void {
   if (seed + count - 1 <= LARGEST) return;
   throw new UsageError(`--seed: expected at most ${LARGEST - count + 1} with ${count} calls, found ${seed}`);
-}
-
-const repeated = { type: 'string', multiple: true } as const;
-/** The options that name backends. */
-export const BACKENDS = { backend: repeated, command: repeated };
-
-/** What the options name, as loadBackend takes it. */
-export function backendsOf({
-  backend = [],
-  command = [],
-}: {
-  backend?: string[];
-  command?: string[];
-}): string[] {
-  return [...backend, ...command.map((line) => `${COMMAND_PREFIX}${line}`)];
 }

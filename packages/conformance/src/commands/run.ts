@@ -10,15 +10,7 @@ import { causeOf, formatFailure, formatTotals, repeatCommand, shellWord } from '
 import { type CaseSelection, collectCases, DEFAULT_RANDOM, DEFAULT_SEED, makeReport } from '../run.js';
 import { DEFAULT_TIMEOUT } from '../time-limit.js';
 import { UlpHistograms } from '../ulp-histogram.js';
-import {
-  BACKENDS,
-  backendsOf,
-  type Command,
-  checkSeeds,
-  naturalNumber,
-  parseOptions,
-  UsageError,
-} from './command.js';
+import { type Command, checkSeeds, naturalNumber, parseOptions, UsageError } from './command.js';
 import { OUTPUTS, writeOutputs } from './outputs.js';
 import { Progress } from './progress.js';
 import { stopOnSignals } from './stop-signals.js';
@@ -56,8 +48,8 @@ type Values = ReturnType<typeof parse>;
 
 async function run(args: readonly string[]): Promise<number> {
   const values = parse(args);
-  const [backend, ...others] = backendsOf(values);
-  if (backend === undefined) throw new UsageError('--backend or --command is missing');
+  const [backend, ...others] = values.backend ?? [];
+  if (backend === undefined) throw new UsageError('--backend is missing');
   if (others.length > 0) throw new UsageError(`--backend: expected one, found ${others.length + 1}`);
   const selection = await selectionOf(values);
   const stop = stopOnSignals();
@@ -170,7 +162,7 @@ function parse(args: readonly string[]) {
   const text = { type: 'string' } as const;
   return parseOptions(args, {
     options: {
-      ...BACKENDS,
+      backend: { ...text, multiple: true },
       fixtures: text,
       filter: text,
       seed: text,
