@@ -18,8 +18,8 @@ def exp(x):
     return np.ldexp(m.astype(np.float64), -31 - n.astype(np.int64)).astype(np.float32)
 
 
-# Of 2^24 inputs each: from 2^-63 and from 2^-1 on, of both signs, and from 2 on.
-@pytest.mark.parametrize("chunk", [32, 63, 64, 160, 191, 193])
+# Of 2^24 inputs each: from 0.5, from -2^-63 and from -8 on.
+@pytest.mark.parametrize("chunk", [63, 160, 193])
 @pytest.mark.parametrize("function", [exp, scores.sigmoid, scores.sqrtsoftplus], ids=lambda function: function.__name__)
 def test_every_input(function, chunk):
     inputs = clean(np.arange(chunk << 24, (chunk + 1) << 24, dtype=np.uint32).view(np.float32))

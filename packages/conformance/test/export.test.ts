@@ -28,7 +28,9 @@ interface Line {
 describe('exported cases', () => {
   const all = collectCases({ random: 3 });
   const chosen = all.filter(({ id }) =>
-    /^(golden\/(doc|softmax-e8)|errors\/routers\/(prepared-)?topk|random|generated\/(plan|wrap|indices))/.test(id),
+    /^(golden\/(doc|softmax-e8)|errors\/routers\/(prepared-)?topk|random|generated\/(plan|wrap|indices))/.test(
+      id,
+    ),
   );
   let header: object;
   let lines: Line[];

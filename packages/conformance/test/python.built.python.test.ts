@@ -30,7 +30,7 @@ function python(...args: string[]): string {
 }
 
 describe('python/', () => {
-  it('passes its own tests', { timeout: 300_000 }, () => {
+  it('passes its own tests', { timeout: 600_000 }, () => {
     expect(python('-m', 'pytest', '-q', '-p', 'no:cacheprovider')).toMatch(/\d+ passed in /);
   });
 
@@ -188,38 +188,43 @@ if __name__ == "__main__":
 describe('docs/protocol.md', () => {
   const [, program] = /```python\n(.*?)```/s.exec(readFileSync(join(ROOT, 'docs/protocol.md'), 'utf8'))!;
 
-  it('has a program with two faults, and both runners show them', async () => {
-    const file = join(place.folder, 'my_backend.py');
-    const faults = async () => {
-      const command = `PYTHONPATH='${PYTHON}' PYTHONDONTWRITEBYTECODE=1 python3 '${file}'`;
-      await place.run('run', '--command', command, '--json', 'node.json');
-      const options = ['--cases', cases, '--json', join(place.folder, 'python.json')];
-      execFileSync(
-        'sh',
-        ['-c', 'python3 -m moe_conformance --backend my_backend:make "$@" || [ $? = 1 ]', 'sh', ...options],
-        {
-          cwd: place.folder,
-          env,
-          stdio: 'pipe',
-        },
-      );
-      return ['node.json', 'python.json'].map((name) => {
-        const { cases: all } = readReport(readFileSync(join(place.folder, name), 'utf8'), name);
-        const failed = all.filter(
-          ({ id, status }) => status === 'failed' && !/^(random|golden\/router)/.test(id),
+  it.each(['generated/ties', 'generated/special'])(
+    'has a program with a fault in %s, and both runners show it',
+    async (group) => {
+      const file = join(place.folder, 'my_backend.py');
+      const faults = async () => {
+        const command = `PYTHONPATH='${PYTHON}' PYTHONDONTWRITEBYTECODE=1 python3 '${file}'`;
+        await place.run('run', '--command', command, '--json', 'node.json', '--filter', `${group}/`);
+        const options = [
+          '--cases',
+          cases,
+          '--json',
+          join(place.folder, 'python.json'),
+          '--filter',
+          `${group}/`,
+        ];
+        execFileSync(
+          'sh',
+          ['-c', 'python3 -m moe_conformance --backend my_backend:make "$@" || [ $? = 1 ]', 'sh', ...options],
+          {
+            cwd: place.folder,
+            env,
+            stdio: 'pipe',
+          },
         );
-        return failed.map(({ id }) => id.split('/').slice(0, 2).join('/'));
-      });
-    };
-    writeFileSync(file, program);
-    for (const failed of await faults()) {
-      expect(failed).toContain('generated/ties');
-      expect(failed).toContain('generated/special');
-    }
-    const stable = program.replace('axis=1)[:, :', 'axis=1, kind="stable")[:, :');
-    const clean =
-      'big = np.finfo(np.float32).max; logits = np.nan_to_num(logits, nan=-big, posinf=big, neginf=-big)';
-    writeFileSync(file, stable.replace('  experts =', `  ${clean}\n        experts =`));
-    for (const failed of await faults()) expect(failed).toEqual([]);
-  });
+        return ['node.json', 'python.json'].map((name) => {
+          const { cases: all } = readReport(readFileSync(join(place.folder, name), 'utf8'), name);
+          expect(all.length).toBeGreaterThan(20);
+          return all.filter(({ status }) => status === 'failed').length;
+        });
+      };
+      writeFileSync(file, program);
+      for (const failed of await faults()) expect(failed).toBeGreaterThan(0);
+      const stable = program.replace('axis=1)[:, :', 'axis=1, kind="stable")[:, :');
+      const clean =
+        'big = np.finfo(np.float32).max; logits = np.nan_to_num(logits, nan=-big, posinf=big, neginf=-big)';
+      writeFileSync(file, stable.replace('  experts =', `  ${clean}\n        experts =`));
+      for (const failed of await faults()) expect(failed).toBe(0);
+    },
+  );
 });

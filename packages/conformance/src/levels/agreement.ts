@@ -37,6 +37,13 @@ function routingOf(
   expected: ExpectedRouting,
   found: FoundRouting,
 ): Agreement {
+  // Nearly always, and much faster than what follows.
+  if (
+    isSame(found.topKIndices, expected.topKIndices.data) &&
+    isSame(found.expertScalesFloat, expected.expertScalesFloat.data)
+  ) {
+    return { routing: 'same bytes', weights: 'same bytes' };
+  }
   const [tokens, topK] = expected.topKIndices.shape;
   const hasBounds = mode.topkOnlyMode !== true && mode.router?.scoringFunc !== 'none';
   const right = rowsOf(tokens, topK, (i) => ({
@@ -62,6 +69,11 @@ function routingOf(
   // Equal values have equal weights, but for factors of the experts.
   const byWeight = (choices: Choice[]) => [...choices].sort((a, b) => b.weight - a.weight);
   return { routing: 'same up to ties', weights: nearness(right.map(byWeight), given.map(byWeight)) };
+}
+
+function isSame(found: ArrayLike<number>, right: ArrayLike<number>): boolean {
+  for (let i = 0; i < right.length; i++) if (!Object.is(found[i], right[i])) return false;
+  return true;
 }
 
 function rowsOf(tokens: number, topK: number, choice: (i: number) => Choice): Choice[][] {
