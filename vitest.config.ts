@@ -46,7 +46,7 @@ export default defineConfig({
           ],
           exclude: [
             '**/node_modules/**',
-            '**/*.{deno,webgpu,cuda}.test.ts',
+            '**/*.{deno,webgpu,cuda,python,cpp}.test.ts',
             '**/test/chromium/**',
             'tests/consumers/slow/**',
           ],
@@ -60,6 +60,24 @@ export default defineConfig({
           name: 'deno',
           include: ['tests/**/*.deno.test.ts', 'packages/*/test/*.deno.test.ts'],
           testTimeout: 60_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'python',
+          include: ['packages/*/test/*.python.test.ts'],
+          testTimeout: 120_000,
+          hookTimeout: 300_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'cpp',
+          include: ['packages/*/test/*.cpp.test.ts'],
+          testTimeout: 120_000,
           hookTimeout: 120_000,
         },
       },

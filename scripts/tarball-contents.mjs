@@ -14,7 +14,17 @@ const CONTENTS = {
   'backend-cuda-linux-x64': { sources: [], built: ['moe-dispatch-cuda.node'] },
   models: { sources: ['src'] },
   safetensors: { sources: ['src'] },
-  conformance: { sources: ['bench.schema.json', 'bin', 'fixtures', 'generate', 'report.schema.json', 'src'] },
+  conformance: {
+    sources: [
+      'bench.schema.json',
+      'bin',
+      'fixtures',
+      'generate',
+      'protocol.schema.json',
+      'report.schema.json',
+      'src',
+    ],
+  },
 };
 
 /**

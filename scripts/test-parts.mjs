@@ -12,6 +12,8 @@ export const parts = [
   { name: 'core', missing: () => undefined },
   { name: 'cpu', missing: () => undefined },
   { name: 'deno', missing: missingDeno },
+  { name: 'python', missing: missingPython },
+  { name: 'cpp', missing: missingCompiler },
   { name: 'webgpu-node', missing: missingAdapter },
   { name: 'browser', missing: missingChromium },
   { name: 'chromium', missing: missingChromium },
@@ -67,6 +69,19 @@ function missingChromium() {
   } catch (error) {
     return `'${chromium} --version' failed (${error.code ?? error.status}); CHROMIUM names another browser`;
   }
+}
+
+function missingPython() {
+  const { error, status, stderr } = spawnSync('python3', ['-c', 'import numpy, pytest'], {
+    encoding: 'utf8',
+  });
+  if (error !== undefined) return `there is no python3 (${error.code})`;
+  return status === 0 ? undefined : `python3 has no numpy or no pytest: ${stderr.trim().split('\n').pop()}`;
+}
+
+function missingCompiler() {
+  const { error } = spawnSync('g++', ['--version']);
+  return error === undefined ? undefined : `there is no g++ (${error.code})`;
 }
 
 /** The build makes the addon where there is a C++ compiler. */

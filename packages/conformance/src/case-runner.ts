@@ -52,7 +52,11 @@ export class CaseRunner {
     checkText('device', backend.info.device);
     const driver = await kit.driver?.(backend);
     const header = {
-      backend: { ...reportedBackend(backend), ...(driver === undefined ? {} : { driver }) },
+      backend: {
+        ...reportedBackend(backend),
+        ...(driver === undefined ? {} : { driver }),
+        ...(environment.level === undefined ? {} : { level: environment.level }),
+      },
       machine: describeMachine(),
     };
     return new CaseRunner(header, factory, kit, environment);
@@ -142,7 +146,8 @@ function makeEnvironment(
   factory: BackendFactory | undefined,
   kit: ConformanceKit,
 ): Environment {
-  return { backend, factory, native: kit.nativeMemory?.(backend) ?? detectNativeMemory(backend) };
+  const native = kit.nativeMemory?.(backend) ?? detectNativeMemory(backend);
+  return { backend, factory, native, level: kit.level?.(backend) };
 }
 
 async function runInSession(run: ConformanceCase['run'], session: Session): Promise<Ending> {
@@ -165,7 +170,13 @@ async function runInSession(run: ConformanceCase['run'], session: Session): Prom
 }
 
 function outcomeOf(id: string, ms: number, session: Session | undefined, ending: Ending): CaseOutcome {
-  const { differences = [], notJudged = [], routing, errors = new UlpHistograms() } = session ?? {};
+  const {
+    differences = [],
+    notJudged = [],
+    routing,
+    errors = new UlpHistograms(),
+    agreement = {},
+  } = session ?? {};
   const skipped = Array.from(notJudged, ([operation, reason]) => ({ operation, reason }));
   const result = {
     id,
@@ -175,6 +186,7 @@ function outcomeOf(id: string, ms: number, session: Session | undefined, ending:
     ...(skipped.length === 0 ? {} : { notJudged: skipped }),
     ...ending,
     ...(routing === undefined ? {} : { routing }),
+    ...(Object.keys(agreement).length === 0 ? {} : { agreement }),
   };
   return { result, errors };
 }

@@ -5,6 +5,8 @@ import { type Command, UsageError } from './commands/command.js';
 import { compareCommand } from './commands/compare.js';
 import { diffCommand } from './commands/diff.js';
 import { doctorCommand } from './commands/doctor.js';
+import { exportCommand } from './commands/export.js';
+import { withForeignBackends } from './commands/foreign-command.js';
 import { hashCommand } from './commands/hash.js';
 import { listCommand } from './commands/list.js';
 import { mergeCommand } from './commands/merge.js';
@@ -22,6 +24,7 @@ const COMMANDS: readonly Command[] = [
   diffCommand,
   benchCommand,
   doctorCommand,
+  exportCommand,
 ];
 
 /** Runs the command line and returns its exit code: 2 if the command or the backend did not work. */
@@ -49,7 +52,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 async function runCommandLine(command: Command, args: readonly string[]): Promise<number> {
   try {
-    return await command.run(args);
+    return await command.run(withForeignBackends(args));
   } catch (error) {
     if (!(error instanceof ConformanceError || isMoeDispatchError(error))) {
       // A fault of the suite: exit code 1 would say that it has judged something.

@@ -38,7 +38,7 @@ export function compareReduce(
  * A sum within sumBound, rounded once to the dtype: it must lie between the roundings of both ends, so that an error that
  * crosses a rounding boundary is allowed its full step, and overflow to infinity exactly when it can happen.
  */
-function reduceBound(expected: ExpectedReduce, i: number): [low: number, high: number] {
+export function reduceBound(expected: ExpectedReduce, i: number): [low: number, high: number] {
   const format = FLOAT_FORMATS[expected.dtype];
   const error = sumBound(expected.magnitudes[i], expected.topK);
   return [roundTo(format, expected.values[i] - error), roundTo(format, expected.values[i] + error)];

@@ -1,4 +1,5 @@
 import type { Backend } from '@moe-dispatch/core';
+import type { Level } from './levels/levels.js';
 import type { NativeMemory } from './native-memory.js';
 
 /**
@@ -13,4 +14,6 @@ export interface ConformanceKit {
   nativeMemory?(backend: Backend): NativeMemory;
   /** The driver behind the device and its version, in words. */
   driver?(backend: Backend): string | undefined | Promise<string | undefined>;
+  /** How near its routing comes, if less near than `exact` says (docs/levels.md): what is as near passes. */
+  level?(backend: Backend): Level | undefined;
 }

@@ -2,6 +2,7 @@ import { type BackendFactory, isMoeDispatchError } from '@moe-dispatch/core';
 import { ConformanceError } from './conformance-error.js';
 import { describeError, errorText } from './describe-error.js';
 import { locateModule } from './module-location.js';
+import { COMMAND_PREFIX, commandBackend } from './protocol/command-backend.js';
 
 /** `--backend` does not name a backend. */
 export class BackendModuleError extends ConformanceError {
@@ -10,10 +11,11 @@ export class BackendModuleError extends ConformanceError {
 
 /**
  * The backend factory that `specifier` names: a package (looked for from the working directory, then from here) or a path,
- * with `#export` to choose one of several.
+ * with `#export` to choose one of several; or, after `command:`, a program that is one (docs/protocol.md).
  * @throws BackendModuleError
  */
 export async function loadBackend(specifier: string): Promise<BackendFactory> {
+  if (isCommand(specifier)) return commandBackend(specifier.slice(COMMAND_PREFIX.length));
   const name = moduleName(specifier);
   const module = await importModule(name);
   if (name === specifier) return chooseFactory(name, module);
@@ -26,6 +28,11 @@ export async function loadBackend(specifier: string): Promise<BackendFactory> {
 export function unusable(specifier: string, error: unknown): unknown {
   if (error instanceof ConformanceError || isMoeDispatchError(error)) return error;
   return new ConformanceError(`'${specifier}' does not work here: ${errorText(error)}`, { cause: error });
+}
+
+/** Whether it names a program, not a module. */
+export function isCommand(specifier: string): boolean {
+  return specifier.startsWith(COMMAND_PREFIX);
 }
 
 /** `--backend` without `#export`. */

@@ -139,10 +139,7 @@ function chooseExperts(
   }
   if (router.selection === 'sparsemixer') return token(sparsemixer(logits, router.jitterEps));
   if (mode.groupMoe === true && mode.topkOnlyMode !== true) return token(bestOfGroups(logits, topK));
-  const values =
-    eScoreCorrectionBias === undefined
-      ? logits
-      : Array.from(eScoreCorrectionBias.data, (bias, e) => clean(fround(score(e) + clean(bias))));
+  const values = choiceValues(logits, score, eScoreCorrectionBias);
   // What top2_sum adds are scores, even where experts are ranked by logit.
   const summed = (expert: number) => (eScoreCorrectionBias === undefined ? score(expert) : values[expert]);
   return token(
@@ -150,6 +147,26 @@ function chooseExperts(
       .slice(0, topK)
       .map(choose),
   );
+}
+
+function choiceValues(
+  logits: readonly number[],
+  score: (expert: number) => number,
+  bias: RoutingInputs['eScoreCorrectionBias'],
+): readonly number[] {
+  if (bias === undefined) return logits;
+  return Array.from(bias.data, (own, e) => clean(fround(score(e) + clean(own))));
+}
+
+/** What the experts of each token are ranked by. */
+export function rankedBy(
+  { gatingOutput, eScoreCorrectionBias }: RoutingInputs,
+  { router }: RoutingMode,
+): (readonly number[])[] {
+  return rowsOf(gatingOutput).map((row) => {
+    const logits = row.map(clean);
+    return choiceValues(logits, scores(logits, router?.scoringFunc), eScoreCorrectionBias);
+  });
 }
 
 /** Experts, best first: by value, of equal values the lower one. −0 equals +0. */

@@ -1,6 +1,7 @@
 import type { Backend, BackendInfo, DType } from '@moe-dispatch/core';
 import type { OperationName } from '@moe-dispatch/core/backend';
 import type { Difference } from './compare.js';
+import type { Agreement, GroupLevel, Level } from './levels/levels.js';
 
 /** Of the JSON below. A reader refuses a number that it does not know; fields may be added without a new one. */
 export const REPORT_VERSION = 1;
@@ -26,6 +27,8 @@ export interface ConformanceReport {
   readonly cases: readonly CaseResult[];
   /** How far the floats of all cases together lay from the oracle, by result. */
   readonly errors: readonly ErrorHistogram[];
+  /** How near the backend comes, group by group (docs/levels.md). */
+  readonly levels?: readonly GroupLevel[];
 }
 
 /** The backend that was tested: its `info`, which is what the run held it to. */
@@ -41,6 +44,8 @@ export interface ReportedBackend {
   readonly exact?: boolean;
   /** The driver behind the device and its version, if known. */
   readonly driver?: string;
+  /** The level that it declares, where that is not the one that `exact` says. */
+  readonly level?: Level;
 }
 
 /** One that could not be asked, because a command ended before there was a backend. */
@@ -98,6 +103,8 @@ export interface CaseResult {
   readonly link?: string;
   /** The experts that the case's first dispatch chose, of a case small enough to draw. */
   readonly routing?: Routing;
+  /** What its calls reach. */
+  readonly agreement?: Agreement;
 }
 
 /** A stage that could not be judged. */

@@ -10,8 +10,10 @@ import { ConformanceError } from './conformance-error.js';
 import { applyExpectations, checkExpectations, type Expectations } from './expectations.js';
 import { type FixtureSource, packageFixtures, routerFixtures } from './fixtures.js';
 import type { ConformanceKit } from './kit.js';
+import { levelsByGroup } from './levels/levels.js';
 import { pauses } from './pauses.js';
 import { type CaseResult, type ConformanceReport, countTotals, REPORT_VERSION } from './report.js';
+import { groupOf } from './reports/matrix.js';
 import { BACKEND_LIMIT, DEFAULT_TIMEOUT, withTimeLimit } from './time-limit.js';
 import { UlpHistograms } from './ulp-histogram.js';
 
@@ -155,5 +157,6 @@ export function makeReport({
     totals: countTotals(cases),
     cases,
     errors: errors.toReport(),
+    levels: levelsByGroup(cases, groupOf),
   };
 }

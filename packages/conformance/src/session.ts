@@ -10,6 +10,7 @@ import {
 } from '@moe-dispatch/core';
 import type { Difference } from './compare.js';
 import { bytesOf, elementCount, type HostTensor, hostTensor } from './host-tensor.js';
+import { type Agreement, type Level, worse } from './levels/levels.js';
 import type { NativeMemory } from './native-memory.js';
 import type { Routing } from './report.js';
 import { UlpHistograms } from './ulp-histogram.js';
@@ -21,6 +22,8 @@ export interface Environment {
   readonly factory: BackendFactory | undefined;
   /** Makes memory that `backend.wrap` takes. */
   readonly native: NativeMemory | undefined;
+  /** How near its routing has to come. Default: as `exact` says. */
+  readonly level?: Level | undefined;
 }
 
 /** What a call is as large as. */
@@ -51,6 +54,7 @@ export class Session {
   /** The backend under test, and further ones of this case. */
   readonly backends: Backend[];
   private firstRouting: Routing | undefined;
+  private reached: Agreement = {};
   private readonly kept: { dispose(): void }[] = [];
   private readonly environment: Environment;
 
@@ -66,6 +70,21 @@ export class Session {
   /** Whether its weights and sums have to be exact. */
   get isExact(): boolean {
     return this.claims.exact;
+  }
+
+  /** The level that the backend declares, if it is lower than what `exact` says. */
+  get level(): Level | undefined {
+    return this.environment.level;
+  }
+
+  /** What its calls have reached so far. */
+  get agreement(): Agreement {
+    return this.reached;
+  }
+
+  /** Notes what a call reaches. */
+  noteAgreement(agreement: Agreement): void {
+    this.reached = worse(this.reached, agreement);
   }
 
   /** What the backend claims: a case that needs more is not claimed. */
@@ -144,6 +163,7 @@ export class Session {
   /** Takes over a fork's errors and picture. */
   adopt(fork: Session): void {
     this.errors.merge(fork.errors);
+    this.noteAgreement(fork.agreement);
     for (const [operation, reason] of fork.notJudged) this.skipJudging(operation, reason);
     this.firstRouting ??= fork.routing;
   }
@@ -198,6 +218,11 @@ export class Session {
   /** Ends the case as not claimed unless the backend's weights and sums are exact. */
   requireExact(): void {
     if (!this.isExact) throw new NotClaimed('exact weights and sums');
+  }
+
+  /** The same for a choice that may depend on the last bit of a score: up to ties, others are as right. */
+  requireExactRouting(): void {
+    if (this.level !== 'same up to ties') this.requireExact();
   }
 
   /** Ends the case as not claimed unless the backend claims these operations. */

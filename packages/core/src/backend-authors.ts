@@ -15,6 +15,7 @@ export { bfloat16FromBits, bitsFromFloat16, float16FromBits } from './float-conv
 export type { LedgerEntry } from './ledger.js';
 export type { Attributes, Call, OutputName, Spec } from './operations/call.js';
 export { tensorDType, tensorNames, tensorShape } from './operations/perform.js';
+export { ROUTER_DEFAULTS } from './operations/read-router.js';
 export {
   ATTRIBUTES,
   type AttributeName,

@@ -1,5 +1,6 @@
 import { applyExpectations } from '../expectations.js';
 import { runIsolated } from '../isolated/run-isolated.js';
+import { formatLevels } from '../levels/levels.js';
 import { describeMachine } from '../machine.js';
 import { printable } from '../printable.js';
 import { type CaseResult, type ConformanceReport, type ErrorHistogram, unknownBackend } from '../report.js';
@@ -15,8 +16,10 @@ import { SELECTION, SELECTION_USAGE, selectionOf } from './selection.js';
 import { stopOnSignals } from './stop-signals.js';
 
 const USAGE = `usage: moe-conformance run --backend <module> [options]
+       moe-conformance run --command <command line> [options]
 
   --backend <module>     package name, path, or module#export, e.g. @moe-dispatch/backend-cpu
+  --command <line>       a program that speaks the protocol (docs/protocol.md), e.g. 'python3 my_backend.py'
 ${SELECTION_USAGE}
   --timeout <seconds>    time limit of a case (default ${DEFAULT_TIMEOUT / 1000})
   --max-failures <n>     stop after so many failed cases (default: none)
@@ -51,6 +54,8 @@ async function run(args: readonly string[]): Promise<number> {
   const stop = stopOnSignals();
   try {
     const report = await runAndShow(backend, values, selection, stop.signal);
+    const levels = formatLevels(report.levels ?? []);
+    if (levels !== '') console.log(levels);
     console.log(formatTotals(report));
     await writeOutputs(values, { reports: [report], module: backend });
     return stop.exitCode() ?? exitCodeOf(report);

@@ -25,7 +25,8 @@ const SELECTIONS: readonly string[] = ['topk', 'sparsemixer'] satisfies Router['
 
 type ZeroExperts = NonNullable<Router['zeroExperts']>;
 
-const DEFAULTS = {
+/** What a router says if it does not say it. */
+export const ROUTER_DEFAULTS = {
   scoringFunc: 'softmax',
   selection: 'topk',
   nGroup: 1,
@@ -42,8 +43,8 @@ const DEFAULTS = {
   zeroExperts: 0,
 } as const satisfies Partial<RouterSpec>;
 
-type Option = keyof typeof DEFAULTS;
-const OPTIONS = Object.keys(DEFAULTS) as Option[];
+type Option = keyof typeof ROUTER_DEFAULTS;
+const OPTIONS = Object.keys(ROUTER_DEFAULTS) as Option[];
 
 const isRanked = ({ selection }: RouterSpec) => selection === 'topk';
 const WHERE_RANKED = 'where experts are ranked by score';
@@ -88,7 +89,7 @@ export function readRouter(given: RouterArguments, tensors: readonly RouterTenso
   const { moeTopk, groupMoe = false, topkOnlyMode = false, router } = given;
   checkBoolean('groupMoe', groupMoe);
   checkBoolean('topkOnlyMode', topkOnlyMode);
-  const spec: RouterSpec = { ...DEFAULTS, zeroExpertKind: 'identity', topK: moeTopk as number };
+  const spec: RouterSpec = { ...ROUTER_DEFAULTS, zeroExpertKind: 'identity', topK: moeTopk as number };
   if (router !== undefined) {
     const only = moeTopk === undefined && !groupMoe && !topkOnlyMode;
     if (!only)
@@ -100,7 +101,7 @@ export function readRouter(given: RouterArguments, tensors: readonly RouterTenso
   for (const [name, isUseful, where] of USES) {
     const tensor = tensors.includes(name as RouterTensorName);
     const value = spec[name as Option];
-    if ((!tensor && value === DEFAULTS[name as Option]) || isUseful(spec)) continue;
+    if ((!tensor && value === ROUTER_DEFAULTS[name as Option]) || isUseful(spec)) continue;
     const argument = tensor ? name : `router.${name}`;
     throw invalid('INVALID_ROUTER', argument, tensor ? 'a tensor' : String(value), `it only ${where}`);
   }

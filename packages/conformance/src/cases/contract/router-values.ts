@@ -145,7 +145,7 @@ export function routerValueCases(): ConformanceCase[] {
     return {
       id,
       run: async (session) => {
-        session.requireExact();
+        session.requireExactRouting();
         const base: ExampleSpec = {
           tokens: 31,
           hidden: 3,

@@ -52,7 +52,7 @@ function routerCase(name: string, run: (check: Check) => Promise<void>): Conform
   return {
     id,
     run: (session) => {
-      session.requireExact();
+      session.requireExactRouting();
       const random = new Random(id);
       return run((label, operation, spec) =>
         checkCall(session, `${operation} of ${label}`, exampleCall(operation, spec, random)),
