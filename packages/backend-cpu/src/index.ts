@@ -5,7 +5,7 @@
 import type { BackendFactory } from '@moe-dispatch/core';
 import { checkBoolean, readOptions } from '@moe-dispatch/core/backend';
 import { CpuBackend } from './backend.js';
-import { SimdRouter } from './simd-route.js';
+import { Kernels } from './kernels.js';
 
 export { CpuBackend } from './backend.js';
 export { CpuPrepared } from './prepared.js';
@@ -21,5 +21,5 @@ export interface CpuOptions {
 export function cpu(options: CpuOptions = {}): BackendFactory<CpuBackend> {
   const { simd = true } = readOptions<CpuOptions>(options, ['simd']);
   checkBoolean('simd', simd);
-  return { name: 'cpu', create: async () => new CpuBackend(simd ? await SimdRouter.create() : null) };
+  return { name: 'cpu', create: async () => new CpuBackend(simd ? await Kernels.create() : null) };
 }

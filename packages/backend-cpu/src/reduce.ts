@@ -14,10 +14,9 @@ const INT32_ELEMENTS = 2 ** 31;
 
 /** The weighted sum of each token's rows (docs/semantics.md, "moeReduce"). */
 export function reduceTokens(call: ReduceCall, workspace: ReduceWorkspace): void {
+  checkReduceIndices(call);
   const { tokens, topK, hidden, output } = call;
   const rows = call.permuteIndicesPerToken.padded as Int32Array;
-  checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens, -1);
-  if (call.ffn2Bias !== null) checkExperts(call, rows);
   const target = output.padded as Uint16Array;
   for (let token = 0; token < tokens; token++) {
     workspace.sums.fill(0);
@@ -31,6 +30,14 @@ export function reduceTokens(call: ReduceCall, workspace: ReduceWorkspace): void
     addTokenRows(call, token, workspace, whole);
     target.set(roundSums(output.dtype, workspace) as Uint16Array, token * hidden);
   }
+}
+
+/** Throws INDEX_OUT_OF_RANGE for a row or an expert that is not there. */
+export function checkReduceIndices(call: ReduceCall): void {
+  const { tokens, topK } = call;
+  const rows = call.permuteIndicesPerToken.padded as Int32Array;
+  checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens, -1);
+  if (call.ffn2Bias !== null) checkExperts(call, rows);
 }
 
 /** A choice that has a row has an expert with a bias. */

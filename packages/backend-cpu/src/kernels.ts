@@ -1,0 +1,127 @@
+import type { DType } from '@moe-dispatch/core';
+import { outOfMemory } from './allocated.js';
+import { Heap } from './heap.js';
+import { kernelsBinary } from './kernels-binary.js';
+import { COEFFICIENTS } from './scores.js';
+import type { CpuTensor } from './tensor.js';
+
+/** What wasm/kernels.ts does, by its numbers. */
+export const ROUTE = 0;
+export const SCATTER = 1;
+export const GATHER = 2;
+export const REDUCE = 3;
+
+/** Where wasm/job.ts has the job's chunks and fields, in int32s. */
+const OPEN = 32;
+const JOB = 80;
+/** Of the fields, those of every kernel: the others follow. */
+const [KERNEL, CHUNKS, UNITS, CHUNK_UNITS, WORKSPACE, THREAD_BYTES] = [0, 1, 2, 3, 4, 5];
+/** 4 GiB. */
+const MOST_PAGES = 65536;
+
+/** The WebAssembly kernels, and the memory that they work in. */
+export class Kernels {
+  /** Lends memory to tensors; null if to grow is to take it from those who look at it. */
+  readonly tensorHeap: Heap | null;
+  /** The job (wasm/job.ts). */
+  fields!: Int32Array;
+  floatFields!: Float32Array;
+  readonly #memory: WebAssembly.Memory;
+  readonly #heap: Heap;
+  readonly #work: (thread: number) => void;
+  /** What a call needs beside its tensors, and where its copies of other tensors begin. */
+  #workspace = 0;
+  #workspaceBytes = 0;
+  #copies = 0;
+  #bytes!: Uint8Array;
+  #words!: Int32Array;
+
+  private constructor(memory: WebAssembly.Memory, shared: boolean, { exports }: WebAssembly.Instance) {
+    this.#memory = memory;
+    this.#heap = new Heap(memory);
+    this.tensorHeap = shared ? this.#heap : null;
+    this.#work = exports.work as (thread: number) => void;
+    this.#look();
+    this.#words.set(COEFFICIENTS);
+  }
+
+  /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
+  static async create(): Promise<Kernels | null> {
+    for (const shared of [true, false]) {
+      try {
+        const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
+        const { instance } = await WebAssembly.instantiate(kernelsBinary(shared), { env: { memory } });
+        return new Kernels(memory, shared, instance);
+      } catch {}
+    }
+    return null;
+  }
+
+  /** Makes room for a call. @throws ResourceError OUT_OF_MEMORY */
+  reserve(threadBytes: number, copyBytes: number): void {
+    const bytes = threadBytes + copyBytes;
+    if (bytes > this.#workspaceBytes) this.#allocate(bytes);
+    this.fields[WORKSPACE] = this.#workspace;
+    this.fields[THREAD_BYTES] = threadBytes;
+    this.#copies = this.#workspace + threadBytes;
+  }
+
+  /** Where a tensor is, or a copy of it. */
+  place(tensor: CpuTensor | null): number {
+    if (tensor === null) return 0;
+    const { address } = tensor.block;
+    if (address > 0) return address;
+    const copy = this.#copies;
+    this.#copies += copyBytesOf(tensor);
+    this.#bytes.set(tensor.block.view('uint8') as Uint8Array, copy);
+    return copy;
+  }
+
+  /** Copies what a kernel wrote to a place into the tensor, of 32-bit elements, unless that is the place. */
+  fetch(tensor: CpuTensor, place: number): void {
+    if (tensor.block.address > 0) return;
+    const target = tensor.block.view('int32');
+    const from = place / 4;
+    for (let i = 0; i < target.length; i++) target[i] = this.#words[from + i];
+  }
+
+  /** Runs a kernel whose fields are there. @param units tokens or rows */
+  run(kernel: number, units: number): void {
+    const { fields } = this;
+    fields[KERNEL] = kernel;
+    fields[CHUNKS] = 1;
+    fields[UNITS] = units;
+    fields[CHUNK_UNITS] = units;
+    this.#words[OPEN] = 1;
+    this.#work(0);
+  }
+
+  #allocate(bytes: number): void {
+    if (this.#workspaceBytes > 0) this.#heap.free(this.#workspace, this.#workspaceBytes);
+    this.#workspaceBytes = 0;
+    this.#workspace = this.#heap.allocate(bytes);
+    if (this.#workspace === 0) throw outOfMemory(`a workspace of ${bytes} bytes`);
+    this.#workspaceBytes = bytes;
+    this.#look();
+  }
+
+  /** Makes the views anew, because a memory that has grown is another buffer. */
+  #look(): void {
+    const { buffer } = this.#memory;
+    this.#bytes = new Uint8Array(buffer);
+    this.#words = new Int32Array(buffer);
+    this.fields = this.#words.subarray(JOB);
+    this.floatFields = new Float32Array(buffer, 4 * JOB);
+  }
+}
+
+/** Bytes that a copy for a kernel takes: none if the tensor is where kernels work. */
+export function copyBytesOf(tensor: CpuTensor | null): number {
+  if (tensor === null || tensor.block.address > 0) return 0;
+  return Math.ceil(tensor.block.capacity / 64) * 64;
+}
+
+/** A float dtype by its number in wasm/floats.ts. */
+export function floatCode(dtype: DType): number {
+  return ['float32', 'float16', 'bfloat16'].indexOf(dtype);
+}
