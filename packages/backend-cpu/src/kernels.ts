@@ -43,6 +43,7 @@ export class Kernels {
     this.#work = exports.work as (thread: number) => void;
     this.#look();
     this.#words.set(COEFFICIENTS);
+    (exports.storeConstants as () => void)();
   }
 
   /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
@@ -83,6 +84,17 @@ export class Kernels {
     const target = tensor.block.view('int32');
     const from = place / 4;
     for (let i = 0; i < target.length; i++) target[i] = this.#words[from + i];
+  }
+
+  /** Where the token of each row of a whole inverse map is. */
+  invert(rows: Int32Array, count: number, tokens: number): number {
+    const words = this.#words;
+    const first = this.#copies / 4;
+    for (let i = 0, token = 0; i < count; i++) {
+      words[first + rows[i]] = token;
+      if (++token === tokens) token = 0;
+    }
+    return this.#copies;
   }
 
   /** Runs a kernel whose fields are there. @param units tokens or rows */

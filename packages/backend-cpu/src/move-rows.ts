@@ -25,7 +25,7 @@ export function moveRows(call: PermuteCall, workspace: Workspace): void {
 }
 
 /** Whether each choice has a row. */
-function isWhole(rows: Int32Array, count: number): boolean {
+export function isWhole(rows: Int32Array, count: number): boolean {
   // Rows are not negative, −1 is.
   let signs = 0;
   for (let i = 0; i < count; i++) signs |= rows[i];
@@ -37,7 +37,7 @@ export function writesInOrder(rowBytes: number): boolean {
   return rowBytes > SHORT_ROW;
 }
 
-function gathers({ tokens, topK }: PermuteCall, rowBytes: number): boolean {
+export function gathers({ tokens, topK }: PermuteCall, rowBytes: number): boolean {
   const bytes = tokens * rowBytes;
   return bytes <= CACHED_SOURCE && bytes * topK > CACHED_RESULT;
 }

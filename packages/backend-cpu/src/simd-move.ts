@@ -1,5 +1,6 @@
 import type { Call } from '@moe-dispatch/core/backend';
-import { copyBytesOf, type Kernels, SCATTER } from './kernels.js';
+import { copyBytesOf, GATHER, type Kernels, SCATTER } from './kernels.js';
+import { gathers, isWhole } from './move-rows.js';
 import type { CpuTensor } from './tensor.js';
 
 type PermuteCall = Call<'permuteRows', CpuTensor>;
@@ -12,12 +13,16 @@ export function simdMoves({ x, permuteInput, applyRouterWeightOnInput }: Permute
 /** ./move-rows.ts in WebAssembly. */
 export function simdMoveRows(kernels: Kernels, call: PermuteCall): void {
   const { x, permuteInput, permuteIndicesPerToken, tokens, topK, hidden } = call;
-  kernels.reserve(0, copyBytesOf(permuteIndicesPerToken));
+  const rowBytes = hidden * x.padded.BYTES_PER_ELEMENT;
+  const count = topK * tokens;
+  const rows = permuteIndicesPerToken.padded as Int32Array;
+  const inOrder = gathers(call, rowBytes) && isWhole(rows, count);
+  kernels.reserve(0, inOrder ? 4 * count : copyBytesOf(permuteIndicesPerToken));
   const { fields } = kernels;
   fields[6] = x.block.address;
   fields[7] = permuteInput.block.address;
-  fields[8] = kernels.place(permuteIndicesPerToken);
-  fields[9] = hidden * x.padded.BYTES_PER_ELEMENT;
+  fields[8] = inOrder ? kernels.invert(rows, count, tokens) : kernels.place(permuteIndicesPerToken);
+  fields[9] = rowBytes;
   fields[10] = topK;
-  kernels.run(SCATTER, tokens);
+  kernels.run(inOrder ? GATHER : SCATTER, inOrder ? count : tokens);
 }

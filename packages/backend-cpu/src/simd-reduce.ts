@@ -3,6 +3,9 @@ import { copyBytesOf, floatCode, type Kernels, REDUCE } from './kernels.js';
 import { checkReduceIndices } from './reduce.js';
 import type { CpuTensor } from './tensor.js';
 
+const PIECE = 1088;
+const TERM = 16;
+
 type ReduceCall = Call<'moeReduce', CpuTensor>;
 
 /** Whether a kernel can sum these rows. */
@@ -40,6 +43,6 @@ export function simdReduceTokens(kernels: Kernels, call: ReduceCall): void {
 }
 
 /** For a thread (wasm/reduce.ts). */
-export function reduceWorkspaceBytes(topK: number): number {
-  return Math.ceil(topK / 16) * 192 + 3 * 4096 + 256;
+function reduceWorkspaceBytes(topK: number): number {
+  return 64 * Math.ceil((PIECE + topK * (TERM + PIECE)) / 64);
 }

@@ -2,6 +2,7 @@
  * The kernels of the CPU backend: AssemblyScript, compiled to WebAssembly SIMD by scripts/build-wasm.mjs and embedded in
  * src/kernels-binary.ts.
  */
+export { storeConstants } from './constants';
 import { awaitJob, field, finishChunk, takeChunk } from './job';
 import { gather, scatter } from './move';
 import { reduce } from './reduce';

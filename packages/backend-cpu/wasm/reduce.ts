@@ -1,89 +1,136 @@
 /* Sums each token's rows (docs/semantics.md, "moeReduce"). src/reduce.ts says the same. */
-import { elementBytes, narrow, widen } from './floats';
+import { elementBytes, FLOAT32, narrow, widen, widen4 } from './floats';
 import { field, floatField } from './job';
 
-/** Columns that are summed together: all that takes stays in the nearest cache. */
-const COLUMNS: i32 = 1024;
+/** Columns that are summed together: those of all a token's rows stay in the nearest cache. */
+const COLUMNS: i32 = 256;
+/** What as many float32 and what a kernel reads beyond them take. */
+const PIECE: usize = 4 * COLUMNS + 64;
+/** A term: addresses of its row, of its bias or 0, and of the present columns; its weight. */
+const TERM: usize = 16;
 
-/** The sums of some tokens. The workspace takes 12 bytes for each choice, and 12 KiB and 256 bytes. */
+/** The sums of some tokens. The workspace takes a piece, and a term and a piece for each choice. */
 export function reduce(first: i32, last: i32, workspace: usize): void {
-  const tokens: usize = field(2);
-  const topK: usize = field(13);
   const hidden = <i32>field(14);
   const dtype = <i32>field(15);
   const rowBytes = <usize>hidden * elementBytes(dtype);
+  const terms = workspace + PIECE;
   for (let token = <usize>first; token < <usize>last; token++) {
-    const end = findTerms(token, tokens, topK, rowBytes, workspace);
-    sumTerms(workspace, end, field(7) + token * rowBytes, hidden, dtype);
+    const end = findTerms(token, rowBytes, terms);
+    const output: usize = field(7) + token * rowBytes;
+    for (let column = 0; column < hidden; column += COLUMNS) {
+      const count = min(COLUMNS, hidden - column);
+      const at = <usize>column * elementBytes(dtype);
+      findColumns(terms, end, at, count, dtype, workspace);
+      if (dtype == FLOAT32 || field(11)) sumColumns(terms, end, count, workspace);
+      else sumWords(terms, end, count, dtype, workspace);
+      narrow(workspace, count, dtype);
+      memory.copy(output + at, workspace, <usize>count * elementBytes(dtype));
+    }
   }
 }
 
-/** Lists what a token's sum is of: addresses of a row and its bias or 0, and a weight. Returns the end of the list. */
-function findTerms(token: usize, tokens: usize, topK: usize, rowBytes: usize, term: usize): usize {
+/** Lists what a token's sum is of. Returns the end of the list. */
+function findTerms(token: usize, rowBytes: usize, term: usize): usize {
+  const tokens: usize = field(2);
+  const topK: usize = field(13);
   const bias: usize = field(11);
   const x: usize = field(12);
-  const normTopkProb = field(16);
-  const unweighted = field(17);
   const factor = floatField(18);
-  const firstScale: usize = field(10) + 4 * token * topK;
+  const end: usize = field(10) + 4 * (token + 1) * topK;
+  const firstScale = end - 4 * topK;
   let sum: f32 = 0;
-  for (let k: usize = 0; k < topK; k++) sum += load<f32>(firstScale + 4 * k);
-  for (let k: usize = 0; k < topK; k++) {
-    const scale = unweighted ? <f32>1 : load<f32>(firstScale + 4 * k);
-    const share = normTopkProb ? (sum == 0 ? <f32>0 : scale / sum) : scale;
-    const row = load<i32>(field(8) + 4 * (k * tokens + token));
-    const expert = load<i32>(field(9) + 4 * (token * topK + k));
-    store<f32>(term, share * factor, 8);
+  if (field(16)) for (let at = firstScale; at < end; at += 4) sum += load<f32>(at);
+  let place: usize = field(8) + 4 * token;
+  let choice: usize = field(9) + 4 * token * topK;
+  for (let at = firstScale; at < end; at += 4) {
+    let weight = field(17) ? <f32>1 : load<f32>(at);
+    if (field(16)) weight = sum == 0 ? 0 : weight / sum;
+    store<f32>(term, weight * factor, 12);
+    const row = load<i32>(place);
+    const expert = load<i32>(choice);
     if (row >= 0) {
       store<u32>(term, field(6) + <usize>row * rowBytes);
       store<u32>(term, bias ? bias + <usize>expert * rowBytes : 0, 4);
-      term += 12;
+      term += TERM;
     } else if (x != 0 && expert >= 0) {
       store<u32>(term, x + token * rowBytes);
       store<u32>(term, 0, 4);
-      term += 12;
+      term += TERM;
     }
+    place += 4 * tokens;
+    choice += 4;
   }
   return term;
 }
 
-/** Sums the terms, some columns at a time: what comes before and after the last of them stays as it is. */
-function sumTerms(terms: usize, end: usize, output: usize, hidden: i32, dtype: i32): void {
-  const sums = end + 64;
-  const row = sums + 4 * COLUMNS + 64;
-  const bias = row + 4 * COLUMNS + 64;
-  const bytes = elementBytes(dtype);
-  for (let column = 0; column < hidden; column += COLUMNS) {
-    const count = min(COLUMNS, hidden - column);
-    const at = <usize>column * bytes;
-    memory.fill(sums, 0, (<usize>count << 2) + 48);
-    for (let term = terms; term < end; term += 12) {
-      const values = widen(<usize>load<u32>(term) + at, count, dtype, row);
-      const biasRow: usize = load<u32>(term, 4);
-      const weight = v128.load32_splat(term, 8);
-      if (biasRow) addBiased(sums, count, weight, values, widen(biasRow + at, count, dtype, bias));
-      else add(sums, count, weight, values);
+/** Finds the columns from `at` bytes on of each term: where they are, or with biases as float32 after the terms. */
+function findColumns(term: usize, end: usize, at: usize, count: i32, dtype: i32, workspace: usize): void {
+  let piece = end;
+  for (; term < end; term += TERM) {
+    let values: usize = load<u32>(term) + at;
+    const bias: usize = load<u32>(term, 4);
+    if (field(11)) values = widen(values, count, dtype, piece);
+    if (bias) {
+      addBias(values, widen(bias + at, count, dtype, workspace), count, piece);
+      values = piece;
     }
-    narrow(sums, count, dtype, row);
-    memory.copy(output + at, row, <usize>count * bytes);
+    store<u32>(term, values, 8);
+    piece += PIECE;
   }
 }
 
-function addBiased(sums: usize, count: i32, weight: v128, row: usize, bias: usize): void {
-  for (const end = sums + (<usize>count << 2); sums < end; sums += 16) {
-    const value = f32x4.add(v128.load(row), v128.load(bias));
-    v128.store(sums, f32x4.add(v128.load(sums), f32x4.mul(weight, value)));
+function addBias(row: usize, bias: usize, count: i32, to: usize): void {
+  for (const end = to + (<usize>count << 2); to < end; to += 16) {
+    v128.store(to, f32x4.add(v128.load(row), v128.load(bias)));
     row += 16;
     bias += 16;
   }
 }
 
-function add(sums: usize, count: i32, weight: v128, row: usize): void {
-  for (const end = sums + (<usize>count << 2); sums < end; sums += 64) {
-    v128.store(sums, f32x4.add(v128.load(sums), f32x4.mul(weight, v128.load(row))));
-    v128.store(sums, f32x4.add(v128.load(sums, 16), f32x4.mul(weight, v128.load(row, 16))), 16);
-    v128.store(sums, f32x4.add(v128.load(sums, 32), f32x4.mul(weight, v128.load(row, 32))), 32);
-    v128.store(sums, f32x4.add(v128.load(sums, 48), f32x4.mul(weight, v128.load(row, 48))), 48);
-    row += 64;
+/** Sums 16 columns at a time, in the terms' order. */
+function sumColumns(terms: usize, end: usize, count: i32, sums: usize): void {
+  const bytes = <usize>count << 2;
+  for (let at: usize = 0; at < bytes; at += 64) {
+    let a = f32x4.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (let term = terms; term < end; term += TERM) {
+      const row: usize = load<u32>(term, 8) + at;
+      const weight = v128.load32_splat(term, 12);
+      a = f32x4.add(a, f32x4.mul(weight, v128.load(row)));
+      b = f32x4.add(b, f32x4.mul(weight, v128.load(row, 16)));
+      c = f32x4.add(c, f32x4.mul(weight, v128.load(row, 32)));
+      d = f32x4.add(d, f32x4.mul(weight, v128.load(row, 48)));
+    }
+    v128.store(sums + at, a);
+    v128.store(sums + at, b, 16);
+    v128.store(sums + at, c, 32);
+    v128.store(sums + at, d, 48);
+  }
+}
+
+/** The same, of a 16-bit dtype. */
+function sumWords(terms: usize, end: usize, count: i32, dtype: i32, sums: usize): void {
+  const bytes = <usize>count << 1;
+  for (let at: usize = 0; at < bytes; at += 32) {
+    let a = f32x4.splat(0);
+    let b = a;
+    let c = a;
+    let d = a;
+    for (let term = terms; term < end; term += TERM) {
+      const row: usize = load<u32>(term, 8) + at;
+      const weight = v128.load32_splat(term, 12);
+      a = f32x4.add(a, f32x4.mul(weight, widen4(row, dtype)));
+      b = f32x4.add(b, f32x4.mul(weight, widen4(row + 8, dtype)));
+      c = f32x4.add(c, f32x4.mul(weight, widen4(row + 16, dtype)));
+      d = f32x4.add(d, f32x4.mul(weight, widen4(row + 24, dtype)));
+    }
+    v128.store(sums, a);
+    v128.store(sums, b, 16);
+    v128.store(sums, c, 32);
+    v128.store(sums, d, 48);
+    sums += 64;
   }
 }
