@@ -38,10 +38,10 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
   readonly #pool: MemoryPool;
 
   /** @param kernels null to compute in JavaScript. */
-  constructor(kernels: Kernels | null) {
+  constructor(kernels: Kernels | null, reason: string) {
     this.#kernels = kernels;
     this.#pool = new MemoryPool(kernels?.tensorHeap ?? null);
-    this.device = `${kernels === null ? 'JavaScript' : 'WebAssembly SIMD'}, one thread`;
+    this.device = describe(kernels, reason);
     this.operations = cpuOperations(kernels, new Workspace());
   }
 
@@ -86,6 +86,7 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
 
   shutdown(): void {
     this.#pool.close();
+    this.#kernels?.close();
   }
 
   prepare<Op extends OperationName>(
@@ -104,4 +105,10 @@ function beyondEngine({ shape, dtype }: TensorSpec, cause: unknown): ResourceErr
     expected: `what this JavaScript engine allows a ${DTYPES[dtype].ArrayType.name}`,
     cause,
   });
+}
+
+function describe(kernels: Kernels | null, reason: string): string {
+  if (kernels === null) return 'JavaScript, 1 thread';
+  const { threads } = kernels;
+  return `WebAssembly SIMD, ${threads} thread${threads === 1 ? reason : 's'}`;
 }

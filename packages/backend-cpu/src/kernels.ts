@@ -4,6 +4,7 @@ import { Heap } from './heap.js';
 import { kernelsBinary } from './kernels-binary.js';
 import { COEFFICIENTS } from './scores.js';
 import type { CpuTensor } from './tensor.js';
+import type { Threads } from './threads.js';
 
 /** What wasm/kernels.ts does, by its numbers. */
 export const ROUTE = 0;
@@ -11,13 +12,26 @@ export const SCATTER = 1;
 export const GATHER = 2;
 export const REDUCE = 3;
 
-/** Where wasm/job.ts has the job's chunks and fields, in int32s. */
-const OPEN = 32;
+/** Where wasm/job.ts has the job, in int32s. */
 const JOB = 80;
 /** Of the fields, those of every kernel: the others follow. */
 const [KERNEL, CHUNKS, UNITS, CHUNK_UNITS, WORKSPACE, THREAD_BYTES] = [0, 1, 2, 3, 4, 5];
+/** Work that takes as long as copying fewer bytes is done before a worker wakes. */
+const LEAST_SHARED = 2 ** 19;
+/** Threads are not equally fast. */
+const CHUNKS_PER_THREAD = 8;
 /** 4 GiB. */
 const MOST_PAGES = 65536;
+
+/** wasm/kernels.ts. */
+interface KernelExports {
+  run(first: number, last: number, thread: number): void;
+  work(thread: number): void;
+  storeConstants(): void;
+}
+
+/** Ends the workers of backends that nobody disposed. */
+const ABANDONED = /* @__PURE__ */ new FinalizationRegistry<Threads>((threads) => threads.stop());
 
 /** The WebAssembly kernels, and the memory that they work in. */
 export class Kernels {
@@ -28,7 +42,8 @@ export class Kernels {
   floatFields!: Float32Array;
   readonly #memory: WebAssembly.Memory;
   readonly #heap: Heap;
-  readonly #work: (thread: number) => void;
+  readonly #exports: KernelExports;
+  readonly #threads: Threads | null;
   /** What a call needs beside its tensors, and where its copies of other tensors begin. */
   #workspace = 0;
   #workspaceBytes = 0;
@@ -36,35 +51,49 @@ export class Kernels {
   #bytes!: Uint8Array;
   #words!: Int32Array;
 
-  private constructor(memory: WebAssembly.Memory, shared: boolean, { exports }: WebAssembly.Instance) {
+  private constructor(memory: WebAssembly.Memory, exports: KernelExports, threads: Threads | null) {
     this.#memory = memory;
     this.#heap = new Heap(memory);
-    this.tensorHeap = shared ? this.#heap : null;
-    this.#work = exports.work as (thread: number) => void;
+    this.tensorHeap = memory.buffer instanceof ArrayBuffer ? null : this.#heap;
+    this.#exports = exports;
+    this.#threads = threads;
     this.#look();
     this.#words.set(COEFFICIENTS);
-    (exports.storeConstants as () => void)();
+    exports.storeConstants();
+    if (threads !== null) ABANDONED.register(this, threads);
   }
 
-  /** null if the engine has no WebAssembly SIMD, or a page's security policy forbids it. */
-  static async create(): Promise<Kernels | null> {
+  /**
+   * null if the engine has no WebAssembly SIMD, or a page's security policy forbids it.
+   * @param threads how many are to share the work, if memory can be shared
+   */
+  static async create(threads = 1): Promise<Kernels | null> {
     for (const shared of [true, false]) {
       try {
         const memory = new WebAssembly.Memory({ initial: 1, maximum: MOST_PAGES, shared });
-        const { instance } = await WebAssembly.instantiate(kernelsBinary(shared), { env: { memory } });
-        return new Kernels(memory, shared, instance);
+        const { module, instance } = await WebAssembly.instantiate(kernelsBinary(shared), {
+          env: { memory },
+        });
+        const exports = instance.exports as unknown as KernelExports;
+        if (!shared || threads === 1) return new Kernels(memory, exports, null);
+        const { Threads } = await import('./threads.js');
+        return new Kernels(memory, exports, await Threads.create(threads, { module, memory }));
       } catch {}
     }
     return null;
   }
 
+  get threads(): number {
+    return this.#threads?.count ?? 1;
+  }
+
   /** Makes room for a call. @throws ResourceError OUT_OF_MEMORY */
   reserve(threadBytes: number, copyBytes: number): void {
-    const bytes = threadBytes + copyBytes;
+    const bytes = threadBytes * this.threads + copyBytes;
     if (bytes > this.#workspaceBytes) this.#allocate(bytes);
     this.fields[WORKSPACE] = this.#workspace;
     this.fields[THREAD_BYTES] = threadBytes;
-    this.#copies = this.#workspace + threadBytes;
+    this.#copies = this.#workspace + threadBytes * this.threads;
   }
 
   /** Where a tensor is, or a copy of it. */
@@ -97,15 +126,32 @@ export class Kernels {
     return this.#copies;
   }
 
-  /** Runs a kernel whose fields are there. @param units tokens or rows */
-  run(kernel: number, units: number): void {
+  /**
+   * Runs a kernel whose fields are there.
+   * @param units tokens or rows
+   * @param effort as many bytes as are copied in the time that it takes
+   */
+  run(kernel: number, units: number, effort: number): void {
     const { fields } = this;
+    const threads = this.#threads;
     fields[KERNEL] = kernel;
-    fields[CHUNKS] = 1;
     fields[UNITS] = units;
-    fields[CHUNK_UNITS] = units;
-    this.#words[OPEN] = 1;
-    this.#work(0);
+    if (threads === null || effort < LEAST_SHARED) {
+      this.#exports.run(0, units, 0);
+      return;
+    }
+    const size = Math.ceil(units / (CHUNKS_PER_THREAD * threads.count));
+    const chunks = Math.ceil(units / size);
+    fields[CHUNKS] = chunks;
+    fields[CHUNK_UNITS] = size;
+    threads.offer(chunks);
+    this.#exports.work(0);
+    threads.finish(chunks);
+  }
+
+  /** Ends the workers. */
+  close(): void {
+    this.#threads?.stop();
   }
 
   #allocate(bytes: number): void {

@@ -24,5 +24,5 @@ export function simdMoveRows(kernels: Kernels, call: PermuteCall): void {
   fields[8] = inOrder ? kernels.invert(rows, count, tokens) : kernels.place(permuteIndicesPerToken);
   fields[9] = rowBytes;
   fields[10] = topK;
-  kernels.run(inOrder ? GATHER : SCATTER, inOrder ? count : tokens);
+  kernels.run(inOrder ? GATHER : SCATTER, inOrder ? count : tokens, count * rowBytes);
 }

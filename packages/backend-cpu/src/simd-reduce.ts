@@ -39,7 +39,7 @@ export function simdReduceTokens(kernels: Kernels, call: ReduceCall): void {
   fields[16] = Number(call.normTopkProb);
   fields[17] = Number(call.applyRouterWeightOnInput);
   floatFields[18] = call.routedScalingFactor;
-  kernels.run(REDUCE, tokens);
+  kernels.run(REDUCE, tokens, topK * tokens * hidden * 4);
 }
 
 /** For a thread (wasm/reduce.ts). */

@@ -8,6 +8,8 @@ type RouteCall = Call<'routeTokens', CpuTensor>;
 
 /** Values that the kernel takes together. */
 const BLOCK = 16;
+/** Bytes that are copied in the time that a score takes. */
+const EFFORT = 64;
 /** Beyond it, the kernel's way to rank groups is slow. */
 const MAX_GROUPS = 64;
 
@@ -49,7 +51,7 @@ export function simdRouteTokens(kernels: Kernels, call: RouteCall, workspace: Ro
   fields[15] = Number(nGroup > 1 && call.groupScoreFunc === 'top2_sum');
   fields[16] = floatCode(gatingOutput.dtype);
   fields[17] = groups;
-  kernels.run(ROUTE, call.tokens * groups);
+  kernels.run(ROUTE, call.tokens * groups, call.tokens * call.numExperts * EFFORT);
   kernels.fetch(topKIndices, experts);
   kernels.fetch(expertScalesFloat, scores);
   if (call.dropPolicy === 'probs') rememberBest(call, workspace);

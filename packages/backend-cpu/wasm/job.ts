@@ -1,17 +1,17 @@
 /*
  * Work that threads share. The thread that calls an operation writes a job: a kernel, its units (tokens or rows) in chunks,
- * and its fields. Whoever is free takes the next chunk, the caller included, so no job waits for a thread to start.
- * src/kernels.ts has the same places.
+ * and its fields. Whoever is free takes the next chunk, the caller included, so no job waits for a thread to begin.
+ * src/kernels.ts and src/threads.ts have the same places.
  */
 
-/** Places in the memory, each on a cache line of its own: chunks not taken yet, chunks done, jobs announced. */
+/** Places in the memory, each in a cache line of its own: chunks that are not taken, chunks done, jobs announced. */
 const OPEN: usize = 128;
 const DONE: usize = 192;
 const ANNOUNCED: usize = 256;
 const JOB: usize = 320;
 
-/** What a worker tries before it sleeps: the next job of a dispatch follows soon. */
-const TRIES: i32 = 2000;
+/** How often a worker looks for the next job before it sleeps: the jobs of a dispatch follow one another. */
+const LOOKS: i32 = 5000;
 
 /** Field `index` of the job: 0 to 5 are the kernel, chunks, units, units in a chunk, workspace and its bytes for a thread. */
 // @ts-ignore: a decorator
@@ -26,7 +26,10 @@ export function floatField(index: usize): f32 {
   return load<f32>(JOB + 4 * index);
 }
 
-/** Takes a chunk: its index, or −1 if none is left. Only a job that waits for it can be read now, so it stays as it is. */
+/**
+ * Takes a chunk: its index, or −1 if none is left. Fields are read afterwards only: they stay as they are until the chunk is
+ * done.
+ */
 export function takeChunk(): i32 {
   while (true) {
     const open = atomic.load<i32>(OPEN);
@@ -36,12 +39,12 @@ export function takeChunk(): i32 {
 }
 
 export function finishChunk(): void {
-  atomic.add<i32>(DONE, 1);
+  if (atomic.add<i32>(DONE, 1) + 1 == <i32>field(1)) atomic.notify(DONE, 1);
 }
 
-/** Returns when there may be a job that is not `last`: the number of the one announced last, negative to stop. */
+/** The number of a job after `last`, once it is announced; a negative one ends the worker. */
 export function awaitJob(last: i32): i32 {
-  for (let i = 0; i < TRIES; i++) {
+  for (let i = 0; i < LOOKS; i++) {
     const now = atomic.load<i32>(ANNOUNCED);
     if (now != last) return now;
   }
