@@ -3,6 +3,7 @@ import { outOfMemory } from './allocated.js';
 import { Heap } from './heap.js';
 import { kernelsBinary } from './kernels-binary.js';
 import { COEFFICIENTS } from './scores.js';
+import { CHUNKS_PER_THREAD, LEAST_SHARED } from './sharing.js';
 import type { CpuTensor } from './tensor.js';
 import type { Threads } from './threads.js';
 
@@ -16,10 +17,6 @@ export const REDUCE = 3;
 const JOB = 80;
 /** Of the fields, those of every kernel: the others follow. */
 const [KERNEL, CHUNKS, UNITS, CHUNK_UNITS, WORKSPACE, THREAD_BYTES] = [0, 1, 2, 3, 4, 5];
-/** Work that takes as long as copying fewer bytes is done before a worker wakes. */
-const LEAST_SHARED = 2 ** 19;
-/** Threads are not equally fast. */
-const CHUNKS_PER_THREAD = 8;
 /** 4 GiB. */
 const MOST_PAGES = 65536;
 

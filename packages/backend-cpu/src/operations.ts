@@ -41,7 +41,7 @@ export function cpuOperations(
   };
   function move(call: Call<'permuteRows', CpuTensor>): void {
     if (kernels !== null && simdMoves(call)) simdMoveRows(kernels, call);
-    else moveRows(call, workspace);
+    else moveRows(call);
   }
   return operations;
 }

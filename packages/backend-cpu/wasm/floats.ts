@@ -11,11 +11,12 @@ export function elementBytes(dtype: i32): usize {
   return dtype == FLOAT32 ? 4 : 2;
 }
 
-/** Four elements of a 16-bit dtype as float32. */
+/** Four elements as float32. */
 // @ts-ignore: a decorator
 @inline
-export function widen4(words: usize, dtype: i32): v128 {
-  const extended = v128.load16x4_s(words);
+export function load4(from: usize, dtype: i32): v128 {
+  if (dtype == FLOAT32) return v128.load(from);
+  const extended = v128.load16x4_s(from);
   if (dtype != FLOAT16) return i32x4.shl(extended, 16);
   // Exponents differ by 112, also where a subnormal becomes normal; those of infinities and NaN are all ones.
   const value = f32x4.mul(v128.and(i32x4.shl(extended, 13), lanes(C.DIGITS16)), lanes(C.UNIT16));
@@ -28,7 +29,7 @@ export function widen(from: usize, count: i32, dtype: i32, workspace: usize): us
   if (dtype == FLOAT32) return from;
   let to = workspace;
   for (const end = to + ((<usize>count) << 2); to < end; to += 16) {
-    v128.store(to, widen4(from, dtype));
+    v128.store(to, load4(from, dtype));
     from += 8;
   }
   return workspace;

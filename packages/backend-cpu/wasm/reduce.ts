@@ -1,5 +1,5 @@
 /* Sums each token's rows (docs/semantics.md, "moeReduce"). src/reduce.ts says the same. */
-import { elementBytes, FLOAT32, narrow, widen, widen4 } from './floats';
+import { elementBytes, FLOAT32, load4, narrow, widen } from './floats';
 import { field, floatField } from './job';
 
 /** Columns that are summed together: those of all a token's rows stay in the nearest cache. */
@@ -22,8 +22,7 @@ export function reduce(first: i32, last: i32, workspace: usize): void {
       const count = min(COLUMNS, hidden - column);
       const at = <usize>column * elementBytes(dtype);
       findColumns(terms, end, at, count, dtype, workspace);
-      if (dtype == FLOAT32 || field(11)) sumColumns(terms, end, count, workspace);
-      else sumWords(terms, end, count, dtype, workspace);
+      sumColumns(terms, end, count, field(11) ? FLOAT32 : dtype, workspace);
       narrow(workspace, count, dtype);
       memory.copy(output + at, workspace, <usize>count * elementBytes(dtype));
     }
@@ -88,49 +87,21 @@ function addBias(row: usize, bias: usize, count: i32, to: usize): void {
   }
 }
 
-/** Sums 16 columns at a time, in the terms' order. */
-function sumColumns(terms: usize, end: usize, count: i32, sums: usize): void {
-  const bytes = <usize>count << 2;
-  for (let at: usize = 0; at < bytes; at += 64) {
+/** Sums eight columns at a time, in the terms' order. */
+function sumColumns(terms: usize, end: usize, count: i32, dtype: i32, sums: usize): void {
+  const step = 8 * elementBytes(dtype);
+  const last = sums + (<usize>count << 2);
+  for (let at: usize = 0; sums < last; at += step) {
     let a = f32x4.splat(0);
     let b = a;
-    let c = a;
-    let d = a;
     for (let term = terms; term < end; term += TERM) {
       const row: usize = load<u32>(term, 8) + at;
       const weight = v128.load32_splat(term, 12);
-      a = f32x4.add(a, f32x4.mul(weight, v128.load(row)));
-      b = f32x4.add(b, f32x4.mul(weight, v128.load(row, 16)));
-      c = f32x4.add(c, f32x4.mul(weight, v128.load(row, 32)));
-      d = f32x4.add(d, f32x4.mul(weight, v128.load(row, 48)));
-    }
-    v128.store(sums + at, a);
-    v128.store(sums + at, b, 16);
-    v128.store(sums + at, c, 32);
-    v128.store(sums + at, d, 48);
-  }
-}
-
-/** The same, of a 16-bit dtype. */
-function sumWords(terms: usize, end: usize, count: i32, dtype: i32, sums: usize): void {
-  const bytes = <usize>count << 1;
-  for (let at: usize = 0; at < bytes; at += 32) {
-    let a = f32x4.splat(0);
-    let b = a;
-    let c = a;
-    let d = a;
-    for (let term = terms; term < end; term += TERM) {
-      const row: usize = load<u32>(term, 8) + at;
-      const weight = v128.load32_splat(term, 12);
-      a = f32x4.add(a, f32x4.mul(weight, widen4(row, dtype)));
-      b = f32x4.add(b, f32x4.mul(weight, widen4(row + 8, dtype)));
-      c = f32x4.add(c, f32x4.mul(weight, widen4(row + 16, dtype)));
-      d = f32x4.add(d, f32x4.mul(weight, widen4(row + 24, dtype)));
+      a = f32x4.add(a, f32x4.mul(weight, load4(row, dtype)));
+      b = f32x4.add(b, f32x4.mul(weight, load4(row + (step >> 1), dtype)));
     }
     v128.store(sums, a);
     v128.store(sums, b, 16);
-    v128.store(sums, c, 32);
-    v128.store(sums, d, 48);
-    sums += 64;
+    sums += 32;
   }
 }
