@@ -9,7 +9,7 @@ const BACKEND = fileURLToPath(new URL('../../packages/backend-cpu/', import.meta
 export async function buildMutant(folder, name, file, source) {
   const isWasm = file.startsWith('wasm/');
   const [replaced, contents] = isWasm
-    ? ['src/route-kernel.ts', (await compileWasm({ [file]: source })).text]
+    ? ['src/kernels-binary.ts', (await compileWasm({ [file]: source })).text]
     : [file, source];
   const outfile = `${folder}${name}.mjs`;
   await build({

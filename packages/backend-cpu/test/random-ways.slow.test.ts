@@ -62,7 +62,8 @@ async function hashOf(backend: CpuBackend, seed: number): Promise<string> {
     hash.update(tensor.data.slice());
   }
   hash.update(out.tokenNumsPerExpert.data.slice());
-  hash.update(Float64Array.from(await sums.toNumbers()));
+  // A NaN may be any.
+  hash.update((await sums.toNumbers()).map((sum) => (Object.is(sum, -0) ? '-0' : sum)).join());
   for (const tensor of [x, gating, sums, ffn2Bias]) tensor?.dispose();
   out.dispose();
   return hash.digest('hex');
