@@ -1,11 +1,12 @@
-import type { DType } from '@moe-dispatch/core';
+import { DeviceError, type DType } from '@moe-dispatch/core';
 import { outOfMemory } from './allocated.js';
 import { Heap } from './heap.js';
 import { kernelsBinary } from './kernels-binary.js';
 import { COEFFICIENTS } from './scores.js';
 import { CHUNKS_PER_THREAD, LEAST_SHARED } from './sharing.js';
 import type { CpuTensor } from './tensor.js';
-import type { Threads } from './threads.js';
+import { builtin } from './thread-count.js';
+import type { NodeWorkers, Threads } from './threads.js';
 
 /** What wasm/kernels.ts does, by its numbers. */
 export const ROUTE = 0;
@@ -74,7 +75,8 @@ export class Kernels {
         const exports = instance.exports as unknown as KernelExports;
         if (!shared || threads === 1) return new Kernels(memory, exports, null);
         const { Threads } = await import('./threads.js');
-        return new Kernels(memory, exports, await Threads.create(threads, { module, memory }));
+        const node = builtin<NodeWorkers>('node:worker_threads');
+        return new Kernels(memory, exports, await Threads.create(threads, { module, memory, node }));
       } catch {}
     }
     return null;
@@ -124,7 +126,7 @@ export class Kernels {
   }
 
   /**
-   * Runs a kernel whose fields are there.
+   * Runs a kernel whose fields are there. Throws DeviceError DEVICE_ERROR if a worker is lost in the middle.
    * @param units tokens or rows
    * @param effort as many bytes as are copied in the time that it takes
    */
@@ -143,7 +145,7 @@ export class Kernels {
     fields[CHUNK_UNITS] = size;
     threads.offer(chunks);
     this.#exports.work(0);
-    threads.finish(chunks);
+    if (!threads.finish(chunks)) throw workerLost();
   }
 
   /** Ends the workers. */
@@ -174,6 +176,14 @@ export class Kernels {
 export function copyBytesOf(tensor: CpuTensor | null): number {
   if (tensor === null || tensor.block.address > 0) return 0;
   return Math.ceil(tensor.block.capacity / 64) * 64;
+}
+
+function workerLost(): DeviceError {
+  return new DeviceError('DEVICE_ERROR', {
+    argument: 'threads',
+    found: 'a worker that ended, or stood still, in the middle of its work',
+    expected: 'workers that are left alone',
+  });
 }
 
 /** A float dtype by its number in wasm/floats.ts. */

@@ -1,5 +1,6 @@
-import { DeviceError } from '@moe-dispatch/core';
-import { builtin } from './thread-count.js';
+/*
+ * Imports nothing: a bundler that loads this where there can be several threads then has no reason to cut up the rest.
+ */
 
 /** Where wasm/job.ts has chunks that are not taken, chunks done and jobs announced, in int32s. */
 const OPEN = 32;
@@ -32,9 +33,11 @@ const IN_NODE = `const { workerData } = process.getBuiltinModule('node:worker_th
 (${WORKER})(workerData, () => {});`;
 const IN_PAGE = `onmessage = ({ data }) => (${WORKER})(data, postMessage);`;
 
+/** What a worker starts with, and Node's module of workers, where there is one. */
 interface Start {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
+  readonly node: NodeWorkers | undefined;
 }
 
 /** What is used of workers; the types of neither Node nor pages are at hand in the other. */
@@ -43,7 +46,7 @@ interface NodeWorker extends AnyWorker {
   on(event: 'error' | 'exit', listener: () => void): this;
   unref(): void;
 }
-type NodeWorkers = { Worker: new (source: string, options: object) => NodeWorker };
+export type NodeWorkers = { Worker: new (source: string, options: object) => NodeWorker };
 
 /** Workers that share jobs with the thread that calls. They start with the first job, and again after one was lost. */
 export class Threads {
@@ -63,7 +66,7 @@ export class Threads {
   /** null if a page forbids workers, which it says late: there they start now, elsewhere with the first job. */
   static async create(count: number, start: Start): Promise<Threads | null> {
     const threads = new Threads(count, start);
-    if (nodeWorkers() !== undefined) return threads;
+    if (start.node !== undefined) return threads;
     const started = await new Promise<boolean>((resolve) => {
       let missing = count - 1;
       threads.#startWorkers(
@@ -84,24 +87,20 @@ export class Threads {
     Atomics.notify(words, ANNOUNCED);
   }
 
-  /** Waits for the chunks that workers took. @throws DeviceError DEVICE_ERROR if a worker is lost; the next job has new ones */
-  finish(chunks: number): void {
+  /** Waits for the chunks that workers took. False if one is lost with its chunk: the next job has new workers. */
+  finish(chunks: number): boolean {
     const words = this.#words;
-    for (let i = 0; i < LOOKS; i++) if (Atomics.load(words, DONE) === chunks) return;
+    for (let i = 0; i < LOOKS; i++) if (Atomics.load(words, DONE) === chunks) return true;
     for (let last = -1, since = 0; ; ) {
       const done = Atomics.load(words, DONE);
-      if (done === chunks) return;
+      if (done === chunks) return true;
       if (done !== last) since = performance.now();
       last = done;
       if (done >= 0 && performance.now() < since + PATIENCE) sleep(words, done);
       else {
         Atomics.store(words, OPEN, 0);
         this.stop();
-        throw new DeviceError('DEVICE_ERROR', {
-          argument: 'threads',
-          found: 'a worker that ended, or stood still, in the middle of its work',
-          expected: 'workers that are left alone',
-        });
+        return false;
       }
     }
   }
@@ -121,7 +120,8 @@ export class Threads {
       ended?.();
     };
     for (let thread = 1; thread < this.count; thread++) {
-      workers.push(startWorker({ ...this.#start, thread }, ready, end));
+      const { module, memory, node } = this.#start;
+      workers.push(startWorker(node, { module, memory, thread }, ready, end));
     }
   }
 }
@@ -134,12 +134,12 @@ function sleep(words: Int32Array, done: number): void {
 }
 
 /** Node's workers, which Deno and Bun have too, keep no process alive. */
-function nodeWorkers(): NodeWorkers | undefined {
-  return builtin<NodeWorkers>('node:worker_threads');
-}
-
-function startWorker(data: object, ready: (() => void) | undefined, ended: () => void): AnyWorker {
-  const node = nodeWorkers();
+function startWorker(
+  node: NodeWorkers | undefined,
+  data: object,
+  ready: (() => void) | undefined,
+  ended: () => void,
+): AnyWorker {
   if (node !== undefined) {
     const worker = new node.Worker(IN_NODE, { eval: true, workerData: data, execArgv: [] });
     worker.unref();
