@@ -88,7 +88,8 @@ export class Kernels {
 
   /** Makes room for a call. @throws ResourceError OUT_OF_MEMORY */
   reserve(threadBytes: number, copyBytes: number): void {
-    const bytes = threadBytes * this.threads + copyBytes;
+    // Whole cache lines, as all that the heap lends.
+    const bytes = 64 * Math.ceil((threadBytes * this.threads + copyBytes) / 64);
     if (bytes > this.#workspaceBytes) this.#allocate(bytes);
     this.fields[WORKSPACE] = this.#workspace;
     this.fields[THREAD_BYTES] = threadBytes;

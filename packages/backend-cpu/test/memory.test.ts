@@ -195,6 +195,16 @@ describe('CpuBackend', () => {
     expect(await fewestAllocations(manyRuns, 5000)).toBeLessThan(2500);
   });
 
+  it('lends aligned memory after a workspace of any size', async () => {
+    const backend = await selectBackend([cpu({ threads: 1 })]);
+    // Rows that are written in order, by a list of 4 · 1001 tokens.
+    const { x, gating } = dispatchTensors(backend, [1001, 1024, 4]);
+    for (let i = 0; i < 2; i++) moeDispatch(x, gating, { moeTopk: 4 });
+    for (let bytes = 8; bytes < 4096; bytes *= 2) {
+      expect(backend.empty([bytes / 8], 'int64').byteOffset % 64).toBe(0);
+    }
+  });
+
   it('frees memory that no engine has as a typed error, and works on', async () => {
     const backend = await selectBackend([cpu()]);
     expect(() => backend.empty([2 ** 46], 'float32')).toThrow(
