@@ -9,7 +9,7 @@ import { compileWasm } from '../../packages/backend-cpu/scripts/compile-wasm.mjs
 export async function buildMutant(target, folder, name, file, source) {
   const isWasm = file.startsWith('wasm/');
   const [replaced, contents] = isWasm
-    ? ['src/route-kernel.ts', (await compileWasm({ [file]: source })).text]
+    ? ['src/kernels-binary.ts', (await compileWasm({ [file]: source })).text]
     : [file, source];
   const outfile = `${folder}${name}.mjs`;
   await build({

@@ -16,11 +16,11 @@ import {
   type TensorSpec,
   viewOf,
 } from '@moe-dispatch/core/backend';
+import type { Kernels } from './kernels.js';
 import { MemoryBlock } from './memory-block.js';
 import { MemoryPool } from './memory-pool.js';
 import { cpuOperations } from './operations.js';
 import { CpuPrepared } from './prepared.js';
-import type { SimdRouter } from './simd-route.js';
 import { CpuTensor } from './tensor.js';
 import { Workspace } from './workspace.js';
 
@@ -34,14 +34,15 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
   readonly dtypes = Object.keys(DTYPES) as DType[];
   readonly limits = { maxTensorBytes: Number.MAX_SAFE_INTEGER, maxExperts: MAX_EXPERTS };
   readonly operations: Operations<CpuTensor>;
-  readonly #router: SimdRouter | null;
-  readonly #pool = new MemoryPool();
+  readonly #kernels: Kernels | null;
+  readonly #pool: MemoryPool;
 
-  /** @param router null to route in JavaScript. */
-  constructor(router: SimdRouter | null) {
-    this.#router = router;
-    this.device = `JavaScript, one thread, routing in ${router === null ? 'JavaScript' : 'WebAssembly SIMD'}`;
-    this.operations = cpuOperations(router, new Workspace());
+  /** @param kernels null to compute in JavaScript. */
+  constructor(kernels: Kernels | null, reason: string) {
+    this.#kernels = kernels;
+    this.#pool = new MemoryPool(kernels?.tensorHeap ?? null);
+    this.device = describe(kernels, reason);
+    this.operations = cpuOperations(kernels, new Workspace());
   }
 
   allocate(spec: TensorSpec): CpuTensor {
@@ -85,6 +86,7 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
 
   shutdown(): void {
     this.#pool.close();
+    this.#kernels?.close();
   }
 
   prepare<Op extends OperationName>(
@@ -92,7 +94,7 @@ export class CpuContract implements BackendContract<CpuTensor, ArrayBufferView> 
     operation: Op,
     spec: Spec<Op>,
   ): Prepared<Op, CpuTensor> {
-    return new CpuPrepared(backend, operation, spec, this.#router);
+    return new CpuPrepared(backend, operation, spec, this.#kernels);
   }
 }
 
@@ -103,4 +105,10 @@ function beyondEngine({ shape, dtype }: TensorSpec, cause: unknown): ResourceErr
     expected: `what this JavaScript engine allows a ${DTYPES[dtype].ArrayType.name}`,
     cause,
   });
+}
+
+function describe(kernels: Kernels | null, reason: string): string {
+  if (kernels === null) return 'JavaScript, 1 thread';
+  const { threads } = kernels;
+  return `WebAssembly SIMD, ${threads} thread${threads === 1 ? reason : 's'}`;
 }

@@ -5,15 +5,18 @@ export class MemoryBlock {
   readonly buffer: ArrayBufferLike;
   readonly byteOffset: number;
   readonly capacity: number;
+  /** Where it is in the kernels' memory; 0 if it is not. */
+  readonly address: number;
   readonly #views: { [D in DType]?: ArrayOf<DType> } = {};
   #rowViews: ArrayOf<DType>[] = [];
   #rowDType: DType | undefined;
   #rowLength = 0;
 
-  constructor(buffer: ArrayBufferLike, byteOffset: number, capacity: number) {
+  constructor(buffer: ArrayBufferLike, byteOffset: number, capacity: number, address = 0) {
     this.buffer = buffer;
     this.byteOffset = byteOffset;
     this.capacity = capacity;
+    this.address = address;
   }
 
   /** All of it, as far as it holds whole elements, as a dtype's array. */

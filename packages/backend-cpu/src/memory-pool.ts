@@ -1,4 +1,5 @@
 import { allocated } from './allocated.js';
+import type { Heap } from './heap.js';
 import { MemoryBlock } from './memory-block.js';
 
 /**
@@ -7,11 +8,17 @@ import { MemoryBlock } from './memory-block.js';
  * between two sizes.
  */
 export class MemoryPool {
+  readonly #heap: Heap | null;
   readonly #free = new Map<number, MemoryBlock[]>();
   #pooled = 0;
   #live = 0;
   #closed = false;
   #peak = 0;
+
+  /** @param heap memory to take as long as it has some; null for the engine's alone */
+  constructor(heap: Heap | null) {
+    this.#heap = heap;
+  }
 
   get pooledBytes(): number {
     return this.#pooled;
@@ -50,11 +57,16 @@ export class MemoryPool {
   }
 
   #clear(): void {
+    for (const block of [...this.#free.values()].flat()) {
+      if (block.address > 0) this.#heap!.free(block.address, block.capacity);
+    }
     this.#free.clear();
     this.#pooled = 0;
   }
 
   #allocate(capacity: number): MemoryBlock {
+    const address = this.#heap?.allocate(capacity) ?? 0;
+    if (address > 0) return new MemoryBlock(this.#heap!.memory.buffer, address, capacity, address);
     try {
       return newBlock(capacity);
     } catch {

@@ -1,7 +1,8 @@
 import { type Backend, type OperationName, Prepared } from '@moe-dispatch/core';
 import type { Call, Operations, Spec } from '@moe-dispatch/core/backend';
+import type { Kernels } from './kernels.js';
 import { cpuOperations } from './operations.js';
-import type { SimdRouter } from './simd-route.js';
+import { simdRoutes } from './simd-route.js';
 import type { CpuTensor } from './tensor.js';
 import { Workspace } from './workspace.js';
 
@@ -17,13 +18,13 @@ export class CpuPrepared<Op extends OperationName> extends Prepared<Op, CpuTenso
     backend: Backend<CpuTensor, ArrayBufferView>,
     operation: Op,
     spec: Spec<Op>,
-    router: SimdRouter | null,
+    kernels: Kernels | null,
   ) {
     super(backend as never, operation, spec);
     this.#workspace = new Workspace();
-    const chooses = router === null || !router.serves(spec as never);
+    const chooses = kernels === null || !simdRoutes(spec as never);
     this.#workspace.reserve(operation, spec as never, chooses);
-    this.#operations = cpuOperations(router, this.#workspace);
+    this.#operations = cpuOperations(kernels, this.#workspace);
   }
 
   override get workspaceBytes(): number {

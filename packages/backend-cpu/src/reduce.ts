@@ -1,36 +1,33 @@
 import type { DType } from '@moe-dispatch/core';
 import { bfloat16FromBits, type Call, float16FromBits } from '@moe-dispatch/core/backend';
 import { checkIndices, outOfRange } from './check-indices.js';
-import { tableOf } from './float-table.js';
+import { loadFloats } from './float-table.js';
 import type { CpuTensor } from './tensor.js';
-import * as float32Rows from './weighted-sum.js';
-import * as wordRows from './weighted-sum-16.js';
 import type { ReduceWorkspace } from './workspace.js';
 
 type ReduceCall = Call<'moeReduce', CpuTensor>;
 
-/** Beyond this many elements an index is no int32, and compiled code several times as slow. */
-const INT32_ELEMENTS = 2 ** 31;
+const { fround } = Math;
 
 /** The weighted sum of each token's rows (docs/semantics.md, "moeReduce"). */
 export function reduceTokens(call: ReduceCall, workspace: ReduceWorkspace): void {
-  const { tokens, topK, hidden, output } = call;
-  const rows = call.permuteIndicesPerToken.padded as Int32Array;
-  checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens, -1);
-  if (call.ffn2Bias !== null) checkExperts(call, rows);
+  checkReduceIndices(call);
+  const { tokens, hidden, output } = call;
   const target = output.padded as Uint16Array;
   for (let token = 0; token < tokens; token++) {
     workspace.sums.fill(0);
     setWeights(call, token, workspace.weights);
-    let whole = true;
-    for (let k = 0; k < topK; k++) {
-      const row = rows[k * tokens + token];
-      whole &&= row >= 0;
-      workspace.starts[k] = row * hidden;
-    }
-    addTokenRows(call, token, workspace, whole);
+    addTokenRows(call, token, workspace);
     target.set(roundSums(output.dtype, workspace) as Uint16Array, token * hidden);
   }
+}
+
+/** Throws INDEX_OUT_OF_RANGE for a row or an expert that is not there. */
+export function checkReduceIndices(call: ReduceCall): void {
+  const { tokens, topK } = call;
+  const rows = call.permuteIndicesPerToken.padded as Int32Array;
+  checkIndices('permuteIndicesPerToken', rows, topK * tokens, topK * tokens, -1);
+  if (call.ffn2Bias !== null) checkExperts(call, rows);
 }
 
 /** A choice that has a row has an expert with a bias. */
@@ -49,41 +46,35 @@ function setWeights(call: ReduceCall, token: number, weights: Float32Array): voi
   const { topK, normTopkProb, routedScalingFactor, applyRouterWeightOnInput } = call;
   const first = token * topK;
   let sum = 0;
-  for (let k = 0; k < topK; k++) sum = Math.fround(sum + scales[first + k]);
+  for (let k = 0; k < topK; k++) sum = fround(sum + scales[first + k]);
   for (let k = 0; k < topK; k++) {
     const scale = applyRouterWeightOnInput ? 1 : scales[first + k];
-    const share = normTopkProb ? (sum === 0 ? 0 : Math.fround(scale / sum)) : scale;
+    const share = normTopkProb ? (sum === 0 ? 0 : fround(scale / sum)) : scale;
     weights[k] = share * routedScalingFactor;
   }
 }
 
-/** @param whole whether each choice has a row */
-function addTokenRows(call: ReduceCall, token: number, workspace: ReduceWorkspace, whole: boolean): void {
-  const { hidden, topK, ffnOut, x } = call;
-  const { starts, weights, sums } = workspace;
-  const { addRows, addRow, addBiasedRow } = ffnOut.dtype === 'float32' ? float32Rows : wordRows;
-  const values = tableOf(ffnOut.dtype);
-  // Each of the two takes its own kind of array.
-  const source = ffnOut.padded as never;
-  const bias = call.ffn2Bias?.padded as never;
-  const far = ffnOut.padded.length > INT32_ELEMENTS;
-  if (bias === undefined && !far && whole) {
-    addRows(sums, values, source, starts, weights);
-    return;
-  }
+/** Adds each of the token's weighted rows to the sums, in the order of its choices. */
+function addTokenRows(call: ReduceCall, token: number, workspace: ReduceWorkspace): void {
+  const { tokens, hidden, topK, ffnOut, ffn2Bias, x } = call;
+  const { weights, sums, values, biases } = workspace;
+  const rows = call.permuteIndicesPerToken.padded as Int32Array;
   const experts = call.topKIndices.padded as Int32Array;
   for (let k = 0; k < topK; k++) {
+    const row = rows[k * tokens + token];
     const expert = experts[token * topK + k];
-    if (starts[k] < 0) {
+    if (row >= 0) {
+      loadFloats(ffnOut, row * hidden, hidden, values, 0);
+      if (ffn2Bias !== null) {
+        loadFloats(ffn2Bias, expert * hidden, hidden, biases, 0);
+        for (let i = 0; i < hidden; i++) values[i] += biases[i];
+      }
+    } else if (x !== null && expert >= 0) {
       // An identity expert returns the token's own row.
-      if (x !== null && expert >= 0) addRow(sums, values, x.padded as never, token * hidden, weights[k]);
-      continue;
-    }
-    const end = starts[k] + hidden;
-    const rows = far ? ((ffnOut.padded as Uint16Array).subarray(starts[k], end) as never) : source;
-    const start = far ? 0 : starts[k];
-    if (bias === undefined) addRow(sums, values, rows, start, weights[k]);
-    else addBiasedRow(sums, values, rows, start, bias, expert * hidden, weights[k]);
+      loadFloats(x, token * hidden, hidden, values, 0);
+    } else continue;
+    const weight = weights[k];
+    for (let i = 0; i < hidden; i++) sums[i] = fround(sums[i] + fround(weight * values[i]));
   }
 }
 

@@ -1,6 +1,5 @@
-import { DTYPES, type OperationName } from '@moe-dispatch/core';
+import type { OperationName } from '@moe-dispatch/core';
 import type { Spec } from '@moe-dispatch/core/backend';
-import { writesInOrder } from './move-rows.js';
 import { RouteWorkspace } from './route-workspace.js';
 import { workspaceArray } from './workspace-array.js';
 
@@ -34,7 +33,7 @@ export class Workspace {
 
   /** Allocates all that calls of up to these sizes need. @param chooses whether experts are chosen in JavaScript */
   reserve(operation: OperationName, spec: Spec<OperationName>, chooses: boolean): void {
-    const { tokens, hidden, numExperts, zeroExperts, topK, dtype } = spec;
+    const { tokens, hidden, numExperts, zeroExperts, topK } = spec;
     if (operation === 'moeReduce') {
       this.forReduce(topK, hidden);
       return;
@@ -43,25 +42,23 @@ export class Workspace {
       this.route.fit(spec as Spec<'routeTokens'>, chooses);
     }
     if (operation !== 'permuteRows') this.forExperts(numExperts - zeroExperts);
-    // Fewer tokens may be moved in order when this many are not.
-    if (operation === 'permuteRows' || writesInOrder(hidden * DTYPES[dtype].bytes)) {
-      this.forRows(topK * tokens);
-    }
+    if (operation === 'permuteRows') this.forRows(topK * tokens);
   }
 
   get byteLength(): number {
-    const { weights, starts, sums, words } = this.#reduce;
-    const arrays = [this.route, this.#nextRow, this.#rows, weights, sums, words];
-    return arrays.reduce((bytes, { byteLength }) => bytes + byteLength, 8 * starts.length);
+    const { weights, values, biases, sums, words } = this.#reduce;
+    const arrays = [this.route, this.#nextRow, this.#rows, weights, values, biases, sums, words];
+    return arrays.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
   }
 }
 
 function reduceWorkspace(topK: number, hidden: number) {
   const sums = workspaceArray(Float32Array, hidden);
   return {
-    /** A token's weights, and where its rows start. */
+    /** A token's weights; one of its rows, and the bias of that. */
     weights: workspaceArray(Float32Array, topK),
-    starts: new Array<number>(topK).fill(0),
+    values: workspaceArray(Float32Array, hidden),
+    biases: workspaceArray(Float32Array, hidden),
     /** A token's sums, and the same rounded to 16 bits. */
     sums,
     sumBits: new Int32Array(sums.buffer),

@@ -2,16 +2,16 @@ import { describeBackend } from '@moe-dispatch/conformance/vitest';
 import { describe, expect, it } from 'vitest';
 import * as kit from '../src/conformance.js';
 import { cpu } from '../src/index.js';
-import { SimdRouter } from '../src/simd-route.js';
+import { Kernels } from '../src/kernels.js';
 
-describe('routing in WebAssembly', () => {
+describe('WebAssembly, one thread', () => {
   it('runs here', async () => {
-    expect(await SimdRouter.create()).not.toBeNull();
+    expect(await Kernels.create()).not.toBeNull();
   });
 
-  describeBackend(cpu(), kit);
+  describeBackend(cpu({ threads: 1 }), kit);
 });
 
-describe('routing in JavaScript', () => {
+describe('JavaScript', () => {
   describeBackend(cpu({ simd: false }), kit);
 });

@@ -24,7 +24,7 @@ function dispatchTensors(backend: CpuBackend, [T, D, E]: readonly number[]) {
 
 describe('MemoryPool', () => {
   it('gives memory of nearly the same size again', () => {
-    const pool = new MemoryPool();
+    const pool = new MemoryPool(null);
     const block = pool.acquire(1010);
     pool.release(block);
     expect(pool.pooledBytes).toBe(block.capacity);
@@ -33,7 +33,7 @@ describe('MemoryPool', () => {
   });
 
   it('keeps both of two sizes that take turns', () => {
-    const pool = new MemoryPool();
+    const pool = new MemoryPool(null);
     const large = pool.acquire(1e6);
     pool.release(large);
     const little = pool.acquire(1000);
@@ -45,14 +45,14 @@ describe('MemoryPool', () => {
   it.each([0, 1, 63, 64, 65, 511, 513, 1000, 4097, 1e6 + 1, 2 ** 31 - 1])(
     'wastes at most an eighth, or 64 bytes: %i',
     (byteLength) => {
-      const { capacity } = new MemoryPool().acquire(byteLength);
+      const { capacity } = new MemoryPool(null).acquire(byteLength);
       expect(capacity).toBeGreaterThanOrEqual(byteLength);
       expect(capacity).toBeLessThanOrEqual(Math.max(byteLength + 64, byteLength * 1.125));
     },
   );
 
   it('never keeps and lends more than twice what was ever live', () => {
-    const pool = new MemoryPool();
+    const pool = new MemoryPool(null);
     const live: ReturnType<MemoryPool['acquire']>[] = [];
     let liveBytes = 0;
     let peak = 0;
@@ -193,6 +193,16 @@ describe('CpuBackend', () => {
       }
     };
     expect(await fewestAllocations(manyRuns, 5000)).toBeLessThan(2500);
+  });
+
+  it('lends aligned memory after a workspace of any size', async () => {
+    const backend = await selectBackend([cpu({ threads: 1 })]);
+    // Rows that are written in order, by a list of 4 · 1001 tokens.
+    const { x, gating } = dispatchTensors(backend, [1001, 1024, 4]);
+    for (let i = 0; i < 2; i++) moeDispatch(x, gating, { moeTopk: 4 });
+    for (let bytes = 8; bytes < 4096; bytes *= 2) {
+      expect(backend.empty([bytes / 8], 'int64').byteOffset % 64).toBe(0);
+    }
   });
 
   it('frees memory that no engine has as a typed error, and works on', async () => {

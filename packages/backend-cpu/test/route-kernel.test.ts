@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { routeTokens, selectBackend } from '@moe-dispatch/core';
 import { describe, expect, it, vi } from 'vitest';
 import { cpu } from '../src/index.js';
-import { SimdRouter } from '../src/simd-route.js';
+import { Kernels } from '../src/kernels.js';
 import { gatingTensor, randomNumbers, randomRouting } from './random-routing.js';
 
 describe('the embedded kernel', () => {
@@ -18,7 +18,7 @@ describe('the embedded kernel', () => {
   ])('routes as JavaScript does, byte for byte, %i to %i experts', async (least, most, cases, maxTokens) => {
     const backend = await selectBackend([cpu()]);
     const scripted = await selectBackend([cpu({ simd: false })]);
-    const kernel = vi.spyOn(SimdRouter.prototype, 'route');
+    const kernel = vi.spyOn(Kernels.prototype, 'run');
     for (let seed = 1; seed <= cases; seed++) {
       const random = randomNumbers(seed);
       const numExperts = least + Math.floor(random() * (most - least + 1));

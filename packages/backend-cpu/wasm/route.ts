@@ -1,8 +1,6 @@
-/*
- * Routing over rows of gating values, four experts at a time: AssemblyScript, compiled to WebAssembly SIMD by
- * scripts/build-wasm.mjs and embedded in src/route-kernel.ts. The JavaScript in src/route.ts and src/choose.ts says the
- * same.
- */
+/* Routing over rows of gating values, four experts at a time. src/route.ts and src/choose.ts say the same. */
+import { elementBytes, widen } from './floats';
+import { field } from './job';
 import { findScores, findTerms, NONE, ONE, SOFTMAX } from './scores';
 
 const LARGEST: f32 = f32.MAX_VALUE;
@@ -11,39 +9,36 @@ const LARGEST: f32 = f32.MAX_VALUE;
 const BLOCK_BYTES: usize = 64;
 
 /**
- * Chooses the best `topK` of `numExperts` in each of `tokens` rows, and their scores. All addresses are multiples of 16.
- * @param gating the rows, with a block to spare after the last.
- * @param experts takes `tokens` × `topK` int32.
- * @param scores takes as many float32, and a block.
- * @param scratch takes, each rounded up to whole blocks, four rows, three times `topK` values, `nGroup` values, and a
- *   float32 for each block of a row.
- * @param bias a cleaned row of biases in whole blocks, or 0.
- * @param nGroup 1 if all groups are kept.
+ * Chooses the best experts of some rows, and their scores. A row is a token's gating values, or those of one of its
+ * `groups` that give a choice each.
+ * @param workspace takes, each rounded up to whole blocks, four rows, four times `topK` values, `nGroup` values, and a
+ *   float32 for each block of a row, and a block more.
  */
-export function route(
-  gating: usize,
-  experts: usize,
-  scores: usize,
-  scratch: usize,
-  bias: usize,
-  tokens: i32,
-  numExperts: i32,
-  topK: i32,
-  scoringFunc: i32,
-  nGroup: i32,
-  topkGroup: i32,
-  top2Sum: bool,
-): void {
+export function route(first: i32, last: i32, workspace: usize): void {
+  const bias: usize = field(9);
+  const numExperts = <i32>field(10);
+  const topK = <i32>field(11);
+  const scoringFunc = <i32>field(12);
+  const nGroup = <i32>field(13);
+  const topkGroup = <i32>field(14);
+  const top2Sum = field(15) != 0;
+  const dtype = <i32>field(16);
+  const groups = <i32>field(17);
   const rowBytes = wholeBlocks(numExperts);
-  const values = scratch;
+  const values = workspace;
   const rowScores = values + rowBytes;
   const rowTerms = rowScores + rowBytes;
   const tops = rowTerms + 2 * rowBytes;
   const topTerms = tops + wholeBlocks(topK);
-  const groupScores = topTerms + 2 * wholeBlocks(topK);
+  const topScores = topTerms + 2 * wholeBlocks(topK);
+  const groupScores = topScores + wholeBlocks(topK);
   const blockMaxima = groupScores + wholeBlocks(nGroup);
   const blocks = <i32>(rowBytes / BLOCK_BYTES);
   const end = (<usize>topK) << 2;
+  const gatingBytes = <usize>numExperts * elementBytes(dtype);
+  let gating: usize = field(6) + <usize>first * gatingBytes;
+  let experts: usize = field(7) + <usize>first * end;
+  let scores: usize = field(8) + <usize>first * end;
   /** Whether scores of all experts are needed, not only those of the choices. */
   const scoresRow = bias != 0 || top2Sum;
   let sum = f64x2.splat(0);
@@ -51,8 +46,8 @@ export function route(
   v128.store(blockMaxima + ((<usize>((blocks - 1) & ~3)) << 2), nothing());
   // The last pair of choices may have a place for one more, whose quotient is not to be a special case.
   store<f64>(topTerms + 2 * end, ONE);
-  for (let token = 0; token < tokens; token++) {
-    loadRow(gating, numExperts, blocks, values);
+  for (let row = first; row < last; row++) {
+    loadRow(widen(gating, numExperts, dtype, values), numExperts, blocks, values);
     findMaxima(blocks, values, blockMaxima);
     const max = largestOfBlocks(blocks, blockMaxima);
     if (scoringFunc == SOFTMAX || scoresRow) sum = findTerms(scoringFunc, values, numExperts, max, rowTerms);
@@ -63,17 +58,20 @@ export function route(
       leaveOutGroups(groupScores, nGroup, topkGroup, numExperts / nGroup, values);
     }
     if (bias != 0 || nGroup > 1) findMaxima(blocks, values, blockMaxima);
+    const firstExpert = (row % groups) * numExperts;
     for (let at: usize = 0; at < end; at += 4) {
       const expert = takeBest(blocks, values, blockMaxima, tops + at);
-      store<i32>(experts + at, expert);
+      store<i32>(experts + at, firstExpert + expert);
       if (scoresRow) store<f32>(scores + at, load<f32>(rowScores + ((<usize>expert) << 2)));
       else if (scoringFunc == SOFTMAX) store<f64>(topTerms + 2 * at, load<f64>(rowTerms + ((<usize>expert) << 3)));
     }
     if (!scoresRow) {
       if (scoringFunc != SOFTMAX && scoringFunc != NONE) findTerms(scoringFunc, tops, topK, max, topTerms);
-      findScores(scoringFunc, tops, topK, topTerms, sum, scores);
+      // Whole pairs of scores would reach into the next token's.
+      findScores(scoringFunc, tops, topK, topTerms, sum, topScores);
+      for (let at: usize = 0; at < end; at += 4) store<f32>(scores + at, load<f32>(topScores + at));
     }
-    gating += (<usize>numExperts) << 2;
+    gating += gatingBytes;
     experts += end;
     scores += end;
   }
@@ -106,7 +104,7 @@ function addBias(scores: usize, bias: usize, numExperts: i32, values: usize): vo
   const end = values + ((<usize>numExperts) << 2);
   let lanes = i32x4(0, 1, 2, 3);
   for (; values < end; values += 16) {
-    const value = clean(f32x4.add(v128.load(scores), v128.load(bias)));
+    const value = clean(f32x4.add(v128.load(scores), clean(v128.load(bias))));
     v128.store(values, v128.bitselect(value, nothing(), i32x4.lt_s(lanes, count)));
     lanes = i32x4.add(lanes, i32x4.splat(4));
     scores += 16;
