@@ -14,6 +14,7 @@ export {
 export { ConformanceError } from './conformance-error.js';
 export { type Expectations, type ExpectedFailure, parseExpectations } from './expectations.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
+export { type FusedCall, type FusedOperator, fusedBackend } from './fused-operator.js';
 export { type GoldenCall, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';
 export type { ConformanceKit } from './kit.js';
@@ -28,4 +29,11 @@ export {
   type ReportTotals,
   type Routing,
 } from './report.js';
+export {
+  type ImplementedRouter,
+  type RoutingCall,
+  type RoutingChoices,
+  type RoutingImplementation,
+  routingBackend,
+} from './routing-backend.js';
 export { type ConformanceOptions, NoCaseError, runConformance } from './run.js';
