@@ -109,7 +109,10 @@ export function compareScales(
   }));
 }
 
-/** @param gap max − l, whose rounding to float32 the second term pays for */
+/**
+ * How far a weight that is not exact may lie from the right one.
+ * @param gap max − l, whose rounding to float32 the second term pays for
+ */
 export function scaleTolerance(value: number, gap: number): number {
   return Math.max(1e-37, Math.abs(value) * (2e-6 + 2 ** -23 * gap));
 }

@@ -4,6 +4,7 @@
  */
 export type { RandomCall } from './cases/random-call.js';
 export type { Difference } from './compare.js';
+export { scaleTolerance } from './compare.js';
 export {
   COMPARISON_VERSION,
   type CompareOptions,
