@@ -1,7 +1,19 @@
 // The implementations in JavaScript: each an export of a file, and the package whose version is pinned in package.json.
 export const IMPLEMENTATIONS = [
-  { name: 'onnxruntime-node-moe', file: 'onnxruntime-node', make: 'moe', packages: ['onnxruntime-node'] },
-  { name: 'onnxruntime-node-qmoe', file: 'onnxruntime-node', make: 'qmoe', packages: ['onnxruntime-node'] },
+  {
+    name: 'onnxruntime-node-moe',
+    file: 'onnxruntime-node',
+    make: 'moe',
+    fused: true,
+    packages: ['onnxruntime-node'],
+  },
+  {
+    name: 'onnxruntime-node-qmoe',
+    file: 'onnxruntime-node',
+    make: 'qmoe',
+    fused: true,
+    packages: ['onnxruntime-node'],
+  },
   {
     name: 'onnxruntime-web-wasm-moe',
     file: 'onnxruntime-web-wasm',

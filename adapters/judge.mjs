@@ -1,6 +1,6 @@
 // Holds an observation against the contract, token by token, in the seven words of the suite's levels.
 import { cpu } from '@moe-dispatch/backend-cpu';
-import { scaleTolerance } from '@moe-dispatch/conformance';
+import { fusedBackend, scaleTolerance } from '@moe-dispatch/conformance';
 import { routeTokens } from '@moe-dispatch/core';
 import { CASES, isPadding } from './inputs.mjs';
 
@@ -40,10 +40,47 @@ export async function judge({ cases, ...implementation }) {
     const { kind, numExperts, topK, tokens } = input;
     const key = `${kind} ${numExperts} ${tokens}`;
     if (!groups.has(key)) groups.set(key, newGroup({ kind, numExperts, topK, tokens }));
-    await judgeCase(groups.get(key), input, observed.trials, implementation.router, await backend);
+    const trials = implementation.columns
+      ? await probed(input, observed.trials, implementation.router)
+      : decoded(observed.trials);
+    await judgeCase(groups.get(key), input, trials, implementation.router, await backend);
   }
   (await backend).dispose();
   return { ...implementation, groups: [...groups.values()], refused };
+}
+
+const decoded = (trials) =>
+  trials.map(({ times, experts, weights }) => ({
+    times,
+    experts: decode(experts, Int32Array),
+    weights: decode(weights, Float32Array),
+  }));
+
+/** What the suite's probe makes of sums of which the largest columns were kept. */
+function probed({ numExperts, topK, tokens, logits }, trials, router) {
+  const readTrial = async ({ times, experts: columns, weights: values }) => {
+    const run = ({ hidden }) => {
+      const y = new Float32Array(tokens * hidden);
+      columns.forEach((column, i) => {
+        if (column >= 0) y[Math.floor(i / (topK + 1)) * hidden + column] = values[i];
+      });
+      return y;
+    };
+    const operator = {
+      name: 'recorded',
+      device: 'none',
+      maxExperts: numExperts,
+      router,
+      hiddenMultiple: 64,
+      run,
+    };
+    const backend = await fusedBackend(operator).create();
+    const found = routeTokens(backend.tensor(logits(), [tokens, numExperts]), {
+      router: { ...router, topK },
+    });
+    return { times, experts: await found.topKIndices.read(), weights: await found.expertScalesFloat.read() };
+  };
+  return Promise.all(decoded(trials).map(readTrial));
 }
 
 function newGroup(sizes) {
@@ -64,11 +101,7 @@ async function judgeCase(group, input, trials, router, backend) {
   const logits = input.logits();
   const expected = routeTokens(backend.tensor(logits, [tokens, numExperts]), { router: { ...router, topK } });
   const [experts, weights] = [await expected.topKIndices.read(), await expected.expertScalesFloat.read()];
-  trials.forEach(({ times, ...trial }, i) => {
-    const found = {
-      experts: decode(trial.experts, Int32Array),
-      weights: decode(trial.weights, Float32Array),
-    };
+  trials.forEach(({ times, ...found }, i) => {
     group.trials += times;
     if (i === 0) group.repeated += times;
     let lost = 0;

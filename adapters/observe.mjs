@@ -2,36 +2,46 @@
 import { routeTokens } from '@moe-dispatch/core';
 import { CASES, TRIALS } from './inputs.mjs';
 
+/** A case may use this part of the time; then it has fewer trials. */
+const CASE_SHARE = 1 / 8;
+
 /**
  * @param {import('@moe-dispatch/core').BackendFactory} factory
  * @param {object} router without topK
  * @param {number} seconds after which no further case begins
  * @param {(id: string) => boolean} isWanted
+ * @param {(observation: object) => void} onCase is given what was observed until then
  */
-export async function observe(factory, router, seconds, isWanted) {
+export async function observe(factory, router, seconds, isWanted, onCase) {
   const backend = await factory.create();
+  const { name, device } = backend.info;
   const end = Date.now() + 1000 * seconds;
   const cases = [];
-  for (const { id, numExperts, topK, tokens, logits } of CASES.filter(({ id }) => isWanted(id))) {
+  for (const { id, numExperts, topK, tokens, logits } of cheapestFirst().filter((input) =>
+    isWanted(input.id),
+  )) {
     if (Date.now() > end) break;
     const gating = backend.tensor(logits(), [tokens, numExperts]);
     try {
-      cases.push({ id, trials: await trialsOf(gating, { ...router, topK }) });
+      cases.push({ id, trials: await trialsOf(gating, { ...router, topK }, 1000 * seconds * CASE_SHARE) });
     } catch (error) {
       cases.push({ id, refused: firstLine(error) });
     } finally {
       gating.dispose();
     }
+    onCase({ name, device, router, cases });
   }
-  const { name, device } = backend.info;
   backend.dispose();
-  return { name, device, router, cases };
 }
 
+/** A slow device then has the most different ones. */
+const cheapestFirst = () => [...CASES].sort((a, b) => a.numExperts * a.tokens - b.numExperts * b.tokens);
+
 /** Each different result, and how often it came. */
-async function trialsOf(gating, router) {
+async function trialsOf(gating, router, milliseconds) {
   const trials = [];
-  for (let i = 0; i < TRIALS; i++) {
+  const end = Date.now() + milliseconds;
+  for (let i = 0; i < TRIALS && (i === 0 || Date.now() < end); i++) {
     const { topKIndices, expertScalesFloat } = routeTokens(gating, { router });
     const [experts, weights] = (await Promise.all([topKIndices.read(), expertScalesFloat.read()])).map(
       base64,
