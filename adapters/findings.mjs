@@ -22,7 +22,7 @@ export function findings({ groups, refused }) {
     ...ties(of('bfloat16'), of('equal')),
     ...otherExperts(of('float32', 'bfloat16', 'padding')),
     ...weights(of(...FINITE)),
-    ...broken('NaN among the logits', of('nan')),
+    ...broken('A NaN among the logits', of('nan')),
     ...broken('Infinite logits', of('infinite')),
     ...unsteady(groups),
   ];
@@ -49,22 +49,30 @@ function lostTokens(groups) {
 }
 
 function ties(rounded, equal) {
-  const differ = (groups) =>
-    ['higher', 'lower'].map((side) => total(groups, `${side} index of equal logits`));
-  const [higher, lower] = differ([...rounded, ...equal]);
-  if (higher + lower === 0) return ['Equal logits: the lower index first, as the contract'];
+  const all = [...rounded, ...equal];
+  const counted = total(all, 'counted') - total(all, 'lost');
+  if (counted === 0) return [];
+  const differ = (groups, sides = ['higher', 'another']) =>
+    sides.reduce((sum, side) => sum + total(groups, `${side} index of equal logits`), 0);
+  if (differ(all) === 0) {
+    const order = counted - total(all, 'same experts and order');
+    if (order === 0) return ['Equal logits: the lower index first, as the contract'];
+    return [
+      `Equal logits: the experts of the contract, in another order for ${percent(order, counted)} of the tokens`,
+    ];
+  }
   const rule =
-    lower === 0
+    differ(all, ['another']) === 0
       ? 'the higher index'
-      : higher === 0
-        ? 'other than the contract, the sum of the indices lower'
-        : 'no rule';
+      : 'neither always the lower index nor always the higher';
   const shares = [...new Set(rounded.map(({ numExperts }) => numExperts))].map((numExperts) => {
     const group = rounded.filter((entry) => entry.numExperts === numExperts);
-    const [{ topK }] = group;
-    return `${percent(differ(group)[0] + differ(group)[1], total(group, 'counted'))} (E = ${numExperts}, K = ${topK})`;
+    const share = percent(differ(group), total(group, 'counted'));
+    return `${share} (E = ${numExperts}, K = ${group[0].topK})`;
   });
-  return [`Equal logits: ${rule}. Other experts for ${shares.join(', ')} of tokens with bfloat16 logits`];
+  const often =
+    shares.length === 0 ? '' : `. Other experts for ${shares.join(', ')} of tokens with bfloat16 logits`;
+  return [`Equal logits: ${rule}${often}`];
 }
 
 function otherExperts(groups) {
@@ -94,7 +102,7 @@ function broken(what, groups) {
   if (parts.length === 0)
     return counted > 0 ? [`${what}: K experts and finite weights for ${safe} of the tokens`] : [];
   return [
-    `${what} give ${parts.map(([name, words]) => `${words} (${percent(total(groups, name), counted)} of the tokens)`).join(', ')}`,
+    `${what}: ${parts.map(([name, words]) => `${words} (${percent(total(groups, name), counted)} of the tokens)`).join(', ')}`,
   ];
 }
 

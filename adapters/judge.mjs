@@ -16,7 +16,7 @@ export const LEVELS = [
 /** What happens to tokens whose experts are not the contract's. */
 const OUTCOMES = [
   'higher index of equal logits',
-  'lower index of equal logits',
+  'another index of equal logits',
   'lost',
   'repeated expert',
   'zeros',
@@ -141,8 +141,10 @@ export function judgeToken(logits, right, found) {
 function outcomes({ logits, right, found, sameExperts, sameTies, inRange, sum }) {
   const marks = [];
   if (sameTies && !sameExperts) {
-    const [ours, theirs] = [right, found].map(({ experts }) => experts.reduce((a, b) => a + b));
-    marks.push(theirs > ours ? 'higher index of equal logits' : 'lower index of equal logits');
+    const rule = equal(sorted(found.experts), sorted(highest(logits, right.experts.length)))
+      ? 'higher'
+      : 'another';
+    marks.push(`${rule} index of equal logits`);
   }
   if (Number.isNaN(sum)) marks.push('NaN');
   else if (found.weights.every((weight) => weight === 0)) marks.push('zeros');
@@ -151,6 +153,10 @@ function outcomes({ logits, right, found, sameExperts, sameTies, inRange, sum })
   if (new Set(real).size < real.length) marks.push('repeated expert');
   return marks;
 }
+
+/** The K best, the higher index first where logits are equal. */
+const highest = (logits, topK) =>
+  [...logits.keys()].sort((a, b) => logits[b] - logits[a] || b - a).slice(0, topK);
 
 /** The weights in the order of their logits, each as the suite bounds it. */
 function weightsNear(logits, right, found) {
