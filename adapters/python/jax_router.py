@@ -1,6 +1,10 @@
 """JAX 0.10.2: softmax, then lax.top_k or argsort, compiled for its default device."""
 
+import os
 from functools import partial
+
+# Other libraries want memory of the same GPU.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import jax
 import jax.numpy as jnp

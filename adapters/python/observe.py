@@ -1,6 +1,6 @@
 """Runs every implementation in Python that this machine has on the inputs of ../inputs.mjs.
 
-    python3 adapters/python/observe.py --out observations.json [--only TEXT] [--filter TEXT] [--seconds N]
+    python3 adapters/python/observe.py --out observations.json [--only TEXT] [--filter TEXT] [--seconds N] [--total N]
 
 Needs numpy alone; each implementation whose library is missing is named with the reason. The observations are judged
 elsewhere: pnpm divergence --observations observations.json
@@ -90,11 +90,11 @@ def trials_of(route, logits, top_k):
     return trials
 
 
-def observe(implementation, wanted, seconds):
+def observe(implementation, inputs, wanted, seconds):
     """An implementation is a dict: name, version, device, router, route(logits, top_k) -> experts, weights [T, K]."""
     end = time.monotonic() + seconds
     observed = []
-    for case_id, logits, top_k in cases():
+    for case_id, logits, top_k in inputs:
         if wanted not in case_id or time.monotonic() > end:
             continue
         try:
@@ -115,29 +115,44 @@ def machine():
         return platform.machine()
 
 
-def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--out", required=True)
-    parser.add_argument("--only", default="")
-    parser.add_argument("--filter", default="")
-    parser.add_argument("--seconds", type=float, default=120)
-    options = parser.parse_args()
-    observations, missing = [], []
+def find_implementations():
+    """Those that run here, on a GPU first, and why the others do not."""
+    found, missing = [], []
     for module in MODULES:
         try:
-            implementations = importlib.import_module(module).implementations()
+            found += importlib.import_module(module).implementations()
         except Exception as error:
             missing.append({"name": module, "reason": f"{type(error).__name__}: {error}".split("\n")[0]})
+    return sorted(found, key=lambda implementation: implementation["device"].upper() == "CPU"), missing
+
+
+def main():
+    started = time.monotonic()
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--only", default="", help="only implementations with this text in their name")
+    parser.add_argument("--filter", default="", help="only cases with this text in their id")
+    parser.add_argument("--seconds", type=float, default=120, help="after which an implementation begins no further case")
+    parser.add_argument("--total", type=float, default=3600, help="seconds after which no implementation begins")
+    options = parser.parse_args()
+    inputs = list(cases())
+    digest = hashlib.sha256(b"".join(logits.tobytes() for _, logits, _ in inputs)).hexdigest()
+    inputs.sort(key=lambda case: case[1].size)
+    found, missing = find_implementations()
+    observations = []
+    for implementation in found:
+        name = implementation["name"]
+        if options.only not in name:
             continue
-        for implementation in implementations:
-            if options.only in implementation["name"]:
-                observations.append(observe(implementation, options.filter, options.seconds))
-                print(implementation["name"], implementation["device"], flush=True)
-    inputs = hashlib.sha256(b"".join(logits.tobytes() for _, logits, _ in cases())).hexdigest()
+        if time.monotonic() - started > options.total:
+            missing.append({"name": name, "reason": "no time was left"})
+            continue
+        observations.append(observe(implementation, inputs, options.filter, options.seconds))
+        print(name, implementation["device"], f"{time.monotonic() - started:.0f} s", flush=True)
     for entry in missing:
         print("not run:", entry["name"], entry["reason"], flush=True)
     with open(options.out, "w") as file:
-        json.dump({"inputs": inputs, "observations": observations, "missing": missing}, file)
+        json.dump({"inputs": digest, "observations": observations, "missing": missing}, file)
 
 
 if __name__ == "__main__":
