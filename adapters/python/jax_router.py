@@ -31,7 +31,7 @@ def compose(order):
 
 def implementations():
     device = jax.devices()[0]
-    about = {"version": f"jax {jax.__version__}", "device": device.device_kind, "router": ROUTER}
+    about = {"version": f"jax {jax.__version__}", "device": "CPU" if device.platform == "cpu" else device.device_kind, "router": ROUTER}
     return [
         {"name": f"jax-{device.platform}-{name}", **about, "route": compose(order)} for name, order in ORDERS.items()
     ]

@@ -20,7 +20,9 @@ KINDS = ["float32", "bfloat16", "equal", "nan", "infinite", "padding"]
 TOKENS = [1, 2, 16, 256]
 SHAPES = [(8, 2), (64, 8), (128, 4), (256, 8), (512, 8)]
 TRIALS = 20
-MODULES = ["numpy_router", "torch_router", "jax_router", "cupy_router", "transformers_router", "onnxruntime_moe"]
+MODULES = [
+    "numpy_router", "torch_router", "torch_grouped_mm", "jax_router", "cupy_router", "transformers_router", "onnxruntime_moe",
+]
 
 
 def mix(bits):

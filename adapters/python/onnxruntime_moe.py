@@ -8,6 +8,7 @@ import onnxruntime as ort
 from onnx import TensorProto, helper
 
 from numpy_router import ROUTER
+from sums import read
 
 INTER = 32
 DOMAIN = "com.microsoft"
@@ -57,14 +58,6 @@ def route_by(operator, provider):
         return read(y, top_k)
 
     return route
-
-
-def read(y, top_k):
-    """The K + 1 columns of y that are furthest from 0, with −1 for those that are 0: enough to see one too many."""
-    size = np.where(np.isnan(y), np.inf, np.abs(y))
-    columns = np.argsort(-size, -1, kind="stable")[:, : top_k + 1]
-    values = np.take_along_axis(y, columns, -1)
-    return np.where(values == 0, -1, columns), values
 
 
 def implementations():

@@ -1,4 +1,4 @@
-"""PyTorch 2.13.0: softmax, then topk or sort, on the CPU and a CUDA device; and a layer of grouped matrix products."""
+"""PyTorch 2.13.0: softmax, then topk or sort, on the CPU and a CUDA device."""
 
 import numpy as np
 import torch
@@ -22,10 +22,13 @@ def compose(order, device):
     return route
 
 
+def devices():
+    """The devices that PyTorch has here, and their names in words."""
+    cuda = {"cuda": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
+    return {"cpu": "CPU", **cuda}
+
+
 def implementations():
-    devices = {"cpu": "CPU"}
-    if torch.cuda.is_available():
-        devices["cuda"] = torch.cuda.get_device_name()
     return [
         {
             "name": f"torch-{device}-{name}",
@@ -34,6 +37,6 @@ def implementations():
             "router": ROUTER,
             "route": compose(order, device),
         }
-        for device, words in devices.items()
+        for device, words in devices().items()
         for name, order in ORDERS.items()
     ]

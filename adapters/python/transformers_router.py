@@ -9,6 +9,7 @@ import torch
 import transformers
 
 from numpy_router import ROUTER
+from torch_router import devices
 
 PLAIN = {"scoringFunc": "softmax", "normTopkProb": False}
 # The module, its class of router, and the router as ours has it.
@@ -40,9 +41,6 @@ def router_of(model, name, normalise, device):
 
 
 def implementations():
-    devices = {"cpu": "CPU"}
-    if torch.cuda.is_available():
-        devices["cuda"] = torch.cuda.get_device_name()
     version = f"transformers {transformers.__version__}, torch {torch.__version__}"
     return [
         {
@@ -52,6 +50,6 @@ def implementations():
             "router": router,
             "route": router_of(model, name, router["normTopkProb"], device),
         }
-        for device, words in devices.items()
+        for device, words in devices().items()
         for model, (name, router) in ROUTERS.items()
     ]
