@@ -11,6 +11,17 @@ const LEVELS = [
   'weights within a bound',
 ];
 
+const WORDS = [
+  ['word', 'a token counts if'],
+  ['same bytes', 'its experts and its weights are those of the contract, to the last bit'],
+  ['same experts and order', 'its experts are those of the contract, best first'],
+  ['same experts', 'in any order'],
+  ['same up to ties', "its experts are K different ones with the logits of the contract's"],
+  ['weights within a bound', 'they are as near as the suite asks of a backend that is not exact'],
+  ['repeatable', '(of calls, not tokens) the bytes are those of the first of the twenty calls'],
+  ['safe', 'it has K different experts and finite weights that are not all 0'],
+];
+
 const HEAD = `# How other implementations route
 
 Each implementation below routes the same inputs 20 times, and is held against [the contract](semantics.md) token by token. \`pnpm divergence\`
@@ -21,15 +32,7 @@ The inputs: logits that are random float32, those rounded to bfloat16 (many ties
 with every fourth token padding that holds NaN, of which only the others are judged. E and K are 8 and 2, 64 and 8, 128 and 4, 256 and 8, 512
 and 8; there are 1, 2, 16 and 256 tokens.
 
-| word                   | a token counts if                                                            |
-| ---------------------- | ---------------------------------------------------------------------------- |
-| same bytes             | its experts and its weights are those of the contract, to the last bit       |
-| same experts and order | its experts are those of the contract, best first                            |
-| same experts           | in any order                                                                 |
-| same up to ties        | its experts are K different ones with the logits of the contract's           |
-| weights within a bound | they are as near as the suite asks of a backend that is not exact            |
-| repeatable             | (of calls, not tokens) the bytes are those of the first of the twenty calls  |
-| safe                   | it has K different experts and finite weights that are not all 0             |
+${table(WORDS)}
 
 A _fused_ operator gives only the weighted sum; [a probe](../packages/conformance/README.md#you-have-only-a-router-or-a-fused-operator) makes it show
 experts and weights, but not their order.

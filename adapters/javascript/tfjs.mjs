@@ -7,11 +7,11 @@ import * as tf from '@tensorflow/tfjs-core';
 
 const resolve = createRequire(import.meta.url).resolve;
 
-async function create(name, backend) {
+async function create(name, backend, device) {
   setWasmPaths(resolve('@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm.wasm').replace(/[^/]+$/, ''));
   await tf.setBackend(backend);
   const router = { scoringFunc: 'softmax', normTopkProb: true };
-  return routingBackend({ name, device: backend, maxExperts: 65536, router, route }).create();
+  return routingBackend({ name, device, maxExperts: 65536, router, route }).create();
 }
 
 function route({ tokens, numExperts, topK, logits }) {
@@ -29,5 +29,5 @@ function route({ tokens, numExperts, topK, logits }) {
   };
 }
 
-export const cpu = () => ({ name: 'tfjs-cpu', create: () => create('tfjs-cpu', 'cpu') });
-export const wasm = () => ({ name: 'tfjs-wasm', create: () => create('tfjs-wasm', 'wasm') });
+export const cpu = () => ({ name: 'tfjs-cpu', create: () => create('tfjs-cpu', 'cpu', 'CPU') });
+export const wasm = () => ({ name: 'tfjs-wasm', create: () => create('tfjs-wasm', 'wasm', 'WebAssembly') });
