@@ -16,7 +16,7 @@ export interface FusedCall extends RoutingCall {
   readonly hidden: number;
   /** [T, D] */
   readonly x: Float32Array<ArrayBuffer>;
-  /** [E, D]: row e, the bias of the output of expert e, is 1 in column e and 0 elsewhere */
+  /** [E, D], one-hot: row e, the bias of the output of expert e, is 1 in column e */
   readonly outputBias: Float32Array<ArrayBuffer>;
 }
 
