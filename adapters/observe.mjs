@@ -1,6 +1,6 @@
 // What one backend gives for every input, each call made several times: an observation, as python/observe.py writes it too.
 import { routeTokens } from '@moe-dispatch/core';
-import { CASES, TRIALS } from './inputs.mjs';
+import { CASES, SHAPES, TOKENS, TRIALS } from './inputs.mjs';
 
 /** A case may use this part of the time; then it has fewer trials. */
 const CASE_SHARE = 1 / 8;
@@ -17,9 +17,7 @@ export async function observe(factory, router, seconds, isWanted, onCase) {
   const { name, device } = backend.info;
   const end = Date.now() + 1000 * seconds;
   const cases = [];
-  for (const { id, numExperts, topK, tokens, logits } of cheapestFirst().filter((input) =>
-    isWanted(input.id),
-  )) {
+  for (const { id, numExperts, topK, tokens, logits } of bestFirst().filter((input) => isWanted(input.id))) {
     if (Date.now() > end) break;
     const gating = backend.tensor(logits(), [tokens, numExperts]);
     try {
@@ -34,8 +32,15 @@ export async function observe(factory, router, seconds, isWanted, onCase) {
   backend.dispose();
 }
 
-/** A slow device then has the most different ones. */
-const cheapestFirst = () => [...CASES].sort((a, b) => a.numExperts * a.tokens - b.numExperts * b.tokens);
+/**
+ * For a slow device: each number of tokens with the fewest experts and each number of experts with one token, then the
+ * rest, the smaller first.
+ */
+function bestFirst() {
+  const isEdge = ({ numExperts, tokens }) => numExperts === SHAPES[0][0] || tokens === TOKENS[0];
+  const size = ({ numExperts, tokens }) => numExperts * tokens;
+  return [...CASES].sort((a, b) => isEdge(b) - isEdge(a) || size(a) - size(b));
+}
 
 /** Each different result, and how often it came. */
 async function trialsOf(gating, router, milliseconds) {

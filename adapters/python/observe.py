@@ -139,7 +139,8 @@ def main():
     options = parser.parse_args()
     inputs = list(cases())
     digest = hashlib.sha256(b"".join(logits.tobytes() for _, logits, _ in inputs)).hexdigest()
-    inputs.sort(key=lambda case: case[1].size)
+    # Those first that are said to be in observe.mjs.
+    inputs.sort(key=lambda case: (case[1].shape[1] != SHAPES[0][0] and case[1].shape[0] != 1, case[1].size))
     found, missing = find_implementations()
     observations = []
     for implementation in found:
