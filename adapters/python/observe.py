@@ -129,19 +129,19 @@ def find_implementations():
 
 
 def main():
-    started = time.monotonic()
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", required=True)
     parser.add_argument("--only", default="", help="only implementations with this text in their name")
     parser.add_argument("--filter", default="", help="only cases with this text in their id")
     parser.add_argument("--seconds", type=float, default=120, help="after which an implementation begins no further case")
-    parser.add_argument("--total", type=float, default=3600, help="seconds after which no implementation begins")
+    parser.add_argument("--total", type=float, default=3600, help="seconds, from the last import on, after which no implementation begins")
     options = parser.parse_args()
     inputs = list(cases())
     digest = hashlib.sha256(b"".join(logits.tobytes() for _, logits, _ in inputs)).hexdigest()
     # Those first that are said to be in observe.mjs.
     inputs.sort(key=lambda case: (case[1].shape[1] != SHAPES[0][0] and case[1].shape[0] != 1, case[1].size))
     found, missing = find_implementations()
+    started = time.monotonic()
     observations = []
     for implementation in found:
         name = implementation["name"]
