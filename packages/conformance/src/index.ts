@@ -2,6 +2,8 @@
  * The suite that shows whether a backend keeps the contract.
  * @module @moe-dispatch/conformance
  */
+
+export { weightBound } from './bounds.js';
 export type { RandomCall } from './cases/random-call.js';
 export type { Difference } from './compare.js';
 export {
@@ -14,6 +16,7 @@ export {
 export { ConformanceError } from './conformance-error.js';
 export { type Expectations, type ExpectedFailure, parseExpectations } from './expectations.js';
 export { type FixtureSource, packageFixtures } from './fixtures.js';
+export { type FusedCall, type FusedOperator, fusedBackend } from './fused-operator.js';
 export { type GoldenCall, parseGolden } from './golden-fixture.js';
 export type { HostTensor } from './host-tensor.js';
 export type { ConformanceKit } from './kit.js';
@@ -28,4 +31,11 @@ export {
   type ReportTotals,
   type Routing,
 } from './report.js';
+export {
+  type ImplementedRouter,
+  type RoutingCall,
+  type RoutingChoices,
+  type RoutingImplementation,
+  routingBackend,
+} from './routing-backend.js';
 export { type ConformanceOptions, NoCaseError, runConformance } from './run.js';
