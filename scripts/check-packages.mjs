@@ -12,7 +12,7 @@ import { tarballProblems } from './tarball-contents.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Core and the backend in one minified bundle, in bytes of gzip. */
-const SIZE_LIMITS = { 'backend-cpu': 23.5 * 1024, 'backend-webgpu': 38.25 * 1024 };
+const SIZE_LIMITS = { 'backend-cpu': 23.5 * 1024, 'backend-webgpu': 38.3 * 1024 };
 
 const failures = [];
 const folder = mkdtempSync(join(tmpdir(), 'moe-check-'));

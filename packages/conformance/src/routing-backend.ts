@@ -44,6 +44,7 @@ export interface RoutingImplementation {
   /** What it throws becomes the error of reading the results. */
   route(call: RoutingCall): RoutingChoices | Promise<RoutingChoices>;
   /** Gives back what it holds. */
+  /** Frees what the implementation holds. */
   dispose?(): void;
 }
 
