@@ -4,9 +4,9 @@ import { ConformanceError } from './conformance-error.js';
 import { hostTensor } from './host-tensor.js';
 import { type ExpectedRouting, expectRouting } from './oracle-router.js';
 import {
+  type Implementation,
   type RoutingCall,
   type RoutingChoices,
-  type RoutingImplementation,
   routingBackend,
 } from './routing-backend.js';
 
@@ -21,7 +21,7 @@ export interface FusedCall extends RoutingCall {
 }
 
 /** An operator that takes tokens and logits, and gives only the weighted sum of the experts' outputs. */
-export interface FusedOperator extends Omit<RoutingImplementation, 'route'> {
+export interface FusedOperator extends Implementation {
   /** What the hidden size must be a multiple of. Default 1. */
   readonly hiddenMultiple?: number;
   /** @returns y [T, D] in float32 */

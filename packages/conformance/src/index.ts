@@ -32,6 +32,7 @@ export {
   type Routing,
 } from './report.js';
 export {
+  type Implementation,
   type ImplementedRouter,
   type RoutingCall,
   type RoutingChoices,

@@ -33,19 +33,22 @@ export interface RoutingChoices {
 /** The one router that an implementation has. */
 export type ImplementedRouter = Required<Pick<Router, 'scoringFunc' | 'normTopkProb'>>;
 
-/** An implementation of routing, and of nothing else. */
-export interface RoutingImplementation {
+/** What every implementation says of itself. */
+export interface Implementation {
   /** Short name. */
   readonly name: string;
   /** The device it runs on, in words. */
   readonly device: string;
   readonly maxExperts: number;
   readonly router: ImplementedRouter;
+  /** Frees what it holds. */
+  dispose?(): void;
+}
+
+/** An implementation of routing, and of nothing else. */
+export interface RoutingImplementation extends Implementation {
   /** What it throws becomes the error of reading the results. */
   route(call: RoutingCall): RoutingChoices | Promise<RoutingChoices>;
-  /** Gives back what it holds. */
-  /** Frees what the implementation holds. */
-  dispose?(): void;
 }
 
 /**

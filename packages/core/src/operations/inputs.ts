@@ -163,7 +163,7 @@ function choicesOf(request: Request, name: TensorName, expected: string): Tensor
 /** Checks sharedLogits [T, S] and returns S. */
 function checkShared(request: Request): number {
   const logits = choicesOf(request, 'sharedLogits', '[tokens, shared]');
-  const [, shared] = logits.shape;
+  const shared = logits.shape[1];
   if (shared < 1) throw invalidShape(request.names.sharedLogits, logits, 'at least one shared expert');
   return shared;
 }
