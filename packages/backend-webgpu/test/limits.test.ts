@@ -30,16 +30,16 @@ describe('limits', () => {
     await checkDispatch(backend, { tokens: 700, hidden, experts: 8, topK: 2, dtype: 'uint8' });
   });
 
-  it.each([8, 9, 10, 98, 99, 100])(
-    'folds a grid of %i workgroups and one, 10 a dimension',
+  it.each([7, 8, 9, 95, 96, 97])(
+    'folds a grid of %i workgroups and a few, 10 a dimension',
     async (tokens) => {
       const backend = await limited({ maxComputeWorkgroupsPerDimension: 10 });
-      // Rows this wide take a workgroup per token; one more writes the offsets.
+      // Rows this wide take a workgroup per token; one more writes the offsets, and one for each 32 tokens weighs.
       const check = checkDispatch(backend, { tokens, hidden: 32768, experts: 4, topK: 1, dtype: 'bfloat16' });
-      if (tokens < 100) await check;
+      if (tokens < 97) await check;
       else
         await expect(check).rejects.toThrow(
-          'at most maxComputeWorkgroupsPerDimension² = 100, found a request of 101',
+          'at most maxComputeWorkgroupsPerDimension² = 100, found a request of 102',
         );
     },
   );

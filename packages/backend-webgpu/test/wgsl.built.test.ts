@@ -19,21 +19,22 @@ vi.resetModules();
 const built: typeof sources = await import('./all-modules.js');
 
 /**
- * The text's words and operators. For a name there is the place where it first stands, whatever the name is: in the whole text
- * for what modules declare, in its function for others. A member, with its point, is another word.
+ * The text's words and operators. For a name there is a number, whatever the name is: of the declaration for what the module
+ * declares, of the place where it first stands in its function for others. A member, with its point, is another word.
  */
 function structure(wgsl: string): (string | number)[] {
   const text = wgsl.replace(/\/\/.*/g, '');
-  const tokensOf = (part: string) => part.match(/\.?\w+|\S/g)!;
-  const all = tokensOf(text);
+  const tokensOf = (part: string): string[] => part.match(/\.?\w+|\S/g) ?? [];
   const declared = text.matchAll(/\b(?:fn |struct |alias |const |var<\w+>\s*)(\w+)/g);
-  const shared = new Set([...declared].map(([, name]) => name));
+  const shared = [...new Set([...declared].map(([, name]) => name))];
   return text.split(/(?=\b(?:fn|struct)\b)/).flatMap((part) => {
     const tokens = tokensOf(part);
     const own = new Set([...part.matchAll(/(\w+)\s*:|\b(?:let|var) (\w+)/g)].map(([, a, b]) => a ?? b));
     return tokens.map((token) => {
       if (!/^\.?[A-Za-z_]/.test(token)) return token;
-      return shared.has(token) && !own.has(token) ? `module ${all.indexOf(token)}` : tokens.indexOf(token);
+      return shared.includes(token) && !own.has(token)
+        ? `module ${shared.indexOf(token)}`
+        : tokens.indexOf(token);
     });
   });
 }
