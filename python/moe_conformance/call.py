@@ -88,8 +88,18 @@ def has_operation(backend, operation):
 
 
 def claims_of(backend):
-    """What a backend claims: its attributes, with their defaults, and the operations that it has methods for."""
+    """What a backend claims: its attributes, with their defaults, and the operations that it has methods for.
+
+    :raises ValueError: if it is a class, or has no method that is looked for
+    """
+    if isinstance(backend, type):
+        raise ValueError(f"expected a backend, found the class {backend.__name__}: make an object of it")
+    for name, method in METHODS.items():
+        if name != method and hasattr(backend, name):
+            raise ValueError(f"{name}: a backend's method of that name is {method}")
     operations = [name for name in METHODS if has_operation(backend, name)]
+    if not operations:
+        raise ValueError(f"expected a backend with some of {', '.join(METHODS.values())}, found {backend!r}")
     stages = ("routeTokens", "planDispatch", "permuteRows")
     if "moeDispatch" not in operations and all(stage in operations for stage in stages):
         operations.insert(0, "moeDispatch")

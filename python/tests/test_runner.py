@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from moe_conformance import Reference, Refusal, unsupported
+from moe_conformance.call import claims_of
 from moe_conformance.cases import CasesError, read_cases
 from moe_conformance.runner import Runner, run_cases
 
@@ -154,6 +155,19 @@ def test_a_level_that_is_declared_is_what_must_be_reached():
     assert report["totals"]["failed"] == 0
     with pytest.raises(ValueError, match="level: expected one of same bytes, "):
         report_of(type("Wrong", (Reference,), {"level": "good"})(), "golden/")
+
+
+@pytest.mark.parametrize(
+    "backend, words",
+    [
+        (Reference, "found the class Reference: make an object of it"),
+        (type("Named", (), {"routeTokens": None})(), "routeTokens: a backend's method of that name is route_tokens"),
+        (object(), "expected a backend with some of moe_dispatch, route_tokens"),
+    ],
+)
+def test_what_is_no_backend(backend, words):
+    with pytest.raises(ValueError, match=words):
+        claims_of(backend)
 
 
 def test_the_command(tmp_path):
