@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { cudaProjects, SOURCE } from './vitest.cuda.config.ts';
@@ -22,6 +23,8 @@ export default defineConfig({
   test: {
     // GPU objects live in one process; worker threads would share it.
     pool: 'forks',
+    // By default one core is left free: of CI's two, half of them.
+    maxWorkers: availableParallelism(),
     projects: [
       {
         extends: true,

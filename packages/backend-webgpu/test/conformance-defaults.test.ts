@@ -5,6 +5,6 @@ import { newDefaultDevice } from './require-gpu.js';
 
 // The default limits and no optional feature. Chromium runs the whole suite so (browser/conformance.test.ts).
 const device = await newDefaultDevice();
-for (const filter of ['golden/', 'generated/router', 'random/']) {
+for (const filter of ['golden/router', 'random/']) {
   describeBackend(webgpu({ device }), { ...kit, timeout: 120_000, filter });
 }

@@ -11,4 +11,4 @@ it.runIf(device.adapterInfo.description.includes('llvmpipe'))('has subgroups of 
   expect(device.adapterInfo.subgroupMinSize).toBe(16);
 });
 
-describeBackend(webgpu({ device }), { ...kit, filter: 'generated/experts', timeout: 120_000 });
+describeBackend(webgpu({ device }), { ...kit, filter: 'generated/ties', timeout: 120_000 });
