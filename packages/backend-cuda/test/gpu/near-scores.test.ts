@@ -1,7 +1,6 @@
-import { type CpuBackend, cpu } from '@moe-dispatch/backend-cpu';
 import { type Backend, moeDispatch, type Router } from '@moe-dispatch/core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CudaBackend, cuda } from '../../src/index.js';
+import { expect, it } from 'vitest';
+import { bothBackends } from '../support/both-backends.js';
 import { Words } from '../support/problem.js';
 
 // Biased sigmoids that differ by a few roundings, so that the quick scores which rank first mistake their order
@@ -9,16 +8,7 @@ import { Words } from '../support/problem.js';
 const ALONE = { topK: 8, scoringFunc: 'sigmoid', normTopkProb: true } as const satisfies Router;
 const GROUPS = { ...ALONE, nGroup: 8, topkGroup: 4, groupScoreFunc: 'top2_sum' } as const satisfies Router;
 
-let device: CudaBackend;
-let host: CpuBackend;
-beforeAll(async () => {
-  device = await cuda().create();
-  host = await cpu().create();
-});
-afterAll(() => {
-  device.dispose();
-  host.dispose();
-});
+const both = bothBackends();
 
 /** Logits and a bias; `crowd` experts have the best scores, all near 2. */
 function draw(words: Words, tokens: number, experts: number, crowd: number) {
@@ -54,8 +44,8 @@ it.each([
   for (const experts of [64, 128, 256, 384]) {
     for (const tokens of [1, 3, 70]) {
       const drawn = draw(new Words(experts + tokens), tokens, experts, crowd);
-      const expected = await choices(host, drawn, router, 4);
-      expect(await choices(device, drawn, router, 4), `${tokens} tokens, ${experts} experts`).toEqual(
+      const expected = await choices(both.host, drawn, router, 4);
+      expect(await choices(both.device, drawn, router, 4), `${tokens} tokens, ${experts} experts`).toEqual(
         expected,
       );
     }

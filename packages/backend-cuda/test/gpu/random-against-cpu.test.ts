@@ -1,7 +1,6 @@
-import { type CpuBackend, cpu } from '@moe-dispatch/backend-cpu';
 import { type Backend, moeDispatch, moeReduce, prepareDispatch, type Tensor } from '@moe-dispatch/core';
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CudaBackend, cuda } from '../../src/index.js';
+import { expect, it } from 'vitest';
+import { bothBackends } from '../support/both-backends.js';
 import { type DrawnCall, drawCall, type Values } from '../support/draw-call.js';
 import { Words } from '../support/problem.js';
 
@@ -10,16 +9,7 @@ const FIRST_SEED = Number(process.env.MOE_SEED ?? 1);
 const MOST = Number(process.env.MOE_MOST ?? 200_000);
 const BATCH = 100;
 
-let device: CudaBackend;
-let host: CpuBackend;
-beforeAll(async () => {
-  device = await cuda().create();
-  host = await cpu().create();
-});
-afterAll(() => {
-  device.dispose();
-  host.dispose();
-});
+const both = bothBackends();
 
 /** The outputs of the dispatch, eager or prepared, and of a reduce of its rows, as bytes. */
 async function run(backend: Backend, call: DrawnCall, prepares: boolean): Promise<Record<string, Buffer>> {
@@ -80,7 +70,7 @@ async function bytes(tensor: Tensor): Promise<Buffer> {
 
 async function compare(seed: number): Promise<void> {
   const call = drawCall(new Words(seed), MOST);
-  const [found, expected] = [await run(device, call, seed % 2 === 0), await run(host, call, false)];
+  const [found, expected] = [await run(both.device, call, seed % 2 === 0), await run(both.host, call, false)];
   const { tokens, hidden, experts, topK, options, tensors, gating } = call;
   for (const [name, bytes] of Object.entries(expected)) {
     if (found[name]!.equals(bytes)) continue;
@@ -96,6 +86,6 @@ for (let batch = 0; batch < COUNT; batch += BATCH) {
   const last = FIRST_SEED + Math.min(COUNT, batch + BATCH) - 1;
   it(`the same bytes as the CPU backend, seeds ${first} to ${last}`, async () => {
     for (let seed = first; seed <= last; seed++) await compare(seed);
-    expect(device.memory().liveTensors).toBe(0);
+    expect(both.device.memory().liveTensors).toBe(0);
   });
 }
