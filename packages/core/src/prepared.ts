@@ -49,6 +49,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   readonly #named: readonly TensorName[];
   readonly #names: readonly TensorName[];
   readonly #arguments: unknown[] = [];
+  readonly #tensors: (Tensor | null)[] = [];
   /** Of outputs and tensors given by name, by the number of tokens: a number met before costs no memory. */
   readonly #shapes = new Map<number, readonly number[][]>();
   #running = false;
@@ -192,7 +193,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
       const name = this.#named[i];
       if (call[name] !== null) this.#checkTensor(name, shapes[this.#outputs.length + i]);
     }
-    checkOverlap(this.#request, this.#names, this.#outputs.length);
+    checkOverlap(this.#request, this.#names, this.#outputs.length, this.#tensors);
   }
 
   #checkTensor(name: TensorName, shape: readonly number[]): void {
@@ -225,6 +226,7 @@ export class Prepared<Op extends OperationName = OperationName, T extends Tensor
   #forget(): void {
     for (let i = 0; i < this.#names.length; i++) this.#request.call[this.#names[i]] = null;
     this.#arguments.fill(undefined);
+    this.#tensors.fill(null);
   }
 }
 

@@ -33,8 +33,57 @@ export type Outputs<Op extends OperationName, T extends Tensor = Tensor> = {
   readonly [Name in OutputName<Op>]: T;
 };
 
-/** A call whose tensors are looked up by name. */
-export type AnyCall = Spec & Partial<Attributes> & { [Name in TensorName]?: Tensor | null };
+/** A call whose tensors are looked up by name; those that it does not have are null. */
+export type AnyCall = Spec & Attributes & { [Name in TensorName]: Tensor | null };
+
+/**
+ * A call that says nothing yet: attributes as a router has them by default, no sizes, no tensors. It has a place for
+ * everything, because objects that get many properties by computed names become slow.
+ */
+export function emptyCall(): AnyCall {
+  return {
+    dtype: 'float32',
+    gatingDtype: 'float32',
+    tensors: [],
+    tokens: 0,
+    hidden: 0,
+    numExperts: 0,
+    topK: 0,
+    zeroExperts: 0,
+    sharedExperts: 0,
+    scoringFunc: 'softmax',
+    selection: 'topk',
+    nGroup: 1,
+    topkGroup: 1,
+    groupScoreFunc: 'max',
+    normTopkProb: false,
+    normEps: 0,
+    routedScalingFactor: 1,
+    zeroExpertKind: 'identity',
+    applyRouterWeightOnInput: false,
+    jitterEps: 0,
+    expertCapacity: 0,
+    dropPolicy: 'position',
+    normBeforeDrop: false,
+    x: null,
+    gatingOutput: null,
+    permuteInput: null,
+    tokenNumsPerExpert: null,
+    expertOffsets: null,
+    permuteIndicesPerToken: null,
+    expertScalesFloat: null,
+    topKIndices: null,
+    ffnOut: null,
+    ffn2Bias: null,
+    output: null,
+    eScoreCorrectionBias: null,
+    perExpertScale: null,
+    globalScale: null,
+    sharedLogits: null,
+    expertIds: null,
+    tokenMask: null,
+  };
+}
 
 /** A tensor, or null, for each name. */
 type Each<Names extends readonly unknown[], V> = { [I in keyof Names]: V };

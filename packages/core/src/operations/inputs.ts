@@ -31,11 +31,10 @@ export interface Request {
  */
 export function checkedRequest(
   operation: OperationName,
-  given: object,
+  call: AnyCall,
   names: ArgumentNames,
   options: object = {},
 ): Request {
-  const call = given as AnyCall;
   const { inputs, named }: OperationEntry = OPERATIONS[operation];
   const first = inputs[0];
   const tensor = call[first];
@@ -46,9 +45,6 @@ export function checkedRequest(
     if (call[name] !== null) tensors.push(name);
   }
   call.tensors = tensors;
-  call.gatingDtype ??= 'float32';
-  call.zeroExperts ??= 0;
-  call.sharedExperts ??= 0;
   const request = { call, backend: tensor.backend, names };
   CHECK_INPUTS[operation](request);
   return request;
@@ -73,7 +69,7 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
     call.gatingDtype = gating.dtype;
     call.tokens = tokenCount(names.gatingOutput, gating);
     call.numExperts = width(gating);
-    call.sharedExperts = isGiven(call.sharedLogits) ? checkShared(request) : 0;
+    call.sharedExperts = call.sharedLogits !== null ? checkShared(request) : 0;
     if (call.numExperts < 1) throw invalidShape(names.gatingOutput, gating, 'at least one expert');
   },
 
@@ -116,11 +112,6 @@ export const CHECK_INPUTS: { readonly [Op in OperationName]: (request: Request) 
     call.numExperts = checkBias(request);
   },
 };
-
-/** Whether a tensor that may be absent is there. */
-export function isGiven(tensor: Tensor | null | undefined): tensor is Tensor {
-  return tensor !== null && tensor !== undefined;
-}
 
 /** Checks K, and that the backend takes so many experts. */
 export function checkExperts(
@@ -171,7 +162,7 @@ function checkShared(request: Request): number {
 /** Checks the bias [E, D] or [E, 1, D] and returns E; 0 without one. */
 function checkBias(request: Request): number {
   const { call, names } = request;
-  if (!isGiven(call.ffn2Bias)) return 0;
+  if (call.ffn2Bias === null) return 0;
   const bias = tensorOf(request, 'ffn2Bias');
   if (bias.dtype !== call.dtype) checkDType(names.ffn2Bias, bias.dtype, [call.dtype]);
   const { shape } = bias;

@@ -4,7 +4,7 @@ import type { Outputs } from './call.js';
 import { checkedRequest } from './inputs.js';
 import { argumentNames, perform, readOut } from './perform.js';
 import type { DispatchResult } from './results.js';
-import { fillRouter, ROUTING_OPTIONS, type RoutingOptions, routerOf } from './routing-options.js';
+import { checkRouter, ROUTING_OPTIONS, type RoutingOptions, routerOf } from './routing-options.js';
 
 /** How moeDispatch routes, and where its results go. */
 export type MoeDispatchOptions = RoutingOptions & {
@@ -31,7 +31,10 @@ export function moeDispatch<T extends Tensor>(
   const given = readOptions<MoeDispatchOptions>(options, ROUTING_OPTIONS);
   const out = readOut('moeDispatch', given.out);
   const router = routerOf(given);
-  const request = checkedRequest('moeDispatch', { x, gatingOutput }, NAMES, given);
-  fillRouter(request, router);
+  const { call } = router;
+  call.x = x;
+  call.gatingOutput = gatingOutput;
+  const request = checkedRequest('moeDispatch', call, NAMES, given);
+  checkRouter(request, router);
   return perform('moeDispatch', request, out) as unknown as DispatchResult<T>;
 }

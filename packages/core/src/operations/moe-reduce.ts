@@ -2,6 +2,7 @@ import { readOptions, readProperties } from '../checks/options.js';
 import { checkBoolean, checkFloat } from '../checks/values.js';
 import { invalid } from '../errors.js';
 import { isTensor, type Tensor } from '../tensor.js';
+import { type AnyCall, emptyCall } from './call.js';
 import { checkedRequest } from './inputs.js';
 import { areWeighed, argumentNames, perform } from './perform.js';
 
@@ -77,26 +78,20 @@ export function moeReduce(ffnOut: Tensor, ...rest: unknown[]): Tensor {
   const options = rest[whole ? 1 : ROUTING.length];
   const given = readOptions<MoeReduceOptions>(options === undefined ? {} : options, OPTIONS);
   const { ffn2Bias = null, out } = given;
-  const weighing = readWeighing(given, whole && areWeighed(rest[0]));
-  const { normTopkProb, routedScalingFactor, applyRouterWeightOnInput } = weighing;
-  // One by one, because spreading an object into another takes longer than the rest of a small call.
-  const call = {
-    ffnOut,
-    expertScalesFloat,
-    permuteIndicesPerToken,
-    topKIndices,
-    ffn2Bias,
-    normTopkProb,
-    routedScalingFactor,
-    applyRouterWeightOnInput,
-  };
+  const call = emptyCall();
+  readWeighing(call, given, whole && areWeighed(rest[0]));
+  call.ffnOut = ffnOut;
+  call.expertScalesFloat = expertScalesFloat as Tensor;
+  call.permuteIndicesPerToken = permuteIndicesPerToken as Tensor;
+  call.topKIndices = topKIndices as Tensor;
+  call.ffn2Bias = ffn2Bias;
   const request = checkedRequest('moeReduce', call, whole ? DISPATCHED_NAMES : NAMES, given);
   perform('moeReduce', request, out === undefined ? undefined : { output: out });
-  return request.call.output as Tensor;
+  return call.output as Tensor;
 }
 
-/** The attributes that say how rows are weighed. @throws InvalidArgumentError INVALID_ARGUMENT, INVALID_ROUTER */
-export function readWeighing(given: Partial<MoeReduceOptions>, weighed = false) {
+/** Reads the attributes that say how rows are weighed. @throws InvalidArgumentError INVALID_ARGUMENT, INVALID_ROUTER */
+export function readWeighing(call: AnyCall, given: Partial<MoeReduceOptions>, weighed = false): void {
   const { normTopkProb = false, routedScalingFactor = 1, applyRouterWeightOnInput = weighed } = given;
   checkBoolean('normTopkProb', normTopkProb);
   checkBoolean('applyRouterWeightOnInput', applyRouterWeightOnInput);
@@ -104,9 +99,7 @@ export function readWeighing(given: Partial<MoeReduceOptions>, weighed = false) 
     const expected = 'false, for rows that are weighed';
     throw invalid('INVALID_ROUTER', 'normTopkProb', 'true', expected);
   }
-  return {
-    normTopkProb,
-    routedScalingFactor: checkFloat('routedScalingFactor', routedScalingFactor),
-    applyRouterWeightOnInput,
-  };
+  call.normTopkProb = normTopkProb;
+  call.routedScalingFactor = checkFloat('routedScalingFactor', routedScalingFactor);
+  call.applyRouterWeightOnInput = applyRouterWeightOnInput;
 }

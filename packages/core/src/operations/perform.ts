@@ -169,10 +169,18 @@ function checkNamed(operation: OperationName, request: Request, sizes: OutputSiz
   }
 }
 
+const NAMES = Object.fromEntries(
+  Object.entries(OPERATIONS).map(
+    ([operation, { outputs, inputs, optional, named }]: [string, OperationEntry]) => [
+      operation,
+      [...outputs, ...inputs, ...optional, ...named],
+    ],
+  ),
+) as unknown as Record<OperationName, readonly TensorName[]>;
+
 /** An operation's tensors, outputs first. */
 export function tensorNames(operation: OperationName): readonly TensorName[] {
-  const { outputs, inputs, optional, named }: OperationEntry = OPERATIONS[operation];
-  return [...outputs, ...inputs, ...optional, ...named];
+  return NAMES[operation];
 }
 
 /** How errors name an operation's tensors: results as they are called in `out`. */

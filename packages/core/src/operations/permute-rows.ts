@@ -1,6 +1,6 @@
 import { readOptions, readProperties } from '../checks/options.js';
 import type { Tensor } from '../tensor.js';
-import type { Outputs } from './call.js';
+import { emptyCall, type Outputs } from './call.js';
 import { checkedRequest } from './inputs.js';
 import { argumentNames, perform, readOut } from './perform.js';
 
@@ -32,9 +32,11 @@ export function permuteRows<T extends Tensor>(
   const out = readOut('permuteRows', given.out);
   const expected = 'a plan, from planDispatch or moeDispatch';
   const { permuteIndicesPerToken } = readProperties('plan', plan, ['permuteIndicesPerToken'], expected);
-  const call = { numExperts: 0, x, permuteIndicesPerToken };
+  const call = emptyCall();
+  call.x = x;
+  call.permuteIndicesPerToken = permuteIndicesPerToken as Tensor;
   const request = checkedRequest('permuteRows', call, NAMES, given);
-  request.call.applyRouterWeightOnInput = request.call.expertScalesFloat !== null;
+  call.applyRouterWeightOnInput = call.expertScalesFloat !== null;
   perform('permuteRows', request, out, x.shape.length === 1);
-  return request.call.permuteInput as T;
+  return call.permuteInput as T;
 }

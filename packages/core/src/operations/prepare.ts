@@ -8,7 +8,7 @@ import { checkDType, type DType, FLOAT_DTYPES, type FloatDType } from '../dtypes
 import { invalidArgument } from '../errors.js';
 import { Prepared } from '../prepared.js';
 import type { RouterOptions } from '../router.js';
-import type { AnyCall, Spec } from './call.js';
+import { emptyCall, type Spec } from './call.js';
 import { readWeighing } from './moe-reduce.js';
 import { checkImplemented, tensorDType, tensorNames, tensorShape } from './perform.js';
 import type { PlanDispatchOptions } from './plan-dispatch.js';
@@ -198,24 +198,20 @@ function readSpec<Op extends OperationName>(operation: Op, given: Given, backend
   const router = attributes.includes('scoringFunc')
     ? readRouter(given, tensors as RouterTensorName[])
     : undefined;
-  const topK: unknown = router ? router.spec.topK : given.moeTopk;
-  const topKName = router ? router.topKName : 'moeTopk';
+  const { call, topKName } = router ?? { call: emptyCall(), topKName: 'moeTopk' };
+  if (!router) {
+    call.topK = given.moeTopk as number;
+    call.zeroExperts = zeroExperts as number;
+  }
+  const { topK } = call;
   const choosesExperts = sizes.includes('numExperts') && fewest > 0;
   checkTopK(topKName, topK, choosesExperts ? (numExperts as number) : Number.MAX_SAFE_INTEGER, limits);
   checkRows(topKName, topK, tokens);
   if (router) checkForExperts(router, numExperts as number);
-  const call = {
-    tokens,
-    hidden,
-    numExperts,
-    topK,
-    zeroExperts,
-    sharedExperts: readSharedExperts(sharedExperts, tensors),
-    dtype,
-    gatingDtype,
-    tensors,
-    ...(router?.spec ?? weighing(operation, given, tensors)),
-  } as AnyCall;
+  Object.assign(call, { tokens, hidden, numExperts, dtype, gatingDtype, tensors });
+  call.sharedExperts = readSharedExperts(sharedExperts, tensors);
+  if (operation === 'moeReduce') readWeighing(call, given as never);
+  else if (operation === 'permuteRows') call.applyRouterWeightOnInput = tensors.length > 0;
   if (call.applyRouterWeightOnInput) checkDType('dtype', dtype, FLOAT_DTYPES);
   for (const name of tensorNames(operation)) {
     const bytes = byteLengthOf(tensorShape(name, call), tensorDType(name, call));
@@ -241,9 +237,4 @@ function readSharedExperts(given: unknown, tensors: readonly TensorName[]): numb
   }
   checkSize('sharedExperts', given, 1);
   return given;
-}
-
-function weighing(operation: OperationName, given: Given, tensors: readonly TensorName[]): object {
-  if (operation === 'moeReduce') return readWeighing(given as never);
-  return { applyRouterWeightOnInput: tensors.includes('expertScalesFloat') };
 }

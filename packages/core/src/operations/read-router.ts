@@ -2,7 +2,14 @@ import { readOptions } from '../checks/options.js';
 import { checkBoolean, checkFloat, checkMember, checkSize } from '../checks/values.js';
 import { describe, type ErrorCode, invalid } from '../errors.js';
 import { type Router, type RouterAttributes, ZERO_EXPERT_KINDS } from '../router.js';
-import { ATTRIBUTES, ROUTER_TENSORS, type RouterTensorName, type Sizes } from './table.js';
+import { type AnyCall, emptyCall } from './call.js';
+import {
+  ATTRIBUTES,
+  type AttributeName,
+  ROUTER_TENSORS,
+  type RouterTensorName,
+  type Sizes,
+} from './table.js';
 
 /** The names of the options that say how to route. */
 export const ROUTER_ARGUMENTS = ['moeTopk', 'groupMoe', 'topkOnlyMode', 'router'] as const;
@@ -15,8 +22,8 @@ type RouterSpec = RouterAttributes & Pick<Sizes, 'topK' | 'zeroExperts'>;
 
 /** What a router says, and how errors name its K. */
 export interface ReadRouter {
-  /** K in it is not checked yet. */
-  readonly spec: RouterSpec;
+  /** A call that has the router and nothing else. K is not checked yet. */
+  readonly call: AnyCall;
   readonly topKName: string;
 }
 
@@ -25,26 +32,15 @@ const SELECTIONS: readonly string[] = ['topk', 'sparsemixer'] satisfies Router['
 
 type ZeroExperts = NonNullable<Router['zeroExperts']>;
 
+/** Router options that are attributes or sizes of a call. */
+type Option = Exclude<AttributeName, 'zeroExpertKind'> | 'zeroExperts';
+const OPTIONS = [
+  ...(Object.keys(ATTRIBUTES) as AttributeName[]).filter((name) => name !== 'zeroExpertKind'),
+  'zeroExperts',
+] as Option[];
+const ROUTER_OPTIONS = ['topK', ...OPTIONS] as const;
 /** What a router says if it does not say it. */
-export const ROUTER_DEFAULTS = {
-  scoringFunc: 'softmax',
-  selection: 'topk',
-  nGroup: 1,
-  topkGroup: 1,
-  groupScoreFunc: 'max',
-  normTopkProb: false,
-  normEps: 0,
-  routedScalingFactor: 1,
-  applyRouterWeightOnInput: false,
-  jitterEps: 0,
-  expertCapacity: 0,
-  dropPolicy: 'position',
-  normBeforeDrop: false,
-  zeroExperts: 0,
-} as const satisfies Partial<RouterSpec>;
-
-type Option = keyof typeof ROUTER_DEFAULTS;
-const OPTIONS = Object.keys(ROUTER_DEFAULTS) as Option[];
+export const ROUTER_DEFAULTS: Readonly<RouterSpec> = emptyCall();
 
 const isRanked = ({ selection }: RouterSpec) => selection === 'topk';
 const WHERE_RANKED = 'where experts are ranked by score';
@@ -89,15 +85,22 @@ export function readRouter(given: RouterArguments, tensors: readonly RouterTenso
   const { moeTopk, groupMoe = false, topkOnlyMode = false, router } = given;
   checkBoolean('groupMoe', groupMoe);
   checkBoolean('topkOnlyMode', topkOnlyMode);
-  const spec: RouterSpec = { ...ROUTER_DEFAULTS, zeroExpertKind: 'identity', topK: moeTopk as number };
+  const call = emptyCall();
+  call.topK = moeTopk as number;
   if (router !== undefined) {
     const only = moeTopk === undefined && !groupMoe && !topkOnlyMode;
     if (!only)
       throw invalid('INVALID_ROUTER', 'router', "a router beside Paddle's arguments", 'one of the two');
-    readObject(router, spec);
-  } else if (topkOnlyMode) spec.scoringFunc = 'none';
-  else if (groupMoe) spec.selection = 'one_per_group';
-  if (isRanked(spec) && tensors.includes('expertIds')) spec.selection = 'given';
+    readObject(router, call);
+  } else if (topkOnlyMode) call.scoringFunc = 'none';
+  else if (groupMoe) call.selection = 'one_per_group';
+  if (isRanked(call) && tensors.includes('expertIds')) call.selection = 'given';
+  if (router !== undefined || tensors.length > 0) checkUses(call, tensors);
+  if (groupMoe) call.nGroup = call.topkGroup = call.topK;
+  return { call, topKName: router === undefined ? 'moeTopk' : 'router.topK' };
+}
+
+function checkUses(spec: RouterSpec, tensors: readonly RouterTensorName[]): void {
   for (const [name, isUseful, where] of USES) {
     const tensor = tensors.includes(name as RouterTensorName);
     const value = spec[name as Option];
@@ -105,49 +108,49 @@ export function readRouter(given: RouterArguments, tensors: readonly RouterTenso
     const argument = tensor ? name : `router.${name}`;
     throw invalid('INVALID_ROUTER', argument, tensor ? 'a tensor' : String(value), `it only ${where}`);
   }
-  if (groupMoe) spec.nGroup = spec.topkGroup = spec.topK;
-  return { spec, topKName: router === undefined ? 'moeTopk' : 'router.topK' };
 }
 
 function readObject(value: unknown, spec: RouterSpec): void {
-  const router = readOptions<Router>(value, ['topK', ...OPTIONS], 'router');
+  const router = readOptions<Router>(value, ROUTER_OPTIONS, 'router');
   spec.topK = router.topK as number;
   for (const name of OPTIONS) {
     if (router[name] !== undefined) spec[name] = readOption(name, router[name], spec) as never;
   }
   const { nGroup, selection } = spec;
   if (router.topkGroup === undefined) spec.topkGroup = nGroup;
-  demand(spec.topkGroup <= nGroup, 'router.topkGroup', spec.topkGroup, `at most nGroup = ${nGroup}`);
-  const isSaid = spec.topkGroup === nGroup || router.groupScoreFunc !== undefined;
-  demand(isSaid, 'router.groupScoreFunc', undefined, 'one, because some groups are not kept');
-  const isTwo = selection !== 'sparsemixer' || spec.topK === 2;
-  demand(isTwo, 'router.topK', spec.topK, '2, with sparsemixer', 'INVALID_TOP_K');
+  const { topkGroup, topK } = spec;
+  if (topkGroup > nGroup) throw refused('router.topkGroup', topkGroup, `at most nGroup = ${nGroup}`);
+  if (topkGroup < nGroup && router.groupScoreFunc === undefined)
+    throw refused('router.groupScoreFunc', undefined, 'one, because some groups are not kept');
+  if (selection === 'sparsemixer' && topK !== 2)
+    throw refused('router.topK', topK, '2, with sparsemixer', 'INVALID_TOP_K');
 }
 
 /**
  * Checks the router against E, then lets go of groups that change nothing.
  * @throws InvalidArgumentError EXPERTS_NOT_DIVISIBLE, INVALID_ROUTER, INVALID_TOP_K
  */
-export function checkForExperts({ spec, topKName }: ReadRouter, numExperts: number): void {
-  const { selection, nGroup, topkGroup, topK, zeroExperts } = spec;
-  const divisor = topKName === 'moeTopk' ? topKName : 'router.nGroup';
-  const divides = numExperts % nGroup === 0;
-  demand(divides, divisor, nGroup, `a divisor of ${numExperts} experts`, 'EXPERTS_NOT_DIVISIBLE');
-  const some = zeroExperts < numExperts;
-  demand(some, 'router.zeroExperts.count', zeroExperts, `fewer than all ${numExperts} experts`);
+export function checkForExperts({ call, topKName }: ReadRouter, numExperts: number): void {
+  const { selection, nGroup, topkGroup, topK, zeroExperts } = call;
+  if (numExperts % nGroup !== 0) {
+    const divisor = topKName === 'moeTopk' ? topKName : 'router.nGroup';
+    throw refused(divisor, nGroup, `a divisor of ${numExperts} experts`, 'EXPERTS_NOT_DIVISIBLE');
+  }
+  if (zeroExperts >= numExperts)
+    throw refused('router.zeroExperts.count', zeroExperts, `fewer than all ${numExperts} experts`);
   const kept = (numExperts / nGroup) * topkGroup;
-  demand(topK <= kept, topKName, topK, `at most the ${kept} experts of kept groups`, 'INVALID_TOP_K');
-  if (topkGroup === nGroup && selection !== 'one_per_group') spec.nGroup = spec.topkGroup = 1;
+  if (topK > kept)
+    throw refused(topKName, topK, `at most the ${kept} experts of kept groups`, 'INVALID_TOP_K');
+  if (topkGroup === nGroup && selection !== 'one_per_group') call.nGroup = call.topkGroup = 1;
 }
 
-function demand(
-  met: boolean,
+function refused(
   argument: string,
   found: unknown,
   expected: string,
   code: ErrorCode = 'INVALID_ROUTER',
-): void {
-  if (!met) throw invalid(code, argument, describe(found), expected);
+): Error {
+  return invalid(code, argument, describe(found), expected);
 }
 
 function readOption(name: Option, value: unknown, spec: RouterSpec): unknown {

@@ -4,7 +4,7 @@ import type { Outputs } from './call.js';
 import { checkedRequest } from './inputs.js';
 import { argumentNames, perform, readOut } from './perform.js';
 import type { RoutingResult } from './results.js';
-import { fillRouter, ROUTING_OPTIONS, type RoutingOptions, routerOf } from './routing-options.js';
+import { checkRouter, ROUTING_OPTIONS, type RoutingOptions, routerOf } from './routing-options.js';
 
 /** How routeTokens routes, and where its results go. */
 export type RouteTokensOptions = RoutingOptions & {
@@ -26,8 +26,9 @@ export function routeTokens<T extends Tensor>(
   const given = readOptions<RouteTokensOptions>(options, ROUTING_OPTIONS);
   const out = readOut('routeTokens', given.out);
   const router = routerOf(given);
-  const call = { dtype: 'float32', hidden: 0, gatingOutput };
+  const { call } = router;
+  call.gatingOutput = gatingOutput;
   const request = checkedRequest('routeTokens', call, NAMES, given);
-  fillRouter(request, router);
+  checkRouter(request, router);
   return perform('routeTokens', request, out) as unknown as RoutingResult<T>;
 }

@@ -1,6 +1,6 @@
 import type { RouterOptions } from '../router.js';
 import type { Tensor } from '../tensor.js';
-import { checkExperts, isGiven, type Request } from './inputs.js';
+import { checkExperts, type Request } from './inputs.js';
 import {
   checkForExperts,
   type ReadRouter,
@@ -36,15 +36,12 @@ export const ROUTING_OPTIONS = [...ROUTER_ARGUMENTS, ...ROUTER_TENSORS, 'out'] a
 export function routerOf(given: RouterArguments & RouterTensors): ReadRouter {
   return readRouter(
     given,
-    ROUTER_TENSORS.filter((name) => isGiven(given[name])),
+    ROUTER_TENSORS.filter((name) => (given[name] ?? null) !== null),
   );
 }
 
-/** Writes the router and K into a call whose inputs are checked. */
-export function fillRouter(request: Request, router: ReadRouter): void {
-  const { call } = request;
-  const { topK } = router.spec;
-  checkExperts(topK, request, router.topKName, 'gatingOutput');
-  checkForExperts(router, call.numExperts);
-  Object.assign(call, router.spec);
+/** Checks the router that a call was made from, once its inputs are checked. */
+export function checkRouter(request: Request, router: ReadRouter): void {
+  checkExperts(router.call.topK, request, router.topKName, 'gatingOutput');
+  checkForExperts(router, request.call.numExperts);
 }
