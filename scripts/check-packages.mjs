@@ -11,8 +11,8 @@ import { pack, publicPackages } from './pack.mjs';
 import { tarballProblems } from './tarball-contents.mjs';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-/** Core and the backend in one minified bundle, in bytes of gzip. */
-const SIZE_LIMITS = { 'backend-cpu': 23.5 * 1024, 'backend-webgpu': 38.3 * 1024 };
+/** Core and the backend in one minified bundle, in bytes of gzip, without what loads only when it is used: the workers. */
+const SIZE_LIMITS = { 'backend-cpu': 22.75 * 1024, 'backend-webgpu': 38.5 * 1024 };
 
 const failures = [];
 const folder = mkdtempSync(join(tmpdir(), 'moe-check-'));
@@ -57,11 +57,19 @@ function checkContents(name, source, tarball) {
 
 async function checkSize(backend, limit) {
   const contents = "export * from '@moe-dispatch/core'; export * from './dist/index.js';";
-  const options = { bundle: true, minify: true, format: 'esm', write: false, logLevel: 'error' };
+  const options = {
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    splitting: true,
+    outdir: folder,
+    write: false,
+  };
   const stdin = { contents, resolveDir: join(ROOT, 'packages', backend) };
-  const { outputFiles } = await build({ ...options, stdin });
-  const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
-  report(`core + ${backend}: ${bytes} bytes gzip, at most ${limit}`, bytes <= limit);
+  const { outputFiles } = await build({ ...options, stdin, logLevel: 'error' });
+  const [bytes, ...later] = outputFiles.map((file) => gzipSync(file.contents, { level: 9 }).length);
+  const more = later.length > 0 ? `, ${later.join(' and ')} more when used` : '';
+  report(`core + ${backend}: ${bytes} bytes gzip, at most ${limit}${more}`, bytes <= limit);
 }
 
 /** Against main where there is one: a shallow clone of one commit has nothing to compare with. */
