@@ -1,7 +1,7 @@
-// A model of one node, as bytes of ONNX's protobuf format (onnx.proto). Shapes are left out: the runtime finds them.
+// Models as bytes of ONNX's protobuf format (onnx.proto). Shapes are left out: the runtime finds them.
 
 /** Element types of TensorProto. */
-const ELEMENT_TYPES = { float32: 1, uint8: 2 };
+const ELEMENT_TYPES = { float32: 1, uint8: 2, int64: 7 };
 const DOMAIN = 'com.microsoft';
 
 /**
@@ -11,22 +11,37 @@ const DOMAIN = 'com.microsoft';
  * @param {Record<string, number | string>} attributes integers or texts
  */
 export function oneNodeModel(operator, inputs, types, attributes) {
-  const node = [
-    ...inputs.map((name) => text(1, name)),
-    text(2, 'y'),
-    text(4, operator),
-    ...Object.entries(attributes).map(([name, value]) => message(5, attribute(name, value))),
-    text(7, DOMAIN),
-  ];
-  const given = inputs.filter((name) => name !== '');
+  const node = { operator, inputs, outputs: ['y'], attributes, domain: DOMAIN };
+  const given = inputs.filter((name) => name !== '').map((name) => [name, types[name]]);
+  return onnxModel([node], Object.fromEntries(given), { y: 'float32' });
+}
+
+/**
+ * @param {readonly { operator: string, inputs: readonly string[], outputs: readonly string[],
+ *   attributes?: Record<string, number | string>, domain?: string }[]} nodes each after those that it takes from
+ * @param {Record<string, string>} inputs the element type of each
+ * @param {Record<string, string>} outputs
+ */
+export function onnxModel(nodes, inputs, outputs) {
+  const values = (field, types) => Object.entries(types).map((entry) => message(field, value(...entry)));
   const graph = [
-    message(1, node),
-    text(2, operator),
-    ...given.map((name) => message(11, value(name, types[name]))),
-    message(12, value('y', 'float32')),
+    ...nodes.map((node) => message(1, nodeOf(node))),
+    text(2, 'graph'),
+    ...values(11, inputs),
+    ...values(12, outputs),
   ];
   const opset = (domain, version) => message(8, [text(1, domain), integer(2, version)]);
   return Uint8Array.from([...integer(1, 8), ...opset('', 17), ...opset(DOMAIN, 1), ...message(7, graph)]);
+}
+
+function nodeOf({ operator, inputs, outputs, attributes = {}, domain = '' }) {
+  return [
+    ...inputs.map((name) => text(1, name)),
+    ...outputs.map((name) => text(2, name)),
+    text(4, operator),
+    ...Object.entries(attributes).map(([name, value]) => message(5, attribute(name, value))),
+    text(7, domain),
+  ];
 }
 
 function attribute(name, value) {

@@ -1,131 +1,99 @@
+// The CPU backend beside copies of the same bytes: `pnpm bench:cpu [--runs N] [--only TEXT] [--peers]`.
 import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
 import { type CpuBackend, cpu } from '@moe-dispatch/backend-cpu';
-import {
-  DTYPES,
-  float32ToBfloat16,
-  float32ToFloat16,
-  moeDispatch,
-  prepare,
-  prepareDispatch,
-  type RouterOptions,
-  selectBackend,
-} from '@moe-dispatch/core';
-import { leastTimes } from './measure.js';
-import { gatingValues, type Shape, shape, shapeName } from './shapes.js';
+import { DTYPES, selectBackend } from '@moe-dispatch/core';
+import { CASES, type Case } from './cpu-cases.js';
+import { workOf } from './cpu-work.js';
+import { leastTimes, median, type Work } from './measure.js';
+import { Memcpy } from './memcpy.js';
+import { loadPeers, type Peer, peerWork } from './peers.js';
+import { shapeName } from './shapes.js';
 
-type FloatDType = 'float32' | 'float16' | 'bfloat16';
-/** In times memcpy, with one thread and with two. */
-type Goals = readonly [number, number];
-
-/** What issue 13 sets as goals. */
-const CASES: {
-  size: Shape;
-  float32?: Goals;
-  bfloat16?: Goals;
-  /** Whether it is one of the larger shapes, for which there are goals of moeReduce. */
-  large?: boolean;
-  /** Choose by sigmoid and a bias, not by a plain softmax. */
-  biased?: boolean;
-}[] = [
-  { size: shape(1, 4096, 8, 2), float32: [3, 3] },
-  { size: shape(64, 7168, 256, 8), float32: [1.4, 0.9] },
-  { size: shape(1280, 768, 48, 6), float32: [1.6, 1.2] },
-  { size: shape(4096, 4096, 8, 2), float32: [0.95, 0.75], large: true },
-  { size: shape(4096, 2048, 128, 8), float32: [1.25, 0.9], bfloat16: [1.5, 1.05], large: true },
-  { size: shape(16384, 1024, 64, 6), float32: [1.25, 0.9], large: true },
-  { size: shape(8192, 64, 64, 6), float32: [14, 9] },
-  { size: shape(8192, 64, 64, 6), biased: true },
-];
-const REDUCE_GOALS: Record<FloatDType, Goals> = {
-  float32: [1.6, 1.1],
-  float16: [3.5, 2],
-  bfloat16: [3.5, 2],
-};
 const TURNS = 31;
-const THREADS = [1, 2] as const;
 
-/** The same bytes as a dispatch moves: every row read `topK` times, `topK` × `tokens` rows written. */
-function memcpy(source: Uint8Array, target: Uint8Array, topK: number): void {
-  for (let k = 0; k < topK; k++) target.set(source, k * source.length);
-}
+const { values } = parseArgs({
+  options: {
+    runs: { type: 'string', default: '1' },
+    only: { type: 'string', default: '' },
+    peers: { type: 'boolean', default: false },
+  },
+});
 
-function inDType(values: Float32Array, dtype: FloatDType) {
-  if (dtype === 'float32') return values;
-  return dtype === 'float16' ? float32ToFloat16(values) : float32ToBfloat16(values);
-}
+/** Milliseconds of each piece of work. */
+type Times = Record<string, number>;
 
-/** Prepared runs of a backend, their tensors in its own memory. */
-function workOf(backend: CpuBackend, size: Shape, dtype: FloatDType, biased: boolean) {
-  const { tokens, hidden, numExperts, topK } = size;
-  const values = Float32Array.from({ length: tokens * hidden }, (_, i) => ((i * 7919) % 1999) / 1000 - 1);
-  const x = backend.tensor(inDType(values, dtype), [tokens, hidden], dtype);
-  const gating = backend.tensor(gatingValues(size), [tokens, numExperts], 'float32');
-  const biases = Float32Array.from({ length: numExperts }, (_, i) => ((i * 37) % 11) / 100);
-  const eScoreCorrectionBias = backend.tensor(biases, [numExperts], 'float32');
-  const router: RouterOptions = biased ? { router: { topK, scoringFunc: 'sigmoid' } } : { moeTopk: topK };
-  const tensors = biased ? { eScoreCorrectionBias } : {};
-  const out = moeDispatch(x, gating, { ...router, ...tensors });
-  const names = biased ? (['eScoreCorrectionBias'] as const) : [];
-  const dispatch = prepareDispatch(backend, { tokens, hidden, numExperts, dtype, ...router, tensors: names });
-  const reduce = prepare(backend, 'moeReduce', { tokens, hidden, moeTopk: topK, dtype });
-  const sums = reduce.outputs();
-  const { permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices } = out;
-  return {
-    dispatch: () => dispatch.run(x, gating, out, tensors),
-    reduce: () =>
-      reduce.run(permuteInput, expertScalesFloat, permuteIndicesPerToken, topKIndices, null, sums),
-    dispose() {
-      for (const thing of [x, gating, eScoreCorrectionBias, sums, out, dispatch, reduce]) thing.dispose();
-    },
-  };
-}
-
-function measure(backends: readonly CpuBackend[], size: Shape, dtype: FloatDType, biased: boolean) {
-  const [one, two] = backends.map((backend) => workOf(backend, size, dtype, biased));
-  const bytes = size.tokens * size.hidden * DTYPES[dtype].bytes;
-  const source = new Uint8Array(bytes).fill(1);
-  const target = new Uint8Array(bytes * size.topK).fill(2);
-  const times = leastTimes(
-    {
-      memcpy: () => memcpy(source, target, size.topK),
-      dispatch1: one.dispatch,
-      dispatch2: two.dispatch,
-      reduce1: one.reduce,
-      reduce2: two.reduce,
-    },
-    TURNS,
-  );
-  one.dispose();
-  two.dispose();
+async function measure(backends: readonly CpuBackend[], peers: readonly Peer[], row: Case): Promise<Times> {
+  const { size, dtype, biased } = row;
+  const memcpy = new Memcpy(size.tokens * size.hidden * DTYPES[dtype].bytes, size.topK);
+  const [one, two] = backends.map((backend) => workOf(backend, row));
+  const work: Record<string, Work> = { memcpy: memcpy.one, memcpy2: memcpy.two };
+  Object.assign(work, { dispatch: one.dispatch, dispatch2: two.dispatch });
+  Object.assign(work, { route: one.route, plan: one.plan, move: one.move });
+  Object.assign(work, { reduce: one.reduce, reduce2: two.reduce });
+  const others: Awaited<ReturnType<typeof peerWork>>[] = [];
+  // What they compute as well: float32, softmax.
+  for (const peer of dtype === 'float32' && !biased ? peers : []) {
+    if (size.topK * size.tokens > (peer.mostChoices ?? Infinity)) continue;
+    const other = await peerWork(peer, size, one).catch((error: Error) => {
+      console.error(`${peer.title} at ${shapeName(size)}: ${error.message}`);
+    });
+    if (!other) continue;
+    work[`${peer.name} dispatch`] = other.dispatch;
+    work[`${peer.name} reduce`] = other.reduce;
+    others.push(other);
+  }
+  const times = await leastTimes(work, TURNS);
+  for (const thing of [memcpy, one, two, ...others]) await thing.dispose();
   return times;
 }
 
-const times = (value: number, goal?: number): string =>
-  `${value.toFixed(2)}${goal === undefined ? '' : value <= goal ? ` (goal ${goal})` : ` (**over** goal ${goal})`}`;
+/** A row's cells, in times memcpy but for its own time: medians of the runs. */
+function cells({ size, dtype, biased, dispatch, reduce }: Case, runs: Times[], peers: readonly Peer[]) {
+  const ratio = (name: string) => median(runs.map((times) => times[name] / times.memcpy));
+  const cell = (name: string) => (name in runs[0] ? ratio(name).toFixed(2) : '');
+  const judged = (name: string, goal?: number) => {
+    if (goal === undefined) return cell(name);
+    return `${cell(name)} (${ratio(name) <= goal ? 'goal' : '**over** goal'} ${goal})`;
+  };
+  return [
+    `${shapeName(size)}${biased ? ', sigmoid and bias' : ''}`,
+    dtype,
+    median(runs.map(({ memcpy }) => memcpy)).toPrecision(3),
+    // A row is copied before the other thread is awake.
+    size.tokens === 1 ? '' : cell('memcpy2'),
+    judged('dispatch', dispatch?.[0]),
+    `${cell('route')} + ${cell('plan')} + ${cell('move')}`,
+    judged('dispatch2', dispatch?.[1]),
+    judged('reduce', reduce?.[0]),
+    judged('reduce2', reduce?.[1]),
+    ...peers.flatMap(({ name }) => [cell(`${name} dispatch`), cell(`${name} reduce`)]),
+  ];
+}
 
-const backends = await Promise.all(THREADS.map((threads) => selectBackend([cpu({ threads })])));
-console.log(
-  `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${backends[1].info.device}\n`,
-);
-console.log(
-  `| T, D, E, K | dtype | memcpy ms | dispatch, 1 thread | 2 threads | reduce, 1 thread | 2 threads |`,
-);
-console.log('|---|---|---:|---:|---:|---:|---:|');
-for (const dtype of ['float32', 'bfloat16', 'float16'] as const) {
-  for (const { size, large, biased = false, ...goals } of CASES) {
-    const found = measure(backends, size, dtype, biased);
-    const goal = dtype === 'float16' ? undefined : goals[dtype];
-    const reduceGoal = large ? REDUCE_GOALS[dtype] : undefined;
-    const row = [
-      `${shapeName(size)}${biased ? ', sigmoid and bias' : ''}`,
-      dtype,
-      found.memcpy.toPrecision(3),
-      times(found.dispatch1 / found.memcpy, goal?.[0]),
-      times(found.dispatch2 / found.memcpy, goal?.[1]),
-      times(found.reduce1 / found.memcpy, reduceGoal?.[0]),
-      times(found.reduce2 / found.memcpy, reduceGoal?.[1]),
-    ];
-    console.log(`| ${row.join(' | ')} |`);
+const peers = values.peers ? await loadPeers() : [];
+const backends = await Promise.all([1, 2].map((threads) => selectBackend([cpu({ threads })])));
+const rows = CASES.filter(({ size, dtype }) => `${shapeName(size)} ${dtype}`.includes(values.only));
+const found: Times[][] = rows.map(() => []);
+const runs = Number(values.runs);
+for (let run = 1; run <= runs; run++) {
+  for (const [i, row] of rows.entries()) {
+    process.stderr.write(`run ${run} of ${runs}: ${shapeName(row.size)} ${row.dtype}\n`);
+    found[i].push(await measure(backends, peers, row));
   }
 }
+const columns = [
+  ...['T, D, E, K', 'dtype', 'memcpy ms', 'memcpy, 2 threads', 'dispatch, 1 thread'],
+  ...['= route (WebAssembly) + plan (JavaScript) + rows (WebAssembly)', '2 threads'],
+  ...['reduce (WebAssembly), 1 thread', '2 threads'],
+  ...peers.flatMap(({ title }) => [`${title}: dispatch`, 'reduce']),
+];
+const line = (texts: readonly string[]) => `| ${texts.join(' | ')} |`;
+console.log(
+  `${cpus()[0].model}, ${cpus().length} cores, Node ${process.version}, ${backends[1].info.device};`,
+);
+console.log(`medians of ${runs} runs, each the least of ${TURNS} times\n`);
+console.log(line(columns));
+console.log(line(columns.map((_, i) => (i < 2 ? '---' : '---:'))));
+for (const [i, row] of rows.entries()) console.log(line(cells(row, found[i], peers)));
 for (const backend of backends) backend.dispose();

@@ -1,5 +1,5 @@
 import type { Call } from '@moe-dispatch/core/backend';
-import { checkIndices } from './check-indices.js';
+import { outOfRange } from './check-indices.js';
 import type { CpuTensor } from './tensor.js';
 
 type PlanCall = Call<'planDispatch', CpuTensor>;
@@ -12,11 +12,14 @@ type PlanCall = Call<'planDispatch', CpuTensor>;
 export function planDispatch(call: PlanCall, nextRow: Int32Array): void {
   const { tokens, topK, numExperts } = call;
   const experts = call.topKIndices.padded as Int32Array;
-  checkIndices('topKIndices', experts, tokens * topK, numExperts, -1);
   const withRows = nextRow.length;
   nextRow.fill(0);
-  // As unsigned numbers, negative ones are large.
-  for (let i = 0; i < tokens * topK; i++) if (experts[i] >>> 0 < withRows) nextRow[experts[i]]++;
+  for (let i = 0; i < tokens * topK; i++) {
+    const expert = experts[i];
+    // As unsigned numbers, negative ones are large.
+    if (expert >>> 0 < withRows) nextRow[expert]++;
+    else if (expert < -1 || expert >= numExperts) throw outOfRange('topKIndices', expert, i, numExperts, -1);
+  }
   scanCounts(call, nextRow);
   const rows = call.permuteIndicesPerToken.padded as Int32Array;
   for (let token = 0; token < tokens; token++) {
