@@ -1,24 +1,13 @@
 """python -m moe_conformance --cases DIR --backend my:make"""
 
 import argparse
-import importlib
 import json
 import sys
 
 from .cases import CasesError, read_cases
+from .isolated import BackendError, IsolatedRunner
 from .levels import format_levels
 from .runner import run_cases
-
-
-def load_backend(name):
-    """What ``module:attribute`` names: a backend, or a function that makes one. The working directory is looked in first."""
-    module_name, _, attribute = name.partition(":")
-    if not attribute:
-        raise ValueError(f"--backend: expected module:attribute, found {name!r}")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    found = getattr(importlib.import_module(module_name), attribute)
-    return found() if callable(found) else found
 
 
 def main(arguments=None):
@@ -27,17 +16,21 @@ def main(arguments=None):
     parser.add_argument("--cases", required=True, help="the folder that 'moe-conformance export' wrote")
     parser.add_argument("--backend", required=True, help="module:attribute, a backend or a function that makes one")
     parser.add_argument("--filter", default="", help="only cases whose id contains the text")
+    parser.add_argument("--timeout", type=float, default=30, help="time limit of a case in seconds (default 30)")
     parser.add_argument("--json", help="also write the report here")
     options = parser.parse_args(arguments)
     try:
         header, cases = read_cases(options.cases)
-        backend = load_backend(options.backend)
-    except (CasesError, ImportError, AttributeError, ValueError) as error:
+        runner = IsolatedRunner(options.cases, options.backend, options.timeout)
+    except (CasesError, BackendError) as error:
         print(error, file=sys.stderr)
         return 2
     exact = [case for case in cases if case.id == options.filter]
     cases = exact or [case for case in cases if options.filter in case.id]
-    report = run_cases(backend, header, cases, _print_failure)
+    try:
+        report = run_cases(runner, header, cases, _print_failure)
+    finally:
+        runner.close()
     _print_end(report)
     if options.json:
         with open(options.json, "w", encoding="utf-8") as file:

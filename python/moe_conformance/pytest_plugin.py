@@ -2,8 +2,9 @@
 
 import pytest
 
-from .__main__ import describe, load_backend
+from .__main__ import describe
 from .cases import CasesError, read_cases
+from .isolated import load_backend
 from .levels import Agreement, format_levels
 from .runner import Runner, known
 

@@ -156,9 +156,14 @@ def _tensors(call, results, names):
     return {name: Tensor(call.outputs[name].dtype, results[name]) for name in names}
 
 
-def run_cases(backend, header, cases, on_case=lambda result, done: None):
-    """The report of all cases."""
-    runner = Runner(backend)
+def failed(case_id, name, message):
+    """The result of a case that could not be judged."""
+    error = {"name": name, "message": message}
+    return {"id": case_id, "status": "failed", "ms": 0, "differences": [], "error": error}
+
+
+def run_cases(runner, header, cases, on_case=lambda result, done: None):
+    """The report of all cases, by a Runner or what runs as one."""
     started = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     results, levels = [], {}
     for case in cases:

@@ -19,7 +19,7 @@ PYTHON = Path(__file__).parents[1]
 
 
 def report_of(backend, *texts):
-    return run_cases(backend, HEADER, [case for case in ALL if any(text in case.id for text in texts)])
+    return run_cases(Runner(backend), HEADER, [case for case in ALL if any(text in case.id for text in texts)])
 
 
 def causes(report):
@@ -28,7 +28,7 @@ def causes(report):
 
 
 def test_the_reference_passes_all():
-    report = run_cases(Reference(), HEADER, ALL)
+    report = run_cases(Runner(Reference()), HEADER, ALL)
     assert report["totals"]["failed"] == 0
     assert report["totals"]["passed"] > 900
     assert {entry.get("routing", "same bytes") for entry in report["levels"]} == {"same bytes"}
@@ -182,6 +182,40 @@ def test_the_command(tmp_path):
         wrong = run("--backend", backend)
         assert wrong.returncode == 2
         assert words in wrong.stderr
+
+
+def test_a_backend_that_ends_or_blocks_its_process_fails_one_case(tmp_path):
+    (tmp_path / "my.py").write_text("""
+import os, signal, time
+from moe_conformance import Reference
+
+class Mine(Reference):
+    calls = 0
+
+    def permute_rows(self, call):
+        self.calls += 1
+        if self.calls == 1 and not os.path.exists("killed"):
+            open("killed", "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.calls == 1 and not os.path.exists("blocked"):
+            open("blocked", "w").close()
+            time.sleep(600)
+        return super().permute_rows(call)
+
+def leaves():
+    os._exit(7)
+""")
+    command = [sys.executable, "-m", "moe_conformance", "--cases", CASES, "--filter", "generated/permute", "--timeout", "3"]
+    env = {**os.environ, "PYTHONPATH": str(PYTHON)}
+    run = lambda *more: subprocess.run([*command, *more], cwd=tmp_path, env=env, capture_output=True, text=True)  # noqa: E731
+    done = run("--backend", "my:Mine", "--json", "report.json")
+    assert done.returncode == 1, done.stderr
+    assert done.stdout.endswith("9 passed, 2 failed, 0 not claimed\n")
+    cases = json.loads((tmp_path / "report.json").read_text())["cases"]
+    said = [case["error"]["message"] for case in cases if case["status"] == "failed"]
+    assert said == ["its process ended with signal 9", "took more than 3 s"]
+    done = run("--backend", "my:leaves")
+    assert (done.returncode, done.stderr) == (2, "its process ended with code 7\n")
 
 
 def test_what_is_no_folder_of_cases(tmp_path):
