@@ -30,7 +30,6 @@ var<private> reach = 0xffffffffu;
 
 // The least near value whose exact one can be as large as that of this key, or larger.
 fn reach_of(key: u32) -> u32 {
-  if (key == 0u) { return 1u; }
   let value = bitcast<f32>(key_bits(key));
   return order_key(bitcast<u32>(value - (0x1p-19 + abs(value) * 0x1p-21)));
 }
@@ -60,7 +59,7 @@ fn judge(better: vec2<u32>, two: vec2<u32>) {
   verdict = select(select(DROPPED, OPEN, better.x < p.kept_groups), KEPT, better.y < p.kept_groups);
   if (verdict == OPEN) {
     close = true;
-    reach = reach_of(two.y);
+    reach = select(reach_of(two.y), 1u, two.y == 0u);
   }
 }
 

@@ -132,8 +132,9 @@ const KEEP_GROUPS = `if (!keeps_group(keys, lane, thread, sums)) { keys = Keys()
  */
 function pickNear({ groups }: RouteSelectOptions): string {
   return `
+  let near = near_keys(load_keys(start, part), part, sums);
   for (var attempt = 0u; attempt < 2u; attempt++) {
-    var keys = near_keys(load_keys(start, part), part, sums);
+    var keys = near;
     if (exact) { keys = exact_keys(keys, start, part); }
     ${groups === 'all' ? '' : KEEP_GROUPS}
     var last = vec2(0xffffffffu);
@@ -145,7 +146,8 @@ function pickNear({ groups }: RouteSelectOptions): string {
       if (last.x >= bound) { close = true; }
       if (k < p.picks) { bound = reach_of(last.x); }
     }
-    reach = min(reach, bound);
+    // If nothing was left, there may have been fewer than \`picks\`.
+    reach = min(reach, select(bound, 1u, last.x == 0u));
     if (!needs_exact(thread)) { break; }
     exact = true;
   }`;
