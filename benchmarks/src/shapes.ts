@@ -1,3 +1,5 @@
+import { randomNumbers } from './random.js';
+
 /** A size of moe_dispatch. */
 export interface Shape {
   tokens: number;
@@ -16,9 +18,6 @@ export function shapeName({ tokens, hidden, numExperts, topK }: Shape): string {
 
 /** Random logits, the same in each run. */
 export function gatingValues({ tokens, numExperts }: Shape): Float32Array {
-  let state = 1;
-  return Float32Array.from({ length: tokens * numExperts }, () => {
-    state = (state * 48271) % 2147483647;
-    return (state / 2147483647) * 8 - 4;
-  });
+  const random = randomNumbers(1);
+  return Float32Array.from({ length: tokens * numExperts }, () => random() * 8 - 4);
 }

@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import { moeReduce, prepareDispatch } from '@moe-dispatch/core';
 import { H200_ROUTERS, H200_SHAPES } from '../../../benchmarks/dist/h200-shapes.js';
+import { gaussians, randomNumbers } from '../../../benchmarks/dist/random.js';
 import { cuda, inspect } from '../dist/index.js';
 
 const IN_ROW = 20;
@@ -35,9 +36,10 @@ backend.dispose();
 
 /** Prints one row of the table. Times in microseconds. A router has a bias. */
 function measureShape([tokens, hidden, experts, topK], routing, label = '') {
+  const random = randomNumbers(1);
   const x = randomTensor([tokens, hidden]);
-  const gating = backend.tensor(randomGating(tokens * experts), [tokens, experts], 'float32');
-  const bias = backend.tensor(randomGating(experts), [experts], 'float32');
+  const gating = backend.tensor(randomGating(random, tokens * experts), [tokens, experts], 'float32');
+  const bias = backend.tensor(randomGating(random, experts), [experts], 'float32');
   const tensors = routing.router ? { eScoreCorrectionBias: bias } : {};
   const sizes = { tokens, hidden, numExperts: experts, dtype: 'bfloat16', tensors: Object.keys(tensors) };
   const prepared = prepareDispatch(backend, { ...sizes, ...routing });
@@ -114,7 +116,8 @@ function copyRate() {
 function randomTensor(shape) {
   const tensor = backend.empty(shape, 'bfloat16');
   const block = Math.min(tensor.byteLength, 2 ** 22);
-  const words = Uint16Array.from({ length: block / 2 }, () => ((Math.random() * 65536) & 0x81ff) | 0x3e00);
+  const random = randomNumbers(2);
+  const words = Uint16Array.from({ length: block / 2 }, () => ((random() * 65536) & 0x81ff) | 0x3e00);
   const scope = backend.withStream(stream);
   // Memory is allocated in the order of the stream.
   harness.synchronize(stream);
@@ -128,7 +131,6 @@ function randomTensor(shape) {
 }
 
 /** Normal values of standard deviation 2. */
-function randomGating(count) {
-  const normal = () => Math.sqrt(-2 * Math.log(1 - Math.random())) * Math.cos(2 * Math.PI * Math.random());
-  return Float32Array.from({ length: count }, () => 2 * normal());
+function randomGating(random, count) {
+  return gaussians(random, count).map((value) => 2 * value);
 }

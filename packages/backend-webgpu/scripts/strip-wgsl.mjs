@@ -18,6 +18,10 @@ const FILE_NAME = /\.[jt]s$/;
 const MADE_OF = /_(at|first|count)$/;
 /** No names, or what a module declares around a kernel's body (wgslModule). */
 const RESERVED = ['as', 'do', 'fn', 'if', 'in', 'is', 'of', 'or', 'p', 'run', 'main', 'WORKGROUP'];
+/** The letters that code has most come first: they compress best. */
+const LOWER_CASE = 'aetoinsrlcdufmphbgvwyxkqjz';
+const LETTERS = [...LOWER_CASE, ...LOWER_CASE.toUpperCase()];
+const SHORT_NAMES = [...LETTERS, ...LETTERS.flatMap((first) => LETTERS.map((second) => first + second))];
 
 const dist = new URL('../dist/', import.meta.url);
 const folder = new URL('kernels/', dist);
@@ -31,7 +35,7 @@ for (const { file, text, parts } of files) {
   let end = 0;
   for (const part of parts) {
     const wgsl = part.wgsl.replace(WORD, (word) => shortNames.get(word) ?? word);
-    stripped += text.slice(end, part.start) + part.open + squeeze(wgsl) + part.close;
+    stripped += text.slice(end, part.start) + part.open + squeeze(shortenTypes(wgsl)) + part.close;
     end = part.end;
   }
   writeFileSync(file, stripped + text.slice(end));
@@ -52,7 +56,8 @@ function readParts(file) {
     ts.forEachChild(node, visit);
   };
   visit(ts.createSourceFile('', text, ts.ScriptTarget.ES2022, true));
-  return { file, text, parts, words };
+  const imports = [...text.matchAll(/from '\.\/(.*?)'/g)].map(([, name]) => new URL(name, folder).href);
+  return { file, text, parts, words, imports };
 }
 
 /**
@@ -78,8 +83,8 @@ function shortenLocals(wgsl) {
 }
 
 /**
- * Short names for what the templates declare, the same in all of them. Names that TypeScript knows as well keep theirs:
- * in strings, as properties, or put together from what a template inserts.
+ * Short names for what the templates declare, the same in all of them; two that no kernel has both of may become one. Names that
+ * TypeScript knows as well keep theirs: in strings, as properties, or put together from what a template inserts.
  */
 function shorten(files) {
   const parts = files.flatMap((file) => file.parts);
@@ -94,7 +99,30 @@ function shorten(files) {
   const declared = parts.flatMap(({ wgsl }) => [...wgsl.matchAll(DECLARED)].map(([, a, b]) => a ?? b));
   const long = [...new Set(declared)].filter((name) => name.length > 2 && !kept.has(name));
   long.sort((a, b) => counts.get(b) - counts.get(a));
-  return withShort(long, [...kept, ...uses]);
+  // What a kernel's text is made of: its file and those that it imports.
+  const kernels = files.map((file) => {
+    const words = new Set(
+      withImports(file, files).flatMap(({ parts }) => parts.flatMap(({ wgsl }) => wordsOf(wgsl))),
+    );
+    return { words, taken: new Set([...kept, ...words]) };
+  });
+  return new Map(
+    long.map((name) => {
+      const users = kernels.filter(({ words }) => words.has(name));
+      const short = SHORT_NAMES.find((each) => users.every(({ taken }) => !taken.has(each)));
+      for (const { taken } of users) taken.add(short);
+      return [name, short];
+    }),
+  );
+}
+
+function withImports(file, files, found = new Set()) {
+  found.add(file);
+  for (const name of file.imports) {
+    const other = files.find((each) => each.file.href === name);
+    if (other && !found.has(other)) withImports(other, files, found);
+  }
+  return [...found];
 }
 
 /**
@@ -115,10 +143,8 @@ function shortenSignatures(words) {
 
 /** A name of one letter or two, none of those taken, for each of these. */
 function withShort(names, taken) {
-  const letters = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'];
-  const candidates = [...letters, ...letters.flatMap((first) => letters.map((second) => first + second))];
   const used = new Set(taken);
-  const free = candidates.filter((name) => !used.has(name));
+  const free = SHORT_NAMES.filter((name) => !used.has(name));
   return new Map(names.map((name, i) => [name, free[i]]));
 }
 
@@ -126,20 +152,28 @@ function wordsOf(text) {
   return text.match(WORD) ?? [];
 }
 
-/** What stands beside a part is not known, so there only brackets and commas need no space. */
+/** Behind an operator, a number takes the type of what stands before that. */
+function shortenTypes(wgsl) {
+  return wgsl
+    .replace(/(?<=(?:[-+*/%&|^<>]|[=!<>]=) ?)(0x[0-9a-f]+|\d+)u\b/g, '$1')
+    .replace(/\b(vec\d)<([uf])32>/g, '$1$2');
+}
+
+/** What stands beside a part is not known, so there only brackets, commas and ends of lines need no space. */
 function squeeze(wgsl) {
   return wgsl.replace(/\s+/g, (space, at) => {
     const lines = space.split('\n').length - 1;
-    if (!isNeeded(wgsl[at - 1], wgsl[at + space.length])) return '\\\n'.repeat(lines);
-    return '\n'.repeat(lines) || ' ';
+    if (isNeeded(wgsl[at - 1], wgsl[at + space.length], lines > 0)) return '\n'.repeat(lines) || ' ';
+    return '\\\n'.repeat(lines);
   });
 }
 
-/** Between two words, or two operators, which could be read as one. */
-function isNeeded(before, after) {
+/** Between two words, or two operators, which could be read as one. No line of what is inserted ends in the midst of those. */
+function isNeeded(before, after, breaksLine) {
   const [left, right] = [before, after].map(kindOf);
   if (left === 'bracket' || right === 'bracket') return false;
-  return left === right || left === 'unknown' || right === 'unknown';
+  if (left === 'unknown' || right === 'unknown') return !breaksLine;
+  return left === right;
 }
 
 function kindOf(character = '') {

@@ -131,6 +131,32 @@ describe.each([0, 34.5])('ranks close values of biased experts, biases of ±%d',
   });
 });
 
+/**
+ * Each token has groups that are kept for certain, that are dropped for certain, and between them some whose two best have sums
+ * that differ by units of their last place: by none, by one, or by a little less than near sums tell apart.
+ */
+describe.each([6, 20])('ranks close groups of biased experts, %i choices', (topK) => {
+  it.each(NEAR.slice(1))('$name', { timeout: 120_000 }, async ({ name, ...options }) => {
+    const router: Router = { topK, scoringFunc: 'sigmoid', normTopkProb: true, ...options };
+    const call = hostDispatch(3, { router, tokens: 600, experts: 64, tensors: ['eScoreCorrectionBias'] });
+    const random = randomNumbers(12);
+    const pick = (values: readonly number[]) => values[Math.floor(random() * values.length)];
+    const { gating, tensors } = call;
+    // The sigmoid of 0 is 1/2, so these sums are exact.
+    for (let e = 0; e < 64; e++)
+      tensors.eScoreCorrectionBias.data[e] = 0.25 + pick([0, 1, 2, 40, 41, 80, 81]) * 2 ** -23;
+    for (let token = 0; token < 600; token++) {
+      for (let group = 0; group < 8; group++) {
+        const level = pick([-1, 0, 0, 0, 0, 1]);
+        const best = [0, 1].map(() => Math.floor(random() * 8));
+        for (let e = 0; e < 8; e++)
+          gating.data[64 * token + 8 * group + e] = best.includes(e) ? level : -9 - random();
+      }
+    }
+    expect(await results(usual, call)).toEqual(await results(reference, call));
+  });
+});
+
 /** What moeDispatch gives, as words, and moeReduce of its rows. Rows behind the last expert's are left out. */
 async function results(
   backend: WebGpuBackend | typeof reference,

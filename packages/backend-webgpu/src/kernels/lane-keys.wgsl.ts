@@ -148,14 +148,16 @@ fn ${name}(keys: Keys, part: Part, ${given}) -> Keys { return Keys(${each(key)})
 `;
   const nearKeys = `${biasedKey('near', `near_sigmoid(key_bits(key))`)}
 ${changed('near_keys', `sums: Row`, (key, index) => `near_key(${key}, ${index}, sums)`)}
-// Exact keys instead of near ones from \`reach\` on; what lies below is not chosen. One after the other, because rows seldom
-// need them: unrolled they would take registers from all.
-fn exact_keys(keys: Keys, start: u32, part: Part, reach: u32) -> Keys {
-  var list = array(${each((key) => key)});
-  var slot = 0u;
-  for (var i = part.first; i < part.end; i += GROUP_LANES) {
-    if (list[slot] < reach) { list[slot] = 0u; } else { list[slot] = biased_key(logit_key(start + i), i, Row()); }
-    slot++;
+// Exact keys instead of near ones from \`reach\` on; what lies below decides nothing. Each lane goes from one such to its
+// next, so that all take as many rounds as the lane that has most.
+fn exact_keys(keys: Keys, start: u32, part: Part) -> Keys {
+  var list = array<u32, ${slots}>();
+  var slots = ${each((key, _index, i) => `select(0u, ${2 ** i}u, ${key} >= reach)`, ' + ')};
+  while (slots != 0u) {
+    let slot = countTrailingZeros(slots);
+    let i = part.first + slot * GROUP_LANES;
+    list[slot] = biased_key(logit_key(start + i), i, Row());
+    slots &= slots - 1u;
   }
   return Keys(${each((_key, _index, i) => `list[${i}]`)});
 }
@@ -239,7 +241,7 @@ fn sum_terms(keys: u32, start: u32, part: Part, maximum: u32) -> vec2<u32> {
 
 /**
  * WGSL `keeps_group`: whether the group of a lane is kept: fewer groups than that are better.
- * @param near whether keys may be of near scores.
+ * @param near whether keys may be of near scores; then only a group that is kept for certain is.
  */
 export function groupsOfTeam(groups: Groups, biased: boolean, near: boolean): string {
   return `
@@ -262,8 +264,8 @@ fn keeps_group(keys: Keys, lane: u32, thread: u32, sums: Row) -> bool {
     better.x += u32(wins(partner(bound.x, thread, distance), bound.y, first));
     ${near ? `better.y += u32(wins(partner(bound.y, thread, distance), bound.x, first));` : ''}
   }
-  ${near ? `if (better.x < p.kept_groups && better.y >= p.kept_groups) { close = true; }` : ''}
-  return better.x < p.kept_groups;
+  ${near ? `judge(better, two);` : ''}
+  return better.${near ? 'y' : 'x'} < p.kept_groups;
 }
 
 fn wins(other: u32, mine: u32, first: bool) -> bool { return other > mine || (other == mine && first); }

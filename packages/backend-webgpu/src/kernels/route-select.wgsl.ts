@@ -13,7 +13,7 @@ import {
   TEAM,
   WORKGROUP_LANES,
 } from './lane-keys.wgsl.js';
-import { NEAR_SIGMOID, NEAR_VALUES } from './near-scores.wgsl.js';
+import { NEAR_GROUPS, NEAR_SIGMOID, NEAR_VALUES } from './near-scores.wgsl.js';
 import { routeSignature } from './route-signature.wgsl.js';
 import { scoreFunction } from './score-functions.wgsl.js';
 import { WORKGROUP_SCAN } from './workgroup-scan.wgsl.js';
@@ -70,7 +70,7 @@ const ROWS = WORKGROUP / LANES;
 ${gatingValues(gating)}
 ${scoreFunction(scoringFunc)}
 ${exchange}${subgroups === 'whole' ? SUBGROUP_BEST : STEPPED_BEST}${TEAM}
-${near ? NEAR_SIGMOID + NEAR_VALUES : ''}
+${near ? NEAR_SIGMOID + NEAR_VALUES + (groups === 'all' ? '' : NEAR_GROUPS) : ''}
 ${laneKeys(options)}
 ${groups === 'all' ? '' : groupsOfTeam(groups, biased || keyed, near)}
 ${late ? '' : choiceWeight(weights)}
@@ -127,36 +127,31 @@ function pickKeys({ scoringFunc, biased, groups, weights }: RouteSelectOptions):
 const KEEP_GROUPS = `if (!keeps_group(keys, lane, thread, sums)) { keys = Keys(); }`;
 
 /**
- * The same by near scores. In a row with values too close it chooses again, by exact scores of those that can be among the
- * choices, or of all if its groups are close.
+ * The same by near scores. If values are too close, the workgroup chooses again, by exact scores of those that can be among
+ * the choices, or among the two best of a group of which near ones do not tell whether it is kept.
  */
 function pickNear({ groups }: RouteSelectOptions): string {
   return `
-  var reach = 0u;
-  ${groups === 'all' ? '' : `var kept = true;`}
+  let near = near_keys(load_keys(start, part), part, sums);
   for (var attempt = 0u; attempt < 2u; attempt++) {
-    var keys = near_keys(load_keys(start, part), part, sums);
-    if (exact) { keys = exact_keys(keys, start, part, reach); }
-    ${groups === 'all' ? '' : KEEP_NEAR_GROUPS}
-    let settled = !close;
+    var keys = near;
+    if (exact) { keys = exact_keys(keys, start, part); }
+    ${groups === 'all' ? '' : KEEP_GROUPS}
     var last = vec2(0xffffffffu);
     var bound = last.x;
     // One more, which must be apart from the last choice.
     for (var k = 0u; k <= p.picks; k++) {
       last = team_best(next_best(&keys, start, part, last), thread);
       if (lane == k) { mine = last.y; }
-      if (last.x >= bound && !exact) { close = true; }
+      if (last.x >= bound) { close = true; }
       if (k < p.picks) { bound = reach_of(last.x); }
     }
-    if (settled) { reach = bound; }
+    // If nothing was left, there may have been fewer than \`picks\`.
+    reach = min(reach, select(bound, 1u, last.x == 0u));
     if (!needs_exact(thread)) { break; }
-    exact = close;
+    exact = true;
   }`;
 }
-
-const KEEP_NEAR_GROUPS = `let keeps = keeps_group(keys, lane, thread, sums);
-    if (reach == 0u) { kept = keeps; }
-    if (!kept) { keys = Keys(); }`;
 
 /** A bit for each row that chose the expert tells both how many did and which place a row has among them. */
 function countChoices(each: number): string {
