@@ -35,12 +35,22 @@ const CPU_FILES = [
   { file: 'src/memory-pool.ts', simd: true },
 ];
 
+/** Of a device whose float32 needs checks: what sums and weighs rows. */
+const SUMS = '^generated/(reduce|nowhere|experts|routers)/';
+/** Of a device with low limits: tensors that are bound in cuts, and rows of routers. */
+const CUTS = '^(golden|generated/(large|rows|nowhere|plan|permute|reduce|routers|indices|wrap))/';
 /** With low limits most tensors are bound in cuts, and grids are folded. */
-const WEBGPU_WAYS = [{ lowLimits: false }, { lowLimits: true }];
+const WEBGPU_WAYS = [
+  { arithmetic: 'floats' },
+  { arithmetic: 'floats', lowLimits: true, only: CUTS },
+  { arithmetic: 'normal floats', only: SUMS },
+  { arithmetic: 'integers', only: SUMS },
+];
 
 /**
  * By name. `ways`: how the suite runs a mutant of the file, one after the other until it is killed; `checks`: the ways in which
- * the backend must pass as it is; `caseMs`: the time limit of a case, which without a mutation takes a tenth of it.
+ * the backend must pass as it is; `traced`: whether the places of mutants can be seen in what a case launches; `caseMs`: the
+ * time limit of a case, which without a mutation takes a tenth of it.
  */
 export const TARGETS = {
   cpu: {
@@ -50,16 +60,16 @@ export const TARGETS = {
     checks: [{ simd: true }, { simd: false }],
     findMutants,
     caseMs: 30_000,
-    page: path('docs/mutation.md'),
-    subject: 'the kernels of the CPU backend',
-    command: 'pnpm mutation',
+    title: 'The CPU backend: JavaScript and WebAssembly',
+    device: '',
+    command: 'pnpm mutation --backend cpu',
   },
   webgpu: {
     folder: WEBGPU,
-    entry: `export { webgpu } from './src/index.ts';
+    entry: `export { WebGpuBackend } from './src/webgpu-backend.ts';
       export { nativeMemory } from './src/conformance.ts';
       export { allModules } from './test/all-modules.ts';
-      export { LOW_LIMITS, limitedDevice } from './test/limited-device.ts';
+      export { LOW_LIMITS, forward, limitedDevice } from './test/limited-device.ts';
       export { newDevice } from './test/require-gpu.ts';`,
     files: readdirSync(`${WEBGPU}src/kernels`).map((name) => ({
       file: `src/kernels/${name}`,
@@ -67,9 +77,10 @@ export const TARGETS = {
     })),
     checks: WEBGPU_WAYS,
     findMutants: findWgslMutants,
+    traced: true,
     caseMs: 60_000,
-    page: path('docs/mutation-webgpu.md'),
-    subject: 'the WGSL kernels of the WebGPU backend',
+    title: 'The WebGPU backend: its WGSL kernels',
+    device: ', on lavapipe',
     command: 'pnpm mutation --backend webgpu',
   },
 };

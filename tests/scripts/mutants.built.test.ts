@@ -7,7 +7,7 @@ import { buildMutant } from '../../scripts/mutation/build-mutant.mjs';
 // @ts-expect-error: a script without types
 import { applyMutant, drawSample, findMutants } from '../../scripts/mutation/mutants.mjs';
 // @ts-expect-error: a script without types
-import { explain, renderPage } from '../../scripts/mutation/page.mjs';
+import { explain, outdated, placeSection, renderSection } from '../../scripts/mutation/page.mjs';
 // @ts-expect-error: a script without types
 import { SuiteRunner } from '../../scripts/mutation/suite-runner.mjs';
 // @ts-expect-error: a script without types
@@ -91,9 +91,9 @@ describe('the suite on a mutant', () => {
   const base = fileURLToPath(new URL('../../node_modules', import.meta.url));
   mkdirSync(base, { recursive: true });
   const folder = `${mkdtempSync(join(base, '.mutants-'))}/`;
-  let runner: { run(bundle: string, way: object): Promise<{ killedBy: string }>; close(): void };
+  let runner: { run(bundle: string, way: object, cases?: string[]): Promise<{ killedBy: string }>; close(): void };
   beforeAll(async () => {
-    runner = new SuiteRunner(30_000, await buildMutant(TARGETS.cpu, folder, 'unmutated', 'none', ''));
+    runner = new SuiteRunner(30_000, await buildMutant(TARGETS.cpu, folder, 'unmutated', {}));
   });
   afterAll(() => {
     runner.close();
@@ -110,7 +110,7 @@ describe('the suite on a mutant', () => {
     const mutant = findMutants(file, text).find(
       (found: Mutant) => found.original.endsWith(original) && found.replacement.endsWith(replacement),
     );
-    const bundle = await buildMutant(TARGETS.cpu, folder, 'mutant', file, applyMutant(text, mutant));
+    const bundle = await buildMutant(TARGETS.cpu, folder, 'mutant', { [file]: applyMutant(text, mutant) });
     expect((await runner.run(bundle, { simd: true })).killedBy).toMatch(killer);
   });
 
@@ -137,7 +137,7 @@ describe('the page', () => {
 
   it('does not hide a survivor that nobody has explained', () => {
     const reasons = [{ file: 'src/a.ts', code: 'a < b', change: '< → <=', why: 'it is the same' }];
-    const { text, summary, unexplained } = renderPage(explain(results, reasons), about);
+    const { text, summary, unexplained } = renderSection(explain(results, reasons), about);
     expect(unexplained).toBe(1);
     expect(text).toContain('| `src/a.ts` | 3 | 1 | 1 | 1 | 50.0 % |');
     expect(text).toContain('`src/a.ts:4`, `< → <=` in `a < b`: it is the same');
