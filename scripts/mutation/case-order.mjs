@@ -1,4 +1,4 @@
-import { makeIsSeen } from "./coverage.mjs";
+import { makeIsSeen } from './coverage.mjs';
 
 // Which cases a mutant has to pass, and in which order: what killed others of the file first, then the quickest.
 export class CaseOrder {
@@ -23,11 +23,17 @@ export class CaseOrder {
     const isSeen = this.#marks === undefined ? () => true : makeIsSeen(this.#marks, mutant);
     const cases = this.#traces[JSON.stringify(way)].filter(isSeen);
     const kills = ({ id }) => this.#kills.get(`${file} ${id}`) ?? 0;
-    let sum = 0;
-    return cases
-      .filter(({ ms }) => (sum += ms) <= this.#limit)
+    return this.#withinLimit(cases)
       .sort((a, b) => kills(b) - kills(a))
       .map(({ id }) => id);
+  }
+
+  #withinLimit(cases) {
+    let sum = 0;
+    return cases.filter(({ ms }) => {
+      sum += ms;
+      return sum <= this.#limit;
+    });
   }
 
   noteKill(file, id) {

@@ -1,7 +1,7 @@
 // Faults that people make in routers and kernels and that no single operator makes (faults.json). All of them run.
 import { readFileSync } from 'node:fs';
 
-const FAULTS = JSON.parse(readFileSync(new URL('faults.json', import.meta.url), 'utf8'));
+export const FAULTS = JSON.parse(readFileSync(new URL('faults.json', import.meta.url), 'utf8'));
 
 /**
  * The faults of a file, as findMutants gives mutants, with `fault`: what is wrong, in words.

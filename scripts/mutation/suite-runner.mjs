@@ -36,10 +36,10 @@ export class SuiteRunner {
   }
 
   /** `passed`, of the outcome: of each case that passed, its `passed`, `ms` and `seen`. */
-  ask(request) {
+  ask(request, onPassed = () => {}) {
     this.child ??= fork(SUITE, {
       execArgv: ['--max-old-space-size=1024'],
-      stdio: ['ignore', 'ignore', process.env.DEBUG_MUT ? 'inherit' : 'ignore', 'ipc'],
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
     const { child } = this;
     return new Promise((resolve) => {
@@ -64,6 +64,7 @@ export class SuiteRunner {
         if (message.passed === undefined) finish(message);
         else {
           passed.push(message);
+          onPassed(message);
           timer.refresh();
         }
       });

@@ -53,7 +53,7 @@ async function firstFailure(factory, kit, ids, seen) {
     for (const id of ids) {
       seen.clear();
       const { result } = await runner.run(CASES.get(id), CASE_MS);
-      if (result.status === 'failed') { if (process.env.DEBUG_MUT) console.error(id, result.ms, JSON.stringify(result.error), JSON.stringify(result.differences)?.slice(0, 600)); return id; }
+      if (result.status === 'failed') return id;
       process.send({ passed: id, ms: result.ms, seen: [...seen] });
     }
     return '';

@@ -35,13 +35,15 @@ const CPU_FILES = [
   { file: 'src/memory-pool.ts', simd: true },
 ];
 
+/** The cases about what kernels compute; not errors, lifetimes, memory, and random calls, which take most of the time. */
+const GROUPS = 'ties|special|group|topk-only|rows|tokens|empty|shapes|stages|plan|permute|out|wrap|large';
+const KERNELS = `^(golden|generated/(routers|router-values|nowhere|experts|reduce|indices|${GROUPS}))/`;
+/** Of a device with low limits: tensors that are bound in cuts. */
+const CUTS = '^generated/(large|rows|nowhere|plan|permute|reduce|routers|indices|wrap)/';
 /** Of a device whose float32 needs checks: what sums and weighs rows. */
-const SUMS = '^generated/(reduce|nowhere|experts|routers)/';
-/** Of a device with low limits: tensors that are bound in cuts, and rows of routers. */
-const CUTS = '^(golden|generated/(large|rows|nowhere|plan|permute|reduce|routers|indices|wrap))/';
-/** With low limits most tensors are bound in cuts, and grids are folded. */
+const SUMS = '^generated/(nowhere/reduce|routers/.*with-others|reduce/(?!dtype=\\w+,t=))';
 const WEBGPU_WAYS = [
-  { arithmetic: 'floats' },
+  { arithmetic: 'floats', only: KERNELS },
   { arithmetic: 'floats', lowLimits: true, only: CUTS },
   { arithmetic: 'normal floats', only: SUMS },
   { arithmetic: 'integers', only: SUMS },
