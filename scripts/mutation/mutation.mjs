@@ -2,23 +2,16 @@
 // Writes the backend's section of docs/mutation.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
 // --seed <n> (1), --jobs <n> (2), --only <file>, --seconds <n> (60): of cases for each mutant and way, as long as they
 // take without a mutation.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildMutant } from './build-mutant.mjs';
 import { CaseOrder } from './case-order.mjs';
+import { chooseMutants, readSources } from './choose-mutants.mjs';
 import { markMutants } from './coverage.mjs';
-import { findFaults } from './faults.mjs';
-import { applyMutant, drawSample } from './mutants.mjs';
-import { explain, outdated, placeSection, renderSection } from './page.mjs';
 import { SuiteRunner } from './suite-runner.mjs';
 import { TARGETS } from './targets.mjs';
 import { traceCases } from './trace.mjs';
-
-const SURVIVORS = new URL('survivors.json', import.meta.url);
-const PAGE = new URL('../../docs/mutation.md', import.meta.url);
-/** The fewest mutants of a file. */
-const LEAST = 2;
+import { writeSection } from './write-section.mjs';
 
 process.exitCode = await main();
 
@@ -41,30 +34,14 @@ async function main() {
   mkdirSync(folder, { recursive: true });
   const sources = readSources(target);
   const { order, control } = await makeOrder(target, folder, sources, Number(seconds) * 1000);
-  const chosen = choose(sources, values);
+  const chosen = chooseMutants(sources, values);
   const started = Date.now();
   const results = await runAll(target, folder, chosen, Number(values.jobs), { control, order });
   rmSync(folder, { recursive: true });
 
-  const reasons = JSON.parse(readFileSync(SURVIVORS, 'utf8'));
   const minutes = Math.round((Date.now() - started) / 60_000);
-  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
-  const about = { ...target, found, sample, seed, seconds, minutes, revision };
-  const section = renderSection(explain(results, reasons), about);
-  if (values.only === undefined)
-    writeFileSync(PAGE, placeSection(readFileSync(PAGE, 'utf8'), values.backend, section.text));
-  console.log(section.summary);
-  const old = outdated(reasons, sources);
-  for (const { file, code } of old) console.log(`survivors.json: ${file} has no '${code}' any more`);
-  return section.unexplained + old.length === 0 ? 0 : 1;
-}
-
-function readSources({ folder, files, findMutants }) {
-  return files.map(({ file, ways }) => {
-    const text = readFileSync(`${folder}${file}`, 'utf8');
-    return { file, text, ways, mutants: findMutants(file, text) };
-  });
+  const about = { sample, seed, seconds, minutes };
+  return writeSection(values.backend, sources, results, about, values.only === undefined);
 }
 
 /** Runs the backend as it is. */
@@ -74,22 +51,6 @@ async function makeOrder(target, folder, sources, limit) {
   const traces = await traceCases(target, bundle, `${target.folder}node_modules/.mutation-traces/`);
   const control = await buildMutant(target, folder, 'unmutated', {});
   return { order: new CaseOrder(traces, marks, limit), control };
-}
-
-/** All faults made by hand, and a share of each file's mutants. */
-function choose(sources, { backend, sample, seed, only }) {
-  const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
-  return sources
-    .filter(({ file }) => only === undefined || file === only)
-    .flatMap(({ file, text, ways, mutants }) => {
-      const share = Math.max(LEAST, Math.round((Number(sample) * mutants.length) / found));
-      const faults = findFaults(backend, file, text);
-      return [...faults, ...drawSample(mutants, share, seed)].map((mutant) => ({
-        mutant,
-        ways,
-        source: applyMutant(text, mutant),
-      }));
-    });
 }
 
 async function runAll(target, folder, chosen, jobs, { control, order }) {

@@ -46,7 +46,7 @@ export function renderSection(results, about) {
   const killed = valid.length - survivors.length;
   const text = `## ${title}
 
-\`${command} --sample ${sample} --seed ${seed} --seconds ${seconds}\`, of revision ${revision}${device}. Of ${found} possible mutants
+\`${command} --sample ${sample} --seed ${seed}${seconds === undefined ? '' : ` --seconds ${seconds}`}\`, of revision ${revision}${device}. Of ${found} possible mutants
 ${results.length - byHand} were drawn by seed, from all files in proportion; ${byHand} more are the faults of \`faults.json\`. The compiler refused
 ${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
 of those that are not equivalent ${percent(killed, killed + missed.length)}.

@@ -1,12 +1,16 @@
 // The backends whose kernels are mutated, and how.
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { findCudaMutants } from './cuda-mutants.mjs';
 import { findMutants } from './mutants.mjs';
 import { findWgslMutants } from './wgsl-mutants.mjs';
 
 const path = (relative) => fileURLToPath(new URL(`../../${relative}`, import.meta.url));
 const CPU = path('packages/backend-cpu/');
 const WEBGPU = path('packages/backend-webgpu/');
+const CUDA = path('packages/backend-cuda/');
+/** Of a host's arguments, and which kernels there are. */
+const NO_KERNELS = ['args.h', 'kernels.cu'];
 
 /** What is mutated on the CPU, and how it runs. The JavaScript router only works without SIMD. */
 const CPU_FILES = [
@@ -84,5 +88,16 @@ export const TARGETS = {
     title: 'The WebGPU backend: its WGSL kernels',
     device: ', on lavapipe',
     command: 'pnpm mutation --backend webgpu',
+  },
+  // Not by `pnpm mutation`: cuda.mjs, in two steps.
+  cuda: {
+    folder: CUDA,
+    files: readdirSync(`${CUDA}native/kernels`)
+      .filter((name) => !NO_KERNELS.includes(name))
+      .map((name) => ({ file: `native/kernels/${name}`, ways: [] })),
+    findMutants: findCudaMutants,
+    title: 'The CUDA backend: its kernels',
+    device: ', on an NVIDIA H200',
+    command: 'node scripts/mutation/cuda.mjs',
   },
 };
