@@ -1,6 +1,6 @@
 // The mutation run of the CUDA kernels, in two steps, because the GPU is elsewhere.
 //   node scripts/mutation/cuda.mjs --prepare DIR [--sample 88] [--seed 1]: adds the mutants, and what runs them, to a folder of
-//     benchmarks/bundle-webgpu.sh; there, on a host with nvcc and a GPU: DIR/node cuda-run.mjs OUT
+//     benchmarks/bundle-webgpu.sh; there, on a host with nvcc and a GPU: xz -dc DIR/node.xz > node, then node DIR/cuda-run.mjs OUT
 //   node scripts/mutation/cuda.mjs --results OUT/mutation-cuda.json: writes the section of docs/mutation.md
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -33,7 +33,10 @@ function prepare(folder) {
   for (const part of ['package.json', 'moe-dispatch-cuda.node'])
     cpSync(`${ROOT}packages/${addon}/${part}`, `${modules}/${addon}/${part}`);
   cpSync(fileURLToPath(new URL('cuda-run.mjs', import.meta.url)), `${folder}/cuda-run.mjs`);
-  writeFileSync(`${folder}/mutants.json`, JSON.stringify({ ...values, mutants: chosen }));
+  writeFileSync(
+    `${folder}/mutants.json`,
+    JSON.stringify({ sample: values.sample, seed: values.seed, mutants: chosen }),
+  );
   console.log(`${folder}: ${chosen.length} mutants`);
 }
 

@@ -9,6 +9,8 @@ import { CaseOrder } from '../../scripts/mutation/case-order.mjs';
 // @ts-expect-error: a script without types
 import { markMutants } from '../../scripts/mutation/coverage.mjs';
 // @ts-expect-error: a script without types
+import { findCudaMutants } from '../../scripts/mutation/cuda-mutants.mjs';
+// @ts-expect-error: a script without types
 import { FAULTS, findFaults } from '../../scripts/mutation/faults.mjs';
 // @ts-expect-error: a script without types
 import { applyMutant, drawSample, findMutants } from '../../scripts/mutation/mutants.mjs';
@@ -89,6 +91,20 @@ describe('findWgslMutants', () => {
 
   it('leaves TypeScript alone', () => {
     expect(findWgslMutants('f.ts', 'const a = b + 1;')).toEqual([]);
+  });
+});
+
+describe('findCudaMutants', () => {
+  const changes = (code: string) =>
+    findCudaMutants('f.cuh', code).map(({ original, replacement }: Mutant) => `${original} → ${replacement}`);
+
+  it('changes operators, numbers and statements', () => {
+    expect(changes('  row = a + 1;')).toEqual(['row = a + 1; → ;', '+ → -', '1 → 2', '1 → 0']);
+  });
+
+  it('leaves comments, directives and declarations alone', () => {
+    expect(changes('// a + 1\n/* b < c\n   d < e */\n#if N > 2\n')).toEqual([]);
+    expect(changes('  const int row = a + b;')).toEqual(['+ → -']);
   });
 });
 
