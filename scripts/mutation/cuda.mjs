@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { chooseMutants, readSources } from './choose-mutants.mjs';
 import { TARGETS } from './targets.mjs';
-import { writeSection } from './write-section.mjs';
+import { revision, writeSection } from './write-section.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const { values } = parseArgs({
@@ -35,12 +35,12 @@ function prepare(folder) {
   cpSync(fileURLToPath(new URL('cuda-run.mjs', import.meta.url)), `${folder}/cuda-run.mjs`);
   writeFileSync(
     `${folder}/mutants.json`,
-    JSON.stringify({ sample: values.sample, seed: values.seed, mutants: chosen }),
+    JSON.stringify({ sample: values.sample, seed: values.seed, revision: revision(), mutants: chosen }),
   );
   console.log(`${folder}: ${chosen.length} mutants`);
 }
 
-function finish({ sample, seed, seconds, results }) {
-  const about = { sample, seed, minutes: Math.round(seconds / 60) };
+function finish({ sample, seed, revision, seconds, results }) {
+  const about = { sample, seed, revision, minutes: Math.round(seconds / 60) };
   return writeSection('cuda', sources, results, about);
 }

@@ -7,6 +7,10 @@ import { TARGETS } from './targets.mjs';
 const SURVIVORS = new URL('survivors.json', import.meta.url);
 const PAGE = new URL('../../docs/mutation.md', import.meta.url);
 
+export function revision() {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+}
+
 /**
  * @param about how the run was made
  * @param whole whether all files took part: only then the page changes
@@ -14,12 +18,11 @@ const PAGE = new URL('../../docs/mutation.md', import.meta.url);
  */
 export function writeSection(backend, sources, results, about, whole = true) {
   const reasons = JSON.parse(readFileSync(SURVIVORS, 'utf8'));
-  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
   const section = renderSection(explain(results, reasons), {
     ...TARGETS[backend],
     found,
-    revision,
+    revision: revision(),
     ...about,
   });
   if (whole) writeFileSync(PAGE, placeSection(readFileSync(PAGE, 'utf8'), backend, section.text));
