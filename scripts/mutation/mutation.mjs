@@ -1,18 +1,17 @@
 // pnpm mutation: changes a backend's kernels in one place at a time and sees whether the conformance suite notices.
-// Writes docs/mutation.md or docs/mutation-webgpu.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
-// --seed <n> (1), --jobs <n> (2), --only <file>.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// Writes the backend's section of docs/mutation.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
+// --seed <n> (1), --jobs <n> (2), --only <file>, --seconds <n> (60): of cases for each mutant and way, as long as they
+// take without a mutation.
+import { mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildMutant } from './build-mutant.mjs';
-import { applyMutant, drawSample } from './mutants.mjs';
-import { explain, renderPage } from './page.mjs';
+import { CaseOrder } from './case-order.mjs';
+import { chooseMutants, readSources } from './choose-mutants.mjs';
+import { markMutants } from './coverage.mjs';
 import { SuiteRunner } from './suite-runner.mjs';
 import { TARGETS } from './targets.mjs';
-
-const SURVIVORS = new URL('survivors.json', import.meta.url);
-/** The fewest mutants of a file. */
-const LEAST = 2;
+import { traceCases } from './trace.mjs';
+import { writeSection } from './write-section.mjs';
 
 process.exitCode = await main();
 
@@ -24,66 +23,45 @@ async function main() {
       seed: { type: 'string', default: '1' },
       jobs: { type: 'string', default: '2' },
       only: { type: 'string' },
+      seconds: { type: 'string', default: '60' },
     },
   });
+  const { sample, seed, seconds } = values;
   const target = TARGETS[values.backend];
   if (target === undefined) throw new Error(`--backend: one of ${Object.keys(TARGETS).join(', ')}`);
   const folder = `${target.folder}node_modules/.mutation/`;
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const files = target.files.filter(({ file }) => values.only === undefined || file === values.only);
-  const { chosen, found } = choose(target, files, Number(values.sample), values.seed);
-  const control = await buildMutant(target, folder, 'unmutated', 'none', '');
-  await checkUnmutated(target, control);
+  const sources = readSources(target);
+  const { order, control } = await makeOrder(target, folder, sources, Number(seconds) * 1000);
+  const chosen = chooseMutants(sources, values);
   const started = Date.now();
-  const results = await runAll(target, folder, chosen, Number(values.jobs), control);
+  const results = await runAll(target, folder, chosen, Number(values.jobs), { control, order });
   rmSync(folder, { recursive: true });
 
-  const explained = explain(results, JSON.parse(readFileSync(SURVIVORS, 'utf8')));
   const minutes = Math.round((Date.now() - started) / 60_000);
-  const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
-  const { sample, seed } = values;
-  const page = renderPage(explained, { ...target, found, sample, seed, minutes, revision });
-  if (values.only === undefined) writeFileSync(target.page, page.text);
-  console.log(page.summary);
-  return page.unexplained === 0 ? 0 : 1;
+  const about = { sample, seed, seconds, minutes };
+  return writeSection(values.backend, sources, results, about, values.only === undefined);
 }
 
-/** A share of each file's mutants. */
-function choose({ folder, findMutants }, files, count, seed) {
-  const sources = files.map(({ file, ways }) => {
-    const text = readFileSync(`${folder}${file}`, 'utf8');
-    return { text, ways, mutants: findMutants(file, text) };
-  });
-  const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
-  const chosen = sources.flatMap(({ text, ways, mutants }) => {
-    const share = Math.max(LEAST, Math.round((count * mutants.length) / found));
-    return drawSample(mutants, share, seed).map((mutant) => ({
-      mutant,
-      ways,
-      source: applyMutant(text, mutant),
-    }));
-  });
-  return { chosen, found };
+/** Runs the backend as it is. */
+async function makeOrder(target, folder, sources, limit) {
+  const { marks, marked } = target.traced ? markMutants(sources) : { marks: undefined, marked: {} };
+  const bundle = await buildMutant(target, folder, 'marked', marked);
+  const traces = await traceCases(target, bundle, `${target.folder}node_modules/.mutation-traces/`);
+  const control = await buildMutant(target, folder, 'unmutated', {});
+  return { order: new CaseOrder(traces, marks, limit), control };
 }
 
-async function checkUnmutated({ checks, caseMs }, control) {
-  const runner = new SuiteRunner(caseMs, control);
-  for (const way of checks) {
-    const { killedBy } = await runner.run(control, way);
-    if (killedBy !== '') throw new Error(`without a mutation the suite fails: ${killedBy}`);
-  }
-  runner.close();
-}
-
-async function runAll(target, folder, chosen, jobs, control) {
+async function runAll(target, folder, chosen, jobs, { control, order }) {
   const results = [];
   const queue = [...chosen.entries()];
   const work = async () => {
     const runner = new SuiteRunner(target.caseMs, control);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const [index, { mutant, ways, source }] = next;
-      const outcome = await runOne(target, folder, runner, index, mutant, ways, source);
+      const [index, each] = next;
+      const outcome = await runOne(target, folder, runner, order, `mutant-${index}`, each);
+      const { mutant } = each;
       results[index] = { ...mutant, ...outcome };
       const place = `${mutant.file}:${mutant.line} ${mutant.original} → ${mutant.replacement}`.replaceAll(
         /\s+/g,
@@ -99,17 +77,24 @@ async function runAll(target, folder, chosen, jobs, control) {
 }
 
 /** `invalid`: the compiler refuses the mutant, which counts neither way. */
-async function runOne(target, folder, runner, index, mutant, ways, source) {
+async function runOne(target, folder, runner, order, name, { mutant, ways, source }) {
   let bundle;
   try {
-    bundle = await buildMutant(target, folder, `mutant-${index}`, mutant.file, source);
+    bundle = await buildMutant(target, folder, name, { [mutant.file]: source });
   } catch (error) {
     return { status: 'invalid', by: error.message.split('\n')[0] };
   }
+  const cases = [];
   for (const way of ways) {
-    const { killedBy, invalid } = await runner.run(bundle, way);
+    const chosen = order.casesFor(mutant, way);
+    if (chosen.length === 0) continue;
+    const { killedBy, invalid } = await runner.run(bundle, way, chosen);
     if (invalid !== undefined) return { status: 'invalid', by: invalid };
-    if (killedBy !== '') return { status: 'killed', by: killedBy };
+    if (killedBy !== '') {
+      order.noteKill(mutant.file, killedBy);
+      return { status: 'killed', by: killedBy };
+    }
+    cases.push(chosen.length);
   }
-  return { status: 'survived', by: '' };
+  return { status: 'survived', by: '', cases };
 }

@@ -1,4 +1,4 @@
-// The page of a mutation run, from its results.
+// A backend's section of docs/mutation.md, from the results of a run.
 
 /** Gives survivors their reason from survivors.json, by file, line of code, change, and where that is not enough, column. */
 export function explain(results, reasons) {
@@ -16,30 +16,39 @@ export function explain(results, reasons) {
   });
 }
 
-/** @returns the page's text, a summary for the terminal, and how many survivors nobody has explained */
-export function renderPage(results, { subject, command, caseMs, found, sample, seed, minutes, revision }) {
+/** The reasons for a file of these whose code is not in it any more. */
+export function outdated(reasons, sources) {
+  const texts = new Map(sources.map(({ file, text }) => [file, text]));
+  return reasons.filter(({ file, code }) => texts.has(file) && !texts.get(file).includes(code));
+}
+
+/** Puts a backend's section into the page, between its two comments. */
+export function placeSection(page, backend, section) {
+  const [start, end] = [`<!-- ${backend} -->\n`, `<!-- end of ${backend} -->`];
+  const [from, to] = [page.indexOf(start), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`docs/mutation.md: no place for the section of ${backend}`);
+  return `${page.slice(0, from + start.length)}\n${section}\n${page.slice(to)}`;
+}
+
+/** @returns the section's text, a summary for the terminal, and how many survivors nobody has explained */
+export function renderSection(results, about) {
+  const { title, command, found, sample, seed, seconds, minutes, revision, device } = about;
   const valid = results.filter(({ status }) => status !== 'invalid');
   const survivors = valid.filter(({ status }) => status === 'survived');
   const unexplained = survivors.filter(({ why }) => why === undefined);
   const missed = survivors.filter(({ equivalent }) => equivalent !== true);
+  const byHand = results.filter(({ fault }) => fault !== undefined).length;
   const files = [...new Set(results.map(({ file }) => file))];
   const rows = files.map((file) => {
     const ofFile = valid.filter((result) => result.file === file);
     return row(`\`${file}\``, ofFile);
   });
   const killed = valid.length - survivors.length;
-  const text = `# Does the conformance suite notice a wrong kernel?
+  const text = `## ${title}
 
-\`${command}\` changes ${subject} in one place at a time: a bound off by one, \`<\` for \`<=\` or \`>=\`, \`+\` for
-\`-\`, a constant ± 1, a condition negated, a statement removed. It runs the conformance suite on each of these mutants. A mutant is
-killed when a case fails, does not end within ${caseMs / 1000} s, or crashes. No other test takes part. The command writes this page.
-
-A mutant can be _equivalent_: it still computes what [semantics.md](semantics.md) promises, only with more memory, slower, or by
-another way of adding up. No suite can fail it. Each survivor below was read and has its reason: equivalent, or missed and why. One
-without a reason counts as missed, and makes the command fail. The last column is killed ÷ (killed + missed).
-
-Of ${found} possible mutants ${results.length} were drawn by seed (\`--sample ${sample} --seed ${seed}\`), from all files in proportion, of revision
-${revision}; the compiler refused ${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
+\`${command} --sample ${sample} --seed ${seed}${seconds === undefined ? '' : ` --seconds ${seconds}`}\`, of revision ${revision}${device}. Of ${found} possible mutants
+${results.length - byHand} were drawn by seed, from all files in proportion; ${byHand} more are the faults of \`faults.json\`. The compiler refused
+${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
 of those that are not equivalent ${percent(killed, killed + missed.length)}.
 
 | file | mutants | killed | equivalent | missed | killed of the rest |
@@ -48,9 +57,7 @@ ${[...rows, row('all', valid)].join('\n')}
 
 Killed by ${killers(valid)}.
 
-## The survivors
-
-${survivors.length === 0 ? 'There are none.' : survivors.map(describe).join('\n')}
+${survivors.length === 0 ? 'Nothing survived.' : `The survivors:\n\n${survivors.map(describe).join('\n')}`}
 `;
   const list = unexplained.map(({ file, line, ...change }) => `  ${file}:${line} ${changeOf(change)}`);
   const summary = [row('all', valid), `${unexplained.length} survivors without a reason`, ...list].join('\n');

@@ -1,8 +1,9 @@
-// Runs the suite in a child process, which is replaced where a mutant hangs or crashes it.
+// Runs cases of the suite in a child process, which is replaced where a mutant hangs or crashes it.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 const SUITE = fileURLToPath(new URL('suite.mjs', import.meta.url));
+
 export class SuiteRunner {
   child = null;
   caseMs;
@@ -19,20 +20,23 @@ export class SuiteRunner {
 
   /**
    * @param way what the suite runs the backend with
+   * @param cases their ids, in order
    * @returns `killedBy`: what killed the mutant in words, '' for one that passes everything; or `invalid`: why it is no
    *   program
    * @throws where a new process fails the backend as it is: what it says of mutants would mean nothing
    */
-  async run(bundle, way) {
+  async run(bundle, way, cases) {
     const { control } = this;
     if (this.child === null) {
-      const { killedBy } = await this.ask({ bundle: control, control, ...way, filter: 'generated/tokens' });
+      const first = { bundle: control, control, way: { ...way, only: undefined } };
+      const { killedBy } = await this.ask({ ...first, cases: ['generated/tokens/t=1'] });
       if (killedBy !== '') throw new Error(`the suite fails without a mutation: ${killedBy}`);
     }
-    return this.ask({ bundle, control, ...way, filter: '' });
+    return this.ask({ bundle, control, way, cases });
   }
 
-  ask(request) {
+  /** `passed`, of the outcome: of each case that passed, its `passed`, `ms` and `seen`. */
+  ask(request, onPassed = () => {}) {
     this.child ??= fork(SUITE, {
       execArgv: ['--max-old-space-size=1024'],
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
@@ -40,25 +44,27 @@ export class SuiteRunner {
     const { child } = this;
     return new Promise((resolve) => {
       let timer;
-      let last = 'the start';
+      const passed = [];
+      const last = () => passed.at(-1)?.passed ?? 'the start';
       const finish = (outcome) => {
         clearTimeout(timer);
         child.removeAllListeners();
-        resolve(outcome);
+        resolve({ ...outcome, passed });
       };
       const hang = () => {
         this.close();
-        finish({ killedBy: `no end, after ${last}` });
+        finish({ killedBy: `no end, after ${last()}` });
       };
       timer = setTimeout(hang, this.caseMs);
       child.on('exit', () => {
         this.child = null;
-        finish({ killedBy: `a crash, after ${last}` });
+        finish({ killedBy: `a crash, after ${last()}` });
       });
-      child.on('message', ({ passed, ...outcome }) => {
-        if (passed === undefined) finish(outcome);
+      child.on('message', (message) => {
+        if (message.passed === undefined) finish(message);
         else {
-          last = passed;
+          passed.push(message);
+          onPassed(message);
           timer.refresh();
         }
       });

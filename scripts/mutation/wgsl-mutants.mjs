@@ -41,11 +41,11 @@ function isWgsl(node) {
 }
 
 /** Comments become spaces, so that places stay what they are. */
-function withoutComments(text) {
+export function withoutComments(text) {
   return text.replaceAll(/\/\/.*/g, (comment) => ' '.repeat(comment.length));
 }
 
-function* changes(text) {
+export function* changes(text) {
   for (const { 0: operator, index } of text.matchAll(OPERATOR)) {
     for (const other of BINARY.get(operator) ?? []) yield [index, operator, other];
   }

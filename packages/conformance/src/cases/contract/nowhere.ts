@@ -107,6 +107,10 @@ function reduceCase(name: string, dtype: (typeof FLOAT_DTYPES)[number], draw: Dr
       await reduce('bias', { ffn2Bias: floats([9, 6]) });
       await reduce('norm', {}, { normTopkProb: true, routedScalingFactor: 2.5 });
       await reduce('identity experts', { x: floats([40, 6]) });
+      const { data } = topKIndices;
+      const noRows = (row: number, i: number) => (data[(i % 40) * 3 + Math.floor(i / 40)] === 0 ? -1 : row);
+      const map = { ...permuteIndicesPerToken, data: permuteIndicesPerToken.data.map(noRows) };
+      await reduce('expert 0 has no rows', { x: floats([40, 6]), permuteIndicesPerToken: map });
       await reduce('identity experts, bias', { x: floats([40, 6]), ffn2Bias: floats([9, 6]) });
       await reduce('weights of 1', {}, { applyRouterWeightOnInput: true, routedScalingFactor: 1.5 });
     },

@@ -38,6 +38,19 @@ const BIASES: Edge[] = [
     (r) => 34.5 + r.pick([0, 0.14]),
     (r) => r.normal() / 1e4,
   ),
+  // Scores a few units in the last place apart, in another order than near scores have.
+  biased(
+    'close',
+    'sigmoid',
+    () => 0,
+    (random) => 2 + random.uniform() / 1e4,
+  ),
+  biased(
+    'close',
+    'sqrtsoftplus',
+    () => 0,
+    (random) => 2 + random.uniform() / 1e4,
+  ),
   biased('1e30', 'sigmoid', () => 1e30),
   biased('largest', 'none', (random) => random.pick([FLT_MAX, -FLT_MAX, 1])),
   biased('special', 'sigmoid', (random) => random.pick([Number.NaN, INF, -INF, 0, -0, 2 ** -149])),
@@ -87,6 +100,12 @@ const EDGES: Edge[] = [
     'many-small-groups',
     { scoringFunc: 'sigmoid', bias: true, ...GROUPS, nGroup: 64, topkGroup: 7 },
     { numExperts: 256, topK: 8 },
+  ),
+  // Groups of more experts than a lane of a GPU holds in order.
+  sized(
+    'wide-groups',
+    { scoringFunc: 'sigmoid', bias: true, ...GROUPS, nGroup: 8, topkGroup: 4 },
+    { tokens: 200, numExperts: 512, topK: 8 },
   ),
   edge('sums-of-zero-masked', { scoringFunc: 'none', routedScalingFactor: -2, tokenMask: true }, NORMAL),
   edge('eps-swallows', { scoringFunc: 'sigmoid', normTopkProb: true, normEps: 1e30 }, NORMAL),

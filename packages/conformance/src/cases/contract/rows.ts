@@ -31,6 +31,12 @@ export function rowCases(): ConformanceCase[] {
     ...rows,
     ...nanPayloadCases(),
     ...tokens,
+    // As many pairs as a warp has lanes, in rows of whole vectors.
+    dispatchCase('tokens/t=4,e=64,k=8', (random) => ({
+      x: randomRows(random, 'float32', [4, 64]),
+      gatingOutput: drawn('float32', [4, 64], () => random.normal()),
+      moeTopk: 8,
+    })),
     ...emptyCases(),
     ...largeCases(),
     largeTwiceCase(),
@@ -101,6 +107,12 @@ function largeCases(): ConformanceCase[] {
     dispatchCase('large/t=66000,e=4,k=2', (random) => ({
       x: randomRows(random, 'bfloat16', [66_000, 3]),
       gatingOutput: drawn('float32', [66_000, 4], () => random.normal()),
+      moeTopk: 2,
+    })),
+    // Rows so many and so long that a GPU copies more than a word of a row with each lane.
+    dispatchCase('large/t=4300,d=1024', (random) => ({
+      x: randomRows(random, 'bfloat16', [4300, 1024]),
+      gatingOutput: drawn('float32', [4300, 8], () => random.normal()),
       moeTopk: 2,
     })),
     dispatchCase('large/d=20011', (random) => ({
