@@ -1,7 +1,7 @@
 // pnpm mutation: changes a backend's kernels in one place at a time and sees whether the conformance suite notices.
 // Writes the backend's section of docs/mutation.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
 // --seed <n> (1), --jobs <n> (2), --only <file>, --seconds <n> (60): of cases for each mutant and way, as long as they
-// take without a mutation.
+// take without a mutation. Ctrl-C ends it after the mutant at work, and writes what ran.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,7 +9,7 @@ import { buildMutant } from './build-mutant.mjs';
 import { CaseOrder } from './case-order.mjs';
 import { markMutants } from './coverage.mjs';
 import { findFaults } from './faults.mjs';
-import { applyMutant, drawSample } from './mutants.mjs';
+import { applyMutant, drawSample, shuffled } from './mutants.mjs';
 import { explain, outdated, placeSection, renderSection } from './page.mjs';
 import { SuiteRunner } from './suite-runner.mjs';
 import { TARGETS } from './targets.mjs';
@@ -43,14 +43,14 @@ async function main() {
   const { order, control } = await makeOrder(target, folder, sources, Number(seconds) * 1000);
   const chosen = choose(sources, values);
   const started = Date.now();
-  const results = await runAll(target, folder, chosen, Number(values.jobs), { control, order });
+  const results = await runAll(target, folder, chosen, Number(values.jobs), { control, order, seed });
   rmSync(folder, { recursive: true });
 
   const reasons = JSON.parse(readFileSync(SURVIVORS, 'utf8'));
   const minutes = Math.round((Date.now() - started) / 60_000);
   const revision = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
   const found = sources.reduce((sum, { mutants }) => sum + mutants.length, 0);
-  const about = { ...target, found, sample, seed, seconds, minutes, revision };
+  const about = { ...target, found, chosen: chosen.length, sample, seed, seconds, minutes, revision };
   const section = renderSection(explain(results, reasons), about);
   if (values.only === undefined)
     writeFileSync(PAGE, placeSection(readFileSync(PAGE, 'utf8'), values.backend, section.text));
@@ -92,9 +92,11 @@ function choose(sources, { backend, sample, seed, only }) {
     });
 }
 
-async function runAll(target, folder, chosen, jobs, { control, order }) {
+async function runAll(target, folder, chosen, jobs, { control, order, seed }) {
   const results = [];
-  const queue = [...chosen.entries()];
+  // In no order of files, so that what ran before Ctrl-C is a sample too.
+  const queue = shuffled([...chosen.entries()], seed);
+  process.once('SIGINT', () => queue.splice(0));
   const work = async () => {
     const runner = new SuiteRunner(target.caseMs, control);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -112,7 +114,7 @@ async function runAll(target, folder, chosen, jobs, { control, order }) {
     runner.close();
   };
   await Promise.all(Array.from({ length: jobs }, work));
-  return results;
+  return results.filter(Boolean);
 }
 
 /** `invalid`: the compiler refuses the mutant, which counts neither way. */
