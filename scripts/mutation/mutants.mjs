@@ -66,10 +66,14 @@ export function applyMutant(text, { start, end, replacement }) {
 
 /** `count` mutants, the same for the same seed. */
 export function drawSample(mutants, count, seed) {
-  const drawn = mutants.map((mutant, i) => ({ mutant, order: hash(`${seed} ${i} ${mutant.file}`) }));
-  drawn.sort((a, b) => a.order - b.order);
-  const kept = new Set(drawn.slice(0, count).map(({ mutant }) => mutant));
+  const kept = new Set(shuffled(mutants, seed, ({ file }) => file).slice(0, count));
   return mutants.filter((mutant) => kept.has(mutant));
+}
+
+/** In another order, the same for the same seed. */
+export function shuffled(items, seed, nameOf = () => '') {
+  const drawn = items.map((item, i) => ({ item, order: hash(`${seed} ${i} ${nameOf(item)}`) }));
+  return drawn.sort((a, b) => a.order - b.order).map(({ item }) => item);
 }
 
 function mutate(node, replace, source) {

@@ -1,13 +1,14 @@
 // pnpm mutation: changes a backend's kernels in one place at a time and sees whether the conformance suite notices.
 // Writes the backend's section of docs/mutation.md. Options: --backend cpu|webgpu (default cpu), --sample <n> (240),
 // --seed <n> (1), --jobs <n> (2), --only <file>, --seconds <n> (60): of cases for each mutant and way, as long as they
-// take without a mutation.
+// take without a mutation. Ctrl-C ends it after the mutant at work, and writes what ran.
 import { mkdirSync, rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { buildMutant } from './build-mutant.mjs';
 import { CaseOrder } from './case-order.mjs';
 import { chooseMutants, readSources } from './choose-mutants.mjs';
 import { markMutants } from './coverage.mjs';
+import { shuffled } from './mutants.mjs';
 import { SuiteRunner } from './suite-runner.mjs';
 import { TARGETS } from './targets.mjs';
 import { traceCases } from './trace.mjs';
@@ -36,11 +37,11 @@ async function main() {
   const { order, control } = await makeOrder(target, folder, sources, Number(seconds) * 1000);
   const chosen = chooseMutants(sources, values);
   const started = Date.now();
-  const results = await runAll(target, folder, chosen, Number(values.jobs), { control, order });
+  const results = await runAll(target, folder, chosen, Number(values.jobs), { control, order, seed });
   rmSync(folder, { recursive: true });
 
   const minutes = Math.round((Date.now() - started) / 60_000);
-  const about = { sample, seed, seconds, minutes };
+  const about = { chosen: chosen.length, sample, seed, seconds, minutes };
   return writeSection(values.backend, sources, results, about, values.only === undefined);
 }
 
@@ -53,9 +54,11 @@ async function makeOrder(target, folder, sources, limit) {
   return { order: new CaseOrder(traces, marks, limit), control };
 }
 
-async function runAll(target, folder, chosen, jobs, { control, order }) {
+async function runAll(target, folder, chosen, jobs, { control, order, seed }) {
   const results = [];
-  const queue = [...chosen.entries()];
+  // In no order of files, so that what ran before Ctrl-C is a sample too.
+  const queue = shuffled([...chosen.entries()], seed);
+  process.once('SIGINT', () => queue.splice(0));
   const work = async () => {
     const runner = new SuiteRunner(target.caseMs, control);
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -73,7 +76,7 @@ async function runAll(target, folder, chosen, jobs, { control, order }) {
     runner.close();
   };
   await Promise.all(Array.from({ length: jobs }, work));
-  return results;
+  return results.filter(Boolean);
 }
 
 /** `invalid`: the compiler refuses the mutant, which counts neither way. */

@@ -32,7 +32,7 @@ export function placeSection(page, backend, section) {
 
 /** @returns the section's text, a summary for the terminal, and how many survivors nobody has explained */
 export function renderSection(results, about) {
-  const { title, command, found, sample, seed, seconds, minutes, revision, device } = about;
+  const { title, command, found, chosen, sample, seed, seconds, minutes, revision, device } = about;
   const valid = results.filter(({ status }) => status !== 'invalid');
   const survivors = valid.filter(({ status }) => status === 'survived');
   const unexplained = survivors.filter(({ why }) => why === undefined);
@@ -46,9 +46,11 @@ export function renderSection(results, about) {
   const killed = valid.length - survivors.length;
   const text = `## ${title}
 
-\`${command} --sample ${sample} --seed ${seed}${seconds === undefined ? '' : ` --seconds ${seconds}`}\`, of revision ${revision}${device}. Of ${found} possible mutants
-${results.length - byHand} were drawn by seed, from all files in proportion; ${byHand} more are the faults of \`faults.json\`. The compiler refused
-${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
+\`${command} --sample ${sample} --seed ${seed}${seconds === undefined ? '' : ` --seconds ${seconds}`}\`, of revision ${revision}${device}. Of ${found} possible
+mutants ${results.length - byHand} were drawn by seed, from all files in proportion; ${byHand} more are the faults of \`faults.json\`.${
+    results.length < chosen ? ` The run was ended before ${chosen - results.length} others, in no order.` : ''
+  }
+The compiler refused ${results.length - valid.length}. The run took ${minutes} minutes. Killed: ${killed} of ${valid.length}, ${percent(killed, valid.length)};
 of those that are not equivalent ${percent(killed, killed + missed.length)}.
 
 | file | mutants | killed | equivalent | missed | killed of the rest |

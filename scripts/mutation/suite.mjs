@@ -11,6 +11,8 @@ const CASES = new Map(collectCases({}).map((each) => [each.id, each]));
 /** The parent ends what takes longer than it should. */
 const CASE_MS = 600_000;
 
+// Ctrl-C is the parent's.
+process.on('SIGINT', () => {});
 process.on('disconnect', () => process.exit());
 
 process.on('message', async (request) => {

@@ -107,6 +107,20 @@ const EDGES: Edge[] = [
     { scoringFunc: 'sigmoid', bias: true, ...GROUPS, nGroup: 8, topkGroup: 4 },
     { tokens: 200, numExperts: 512, topK: 8 },
   ),
+  // More groups than a workgroup of a GPU has threads.
+  ...(['max', 'top2_sum'] as const).map((groupScoreFunc) =>
+    sized(
+      'more-groups-than-threads',
+      { scoringFunc: 'sigmoid', bias: true, nGroup: 1024, topkGroup: 700, groupScoreFunc },
+      { tokens: 3, numExperts: 2048, topK: 8 },
+    ),
+  ),
+  // More rows than small bindings have weights for, or grids workgroups.
+  sized(
+    'weights-of-many-rows',
+    { applyRouterWeightOnInput: true },
+    { tokens: 20_000, hidden: 1, numExperts: 4, topK: 2 },
+  ),
   edge('sums-of-zero-masked', { scoringFunc: 'none', routedScalingFactor: -2, tokenMask: true }, NORMAL),
   edge('eps-swallows', { scoringFunc: 'sigmoid', normTopkProb: true, normEps: 1e30 }, NORMAL),
   edge(
