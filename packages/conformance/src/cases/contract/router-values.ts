@@ -45,6 +45,13 @@ const BIASES: Edge[] = [
     () => 0,
     (random) => 2 + random.uniform() / 1e4,
   ),
+  // Here only some are, so that the others need not be looked at again.
+  biased(
+    'some-close',
+    'sigmoid',
+    () => 0,
+    (random) => 2 + random.uniform() / 300,
+  ),
   biased(
     'close',
     'sqrtsoftplus',
