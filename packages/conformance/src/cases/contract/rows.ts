@@ -32,7 +32,7 @@ export function rowCases(): ConformanceCase[] {
     ...nanPayloadCases(),
     ...tokens,
     // As many pairs as a warp has lanes, in rows of whole vectors.
-    dispatchCase('tokens/t=4,e=64,k=8', (random) => ({
+    dispatchCase('rows/t=4,e=64,k=8', (random) => ({
       x: randomRows(random, 'float32', [4, 64]),
       gatingOutput: drawn('float32', [4, 64], () => random.normal()),
       moeTopk: 8,
